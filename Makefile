@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+#
+# One Makefile for the whole tree. `make help` lists the targets.
+#
+# Objects live in build/; build/asan and build/fuzz hold the same tree under other flags. A stamp
+# per variant rebuilds everything when its compiler or flags change.
+
+VERSION := 0.1.0
+
+prefix ?= /usr
+sysconfdir ?= /etc
+bindir := $(prefix)/bin
+libexecdir := $(prefix)/libexec/pysbx
+datadir := $(prefix)/share/pysbx
+mandir := $(prefix)/share/man
+docdir := $(prefix)/share/doc/pysbx
+unitdir := $(prefix)/lib/systemd/system
+testsdir := $(prefix)/lib/pysbx/tests
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+PKG_CONFIG ?= pkg-config
+GUEST ?= bookworm
+FUZZ_SECONDS ?= 20
+T ?=
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+# --- flags --------------------------------------------------------------------------------------
+
+# Each flag is tried on its own: compilers differ (clang 14 refuses some that gcc 12 takes).
+probe = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && printf '%s' '$(1)')
+
+comma := ,
+# Too long a text is cut by contract (policy/error.h), so the warning about it says nothing here.
+WARNINGS := $(call probe,-Wno-format-truncation) -Wall -Wextra -Wformat=2 -Wconversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wundef -Wvla -Wwrite-strings -Wimplicit-fallthrough -Wnull-dereference
+HARDENING := $(call probe,-fstack-protector-strong) $(call probe,-fstack-clash-protection) \
+	$(call probe,-fcf-protection) $(call probe,-ftrivial-auto-var-init=zero) -fno-strict-overflow
+LINK_HARDENING := $(call probe,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
+# _FORTIFY_SOURCE only where nobody has chosen a level, and not without optimisation
+FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,$(if $(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+
+CFLAGS ?= -O2 -g
+WERROR := $(if $(CI),-Werror)
+
+BASE_CPPFLAGS = -I. -D_GNU_SOURCE -DPYSBX_VERSION='"$(VERSION)"' \
+	-DPYSBX_LIBEXECDIR='"$(libexecdir)"' -DPYSBX_DATADIR='"$(datadir)"' \
+	-DPYSBX_SYSCONFDIR='"$(sysconfdir)/pysbx"'
+BASE_CFLAGS = -std=gnu17 $(WARNINGS) $(WERROR) $(HARDENING) -fno-common
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags libsystemd libseccomp libcap jansson 2>/dev/null)
+POLICY_LIBS := $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null || printf %s -ljansson)
+SUPERVISOR_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd libseccomp libcap jansson 2>/dev/null || printf %s '-lsystemd -lseccomp -lcap -ljansson')
+SANDBOX_LIBS := -lcap -ljansson
+CRITERION_LIBS := -lcriterion
+
+COMPILE = $(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(LIB_CFLAGS) $(FORTIFY) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(BASE_CFLAGS) $(SANITIZE) $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS)
+
+# --- what is built ------------------------------------------------------------------------------
+
+# VARIANT is empty, asan or fuzz: the sub-make of `make asan` and `make fuzz` sets it.
+VARIANT ?=
+B := build$(if $(VARIANT),/$(VARIANT))
+
+# Programs are the files named pysbx*.c in a room; everything else of the room is its library.
+POLICY_SRC := $(wildcard policy/*.c)
+SANDBOX_MAIN := sandbox/pysbx-launch.c
+SANDBOX_SRC := $(filter-out $(SANDBOX_MAIN),$(wildcard sandbox/*.c))
+SUPERVISOR_MAINS := $(wildcard supervisor/pysbx*.c)
+SUPERVISOR_SRC := $(filter-out $(SUPERVISOR_MAINS),$(wildcard supervisor/*.c))
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+# objects of the static launcher and its libraries have a folder of their own: no PIE there
+static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
+
+PROGRAMS := $(B)/pysbx $(B)/pysbx-anchor $(B)/pysbx-launch
+UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
+SYSTEM_TESTS := $(B)/tests/system
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
+
+.DEFAULT_GOAL := all
+.PHONY: all tests check check-unit check-host asan fuzz bench lint format install install-tests \
+	clean deps demo guest-image guest-shell guest-push help FORCE
+.DELETE_ON_ERROR:
+
+all: $(PROGRAMS)
+tests: $(UNIT_TESTS) $(SYSTEM_TESTS)
+
+help:
+	@awk '/^## /{sub(/^## /,""); print}' $(MAKEFILE_LIST)
+
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$($(CC) --version | head -n1) $(subst ",\",$(COMPILE)) $(LINK)" >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+FORCE:
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -fPIE -MMD -MP -c -o $@ $<
+
+$(B)/static/%.o: %.c $(B)/flags
+	$(call say,CC,$< (static))
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -fno-pie -MMD -MP -c -o $@ $<
+
+# One archive a room: a program takes of it what it needs.
+POLICY_LIB := $(B)/libpolicy.a
+SUPERVISOR_LIB := $(B)/libsupervisor.a
+SANDBOX_LIB := $(B)/libsandbox.a
+STATIC_POLICY_LIB := $(B)/static/libpolicy.a
+STATIC_SANDBOX_LIB := $(B)/static/libsandbox.a
+
+$(POLICY_LIB): $(call obj,$(POLICY_SRC))
+$(SUPERVISOR_LIB): $(call obj,$(SUPERVISOR_SRC))
+$(SANDBOX_LIB): $(call obj,$(SANDBOX_SRC))
+$(STATIC_POLICY_LIB): $(call static_obj,$(POLICY_SRC))
+$(STATIC_SANDBOX_LIB): $(call static_obj,$(SANDBOX_SRC))
+%.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/pysbx: $(call obj,supervisor/pysbx.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
+
+$(B)/pysbx-anchor: $(call obj,supervisor/pysbx-anchor.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -pie -o $@ $^ $(POLICY_LIBS) $(LDLIBS)
+
+$(B)/pysbx-launch: $(call static_obj,$(SANDBOX_MAIN)) $(STATIC_SANDBOX_LIB) $(STATIC_POLICY_LIB)
+	$(call say,LINK,$@ (static))
+	$(Q)$(LINK) -static -no-pie -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
+
+link_test = $(Q)mkdir -p $(@D) && $(LINK) -pie -o $@ $^ $(1) $(CRITERION_LIBS) $(LDLIBS)
+
+$(B)/tests/unit-policy: $(call obj,$(wildcard tests/policy/*.c)) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(call link_test,$(POLICY_LIBS))
+
+$(B)/tests/unit-sandbox: $(call obj,$(wildcard tests/sandbox/*.c)) $(SANDBOX_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(call link_test,$(SANDBOX_LIBS))
+
+$(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPERVISOR_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(call link_test,$(SUPERVISOR_LIBS))
+
+$(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(call link_test,$(POLICY_LIBS))
+
+$(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPERVISOR_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
+
+-include $(shell find $(B)/obj $(B)/static -name '*.d' 2>/dev/null)
+
+# --- targets ------------------------------------------------------------------------------------
+
+## make              build pysbx, pysbx-anchor and pysbx-launch into build/
+## make deps         install with apt-get what a fresh Debian 12 or 13 lacks for all targets
+deps:
+	packaging/deps
+
+## make install      install below DESTDIR and prefix
+install: all
+	install -D -m 755 $(B)/pysbx $(DESTDIR)$(bindir)/pysbx
+	install -D -m 755 $(B)/pysbx-launch $(DESTDIR)$(libexecdir)/pysbx-launch
+	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
+	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
+	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 man/*.1
+	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
+	install -D -m 644 -t $(DESTDIR)$(docdir) README.md HACKING.md LICENSE
+
+# The stage is what a guest gets: an installed pysbx, the tests and their fixtures.
+STAGE := build/stage
+install-tests: tests
+	install -D -m 755 -t $(DESTDIR)$(testsdir) $(SYSTEM_TESTS) $(UNIT_TESTS) tests/run-suite
+	cp -r --no-preserve=ownership tests/system/apps $(DESTDIR)$(testsdir)/
+
+.PHONY: stage
+stage: all tests
+	rm -rf $(STAGE)
+	$(Q)$(MAKE) --no-print-directory install install-tests DESTDIR=$(CURDIR)/$(STAGE) prefix=/usr >build/stage.log
+
+## make check        unit tests here, system tests in a guest; T=pattern for some, GUEST=trixie
+check: all tests stage
+	tests/check $(if $(T),--filter '$(T)') --guest $(GUEST) $(STAGE) $(UNIT_TESTS)
+
+## make check-unit   the unit tests alone
+check-unit: tests
+	tests/run-suite $(if $(T),--filter '$(T)') $(UNIT_TESTS)
+
+## make check-host   the system tests on this very machine (as root; needs cgroup v2 and systemd)
+check-host: all tests stage
+	tests/check $(if $(T),--filter '$(T)') --host $(STAGE) $(UNIT_TESTS)
+
+## make asan         the unit tests under address and undefined-behaviour sanitizers
+asan:
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
+
+## make fuzz         each fuzz target for FUZZ_SECONDS (clang's libFuzzer)
+fuzz:
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz CC=$(CLANG) CFLAGS='-O1 -g' \
+		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all' fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(FUZZERS)
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
+## make bench        measure, side by side with the peers that are installed
+bench: all
+	tests/bench/run $(B)
+
+## make lint         formatter's diff, clang-tidy, shellcheck, man pages; changes nothing
+C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+SHELL_FILES = $(shell git ls-files -co --exclude-standard | xargs grep -lE -m1 '^\#!/(usr/bin/env |bin/)(ba)?sh')
+lint:
+	clang-format --dry-run --Werror $(C_FILES)
+	clang-tidy --quiet --warnings-as-errors='*' $(filter %.c,$(C_FILES)) -- -std=gnu17 $(BASE_CPPFLAGS) $(LIB_CFLAGS) 2>&1 \
+		| grep -vE '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' ; test "$${PIPESTATUS:-0}" = 0
+	shellcheck $(SHELL_FILES)
+	mandoc -T lint -W warning man/*.[1-8]
+
+## make format       let clang-format lay out all C files
+format:
+	clang-format -i $(C_FILES)
+
+## make demo         the main job on real input: install deps, build, run, leak, explain
+demo:
+	packaging/demo/run
+
+## make guest-image  build the guest image (once; cached)
+guest-image:
+	tests/guest/image $(GUEST)
+
+## make guest-shell  boot a guest with this build, root shell on this terminal
+guest-shell: stage
+	tests/guest/shell $(GUEST) $(STAGE)
+
+## make guest-push   push this build into the guest that guest-shell runs
+guest-push: stage
+	tests/guest/push $(STAGE)
+
+## make clean        remove build/
+clean:
+	rm -rf build

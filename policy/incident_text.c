@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a tired person reads on a terminal. Every word goes out through put_wrapped() or put_cut(),
+ * and these through escape_step(): no text of a worker can move the cursor, forge a field (log
+ * lines are marked with "|") or break a line.
+ */
+#include "policy/incident.h"
+
+#include "policy/escape.h"
+#include "policy/figure.h"
+#include "policy/own.h"
+#include "policy/phrase.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define LABEL_COLUMNS 10 /* "decision" and two blanks */
+#define INDENT	      (2 + LABEL_COLUMNS)
+#define LOG_MARK      "    | "
+#define TAB_COLUMNS   4
+#define FIELD_MAX     1024
+#define HIGH_PRESSURE 1000 /* 10 %, in hundredths of a percent */
+
+/* --- layout --- */
+
+/* Characters are taken to be one column wide: good enough for a margin. */
+static unsigned columns_of(const char *unit)
+{
+	unsigned columns = 0;
+
+	for (; *unit != '\0'; unit++)
+		if (((unsigned char)*unit & 0xc0) != 0x80)
+			columns++;
+	return columns;
+}
+
+/* Width of the word at the front of text, not counted beyond the width of a line. */
+static unsigned word_columns(const char *text)
+{
+	char unit[ESCAPE_UNIT_MAX + 1];
+	unsigned columns = 0;
+
+	while (*text != '\0' && *text != ' ' && columns <= INCIDENT_TEXT_COLUMNS) {
+		escape_step(&text, ESCAPE_FOR_TERMINAL, unit);
+		columns += columns_of(unit);
+	}
+	return columns;
+}
+
+/* Breaks lines at blanks, and a word that is longer than a line anywhere. */
+static void put_wrapped(FILE *out, const char *text, unsigned column)
+{
+	char unit[ESCAPE_UNIT_MAX + 1];
+
+	while (*text != '\0') {
+		bool break_here =
+			*text == ' ' && column + 1 + word_columns(text + 1) > INCIDENT_TEXT_COLUMNS;
+
+		escape_step(&text, ESCAPE_FOR_TERMINAL, unit);
+		if (break_here || column + columns_of(unit) > INCIDENT_TEXT_COLUMNS) {
+			fprintf(out, "\n%*s", INDENT, "");
+			column = INDENT;
+		}
+		if (break_here)
+			continue;
+		fputs(unit, out);
+		column += columns_of(unit);
+	}
+	fputc('\n', out);
+}
+
+/* How many bytes at the front of text fill `columns` columns. */
+static size_t fitting(const char *text, unsigned columns)
+{
+	char unit[ESCAPE_UNIT_MAX + 1];
+	const char *at = text;
+
+	while (*at != '\0') {
+		const char *next = at;
+		bool tab = *at == '\t';
+		unsigned width;
+
+		escape_step(&next, ESCAPE_FOR_TERMINAL, unit);
+		width = tab ? TAB_COLUMNS : columns_of(unit);
+		if (width > columns)
+			break;
+		columns -= width;
+		at = next;
+	}
+	return (size_t)(at - text);
+}
+
+/* One line that keeps its own blanks; what does not fit is cut. Its end is whole in the JSON. */
+static void put_cut(FILE *out, const char *text, unsigned column)
+{
+	char unit[ESCAPE_UNIT_MAX + 1];
+	size_t whole = strlen(text), keep = fitting(text, INCIDENT_TEXT_COLUMNS - column);
+	bool cut = keep < whole;
+
+	if (cut)
+		keep = fitting(text, INCIDENT_TEXT_COLUMNS - column - 3);
+	for (const char *at = text, *end = text + keep; at < end;) {
+		bool tab = *at == '\t';
+
+		escape_step(&at, ESCAPE_FOR_TERMINAL, unit);
+		if (tab)
+			fprintf(out, "%*s", TAB_COLUMNS, "");
+		else
+			fputs(unit, out);
+	}
+	fputs(cut ? "...\n" : "\n", out);
+}
+
+static void put_field(FILE *out, const char *label, const char *text)
+{
+	fprintf(out, "  %-*s", LABEL_COLUMNS, label);
+	put_wrapped(out, text, INDENT);
+}
+
+static const char *separator(const struct phrase *line)
+{
+	return line->used > 0 ? ", " : "";
+}
+
+/* --- the fields --- */
+
+/* "killed: out of memory", for the headline */
+static void add_event(struct phrase *line, const struct incident *incident)
+{
+	int status = incident->wait_status;
+	char name[32];
+
+	switch (incident->verdict.cause) {
+	case CAUSE_OOM:
+		phrase_add(line, "%s: out of memory",
+			   incident->victim.is_main ? "killed" : "worker killed");
+		break;
+	case CAUSE_SECCOMP:
+		phrase_add(line, "killed: forbidden system call");
+		break;
+	case CAUSE_PIDS:
+		phrase_add(line, "failed: too many processes");
+		break;
+	case CAUSE_START_FAILED:
+		phrase_add(line, "did not start");
+		break;
+	case CAUSE_STOPPED:
+		phrase_add(line, incident->verdict.is_incident ? "killed: did not stop in time"
+							       : "stopped");
+		break;
+	case CAUSE_LOST:
+		phrase_add(line, "lost: its launcher vanished");
+		break;
+	case CAUSE_HUNG:
+	case CAUSE_STALLED:
+		phrase_add(line, "%s", cause_name(incident->verdict.cause));
+		break;
+	case CAUSE_EXIT:
+	case CAUSE_SIGNAL:
+	case CAUSE_COUNT:
+		if (incident->has_wait_status && WIFEXITED(status))
+			phrase_add(line, "ended: exit code %d", WEXITSTATUS(status));
+		else if (incident->has_wait_status && WIFSIGNALED(status))
+			phrase_add(line, "%s: %s",
+				   verdict_is_crash_signal(WTERMSIG(status)) ? "crashed" : "killed",
+				   spec_signal_name(WTERMSIG(status), name));
+		else
+			phrase_add(line, "ended");
+		break;
+	}
+}
+
+static void put_headline(FILE *out, const struct incident *incident)
+{
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+
+	phrase_add(&line, "pysbx: %s", incident->app);
+	if (incident->instance > 0)
+		phrase_add(&line, "/%u", incident->instance);
+	phrase_add(&line, ": ");
+	add_event(&line, incident);
+	put_cut(out, text, 0);
+}
+
+static const char *level_remark(enum oom_level level)
+{
+	switch (level) {
+	case OOM_LEVEL_APP:
+		return " (its own limit: this one was hit)";
+	case OOM_LEVEL_INSTANCE:
+		return " (the instance's own limit was hit)";
+	case OOM_LEVEL_ABOVE:
+		return " (not this one: the limit of a cgroup above was hit)";
+	case OOM_LEVEL_HOST:
+		return " (not this one: the host ran out)";
+	case OOM_LEVEL_NONE:
+	case OOM_LEVEL_COUNT:
+		break;
+	}
+	return "";
+}
+
+static void put_limits(FILE *out, const struct incident *incident)
+{
+	uint64_t peak_before = incident->before.valid ? incident->before.peak : 0;
+	uint64_t peak_after = incident->after.valid ? incident->after.peak : 0;
+	uint64_t peak = peak_before > peak_after ? peak_before : peak_after;
+	char size[QUANTITY_TEXT_MAX];
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+
+	if (incident->memory_max < LIMIT_UNSET)
+		phrase_add(&line, "memory.max %s%s",
+			   quantity_format_size(incident->memory_max, size),
+			   level_remark(incident->verdict.level));
+	if (incident->memory_high < LIMIT_UNSET)
+		phrase_add(&line, "%smemory.high %s", separator(&line),
+			   quantity_format_size(incident->memory_high, size));
+	if (incident->pids_max < LIMIT_UNSET && incident->verdict.cause == CAUSE_PIDS)
+		phrase_add(&line, "%spids.max %" PRIu64, separator(&line), incident->pids_max);
+	if (peak > 0)
+		phrase_add(&line, "%smemory peak %s", separator(&line), figure_size(peak, size));
+	if (line.used > 0)
+		put_field(out, "limit", text);
+}
+
+/* "251M: anon 241M (96 %), file cache 3.1M, /tmp and /dev/shm 0, kernel 4.2M" */
+static void add_reading(struct phrase *line, const struct incident_memory *memory)
+{
+	uint64_t cache = memory->file > memory->shmem ? memory->file - memory->shmem : 0;
+	uint64_t kernel = memory->slab_reclaimable + memory->slab_unreclaimable +
+			  memory->kernel_stack + memory->pagetables + memory->sock;
+	uint64_t parts = memory->anon + memory->shmem + cache + kernel;
+	uint64_t whole = memory->current > parts ? memory->current : parts;
+	const struct {
+		const char *name;
+		uint64_t bytes;
+	} rows[] = {
+		{ "anon", memory->anon },
+		{ "file cache", cache },
+		{ "/tmp and /dev/shm", memory->shmem },
+		{ "kernel", kernel },
+	};
+	char size[QUANTITY_TEXT_MAX];
+
+	phrase_add(line, "%s: ", figure_size(whole, size));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		phrase_add(line, "%s%s %s", i > 0 ? ", " : "", rows[i].name,
+			   figure_size(rows[i].bytes, size));
+		if (whole > 0 && rows[i].bytes > whole / 2)
+			phrase_add(line, " (%.0f %%)", (double)rows[i].bytes * 100 / (double)whole);
+	}
+	if (memory->swap > 0)
+		phrase_add(line, "; swap %s", figure_size(memory->swap, size));
+}
+
+static void put_memory(FILE *out, const struct incident *incident)
+{
+	const struct incident_memory *before = &incident->before, *after = &incident->after;
+	char size[QUANTITY_TEXT_MAX];
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+
+	if (incident->verdict.cause != CAUSE_OOM || (!before->valid && !after->valid))
+		return;
+	add_reading(&line, before->valid ? before : after);
+	if (!before->valid)
+		phrase_add(&line, " (read afterwards)");
+	else if (after->valid)
+		phrase_add(&line, "; afterwards %s", figure_size(after->current, size));
+	if (incident->victim.rss_bytes > 0)
+		phrase_add(&line, "; the victim had %s resident when last seen",
+			   figure_size(incident->victim.rss_bytes, size));
+	put_field(out, "memory", text);
+}
+
+static void add_pressure(struct phrase *line, const char *name,
+			 const struct incident_pressure *pressure)
+{
+	if (pressure->some_avg10 == UINT32_MAX)
+		return;
+	phrase_add(line, "%s%s some %.1f %%", separator(line), name, pressure->some_avg10 / 100.0);
+	if (pressure->full_avg10 != UINT32_MAX)
+		phrase_add(line, " full %.1f %%", pressure->full_avg10 / 100.0);
+}
+
+static bool is_high(const struct incident_pressure *pressure)
+{
+	return pressure->some_avg10 != UINT32_MAX && pressure->some_avg10 >= HIGH_PRESSURE;
+}
+
+/* Where memory was not the cause, pressure is told only if it is remarkable. */
+static void put_pressure(FILE *out, const struct incident *incident)
+{
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+
+	if (incident->verdict.cause != CAUSE_OOM && !is_high(&incident->memory_pressure) &&
+	    !is_high(&incident->cpu_pressure) && !is_high(&incident->io_pressure))
+		return;
+	add_pressure(&line, "memory", &incident->memory_pressure);
+	add_pressure(&line, "cpu", &incident->cpu_pressure);
+	add_pressure(&line, "io", &incident->io_pressure);
+	if (line.used == 0)
+		return;
+	phrase_add(&line, " (of the last 10 s)");
+	put_field(out, "pressure", text);
+}
+
+static void put_time(FILE *out, const struct incident *incident)
+{
+	uint64_t kills = incident->events.leaf_local.oom_kill;
+	char age[QUANTITY_TEXT_MAX];
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+	struct tm utc;
+
+	if (gmtime_r(&incident->time.tv_sec, &utc) != NULL)
+		phrase_add(&line, "%04d-%02d-%02d %02d:%02d:%02d UTC", utc.tm_year + 1900,
+			   utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+	if (incident->verdict.cause != CAUSE_START_FAILED)
+		phrase_add(&line, "%s%s after the start", separator(&line),
+			   figure_time(incident->uptime_usec, age));
+	if (kills > 0)
+		phrase_add(&line, "; OOM kills since then: %" PRIu64, kills);
+	put_field(out, "when", text);
+}
+
+/* Of the kernel's lines the one that names the victim with its sizes; the JSON has all. */
+static void put_kernel_lines(FILE *out, const struct incident *incident)
+{
+	for (size_t i = 0; i < incident->kernel_line_count; i++)
+		if (strstr(incident->kernel_lines[i], "Killed process") != NULL)
+			put_field(out, "kernel", incident->kernel_lines[i]);
+}
+
+static void put_log(FILE *out, const struct incident *incident)
+{
+	size_t count = incident->log_line_count;
+	size_t shown = count < INCIDENT_TEXT_LOG ? count : INCIDENT_TEXT_LOG;
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+
+	if (shown == 0)
+		phrase_add(&line, "the worker wrote nothing");
+	else if (shown < count)
+		phrase_add(&line, "the last %zu lines (%zu are in the report)", shown, count);
+	else
+		phrase_add(&line, "the last %zu line%s", shown, shown == 1 ? "" : "s");
+	if (incident->log_lines_dropped > 0)
+		phrase_add(&line, "; %" PRIu64 " were dropped: written faster than they were read",
+			   incident->log_lines_dropped);
+	put_field(out, "log", text);
+	for (size_t i = count - shown; i < count; i++) {
+		fputs(LOG_MARK, out);
+		put_cut(out, incident->log_lines[i], sizeof(LOG_MARK) - 1);
+	}
+}
+
+static void put_all(FILE *out, const struct incident *incident)
+{
+	put_headline(out, incident);
+	put_field(out, "what", incident->verdict.sentence);
+	put_field(out, "decision", incident->verdict.why);
+	if (incident->verdict.advice[0] != '\0')
+		put_field(out, "advice", incident->verdict.advice);
+	put_time(out, incident);
+	if (incident->verdict.cause != CAUSE_START_FAILED) {
+		put_limits(out, incident);
+		put_memory(out, incident);
+		put_pressure(out, incident);
+	}
+	put_kernel_lines(out, incident);
+	put_log(out, incident);
+}
+
+int incident_to_text(const struct incident *incident, char **ret_text, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	bool failed;
+
+	if (out == NULL)
+		return error_no_memory(err);
+	put_all(out, incident);
+	failed = ferror(out) != 0;
+	if (fclose(out) != 0 || failed)
+		return error_no_memory(err);
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/launch_message.h"
+
+#include "policy/own.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const char *const stage_names[] = {
+	[STAGE_NONE] = "none",
+	[STAGE_PLAN] = "plan",
+	[STAGE_NAMESPACES] = "namespaces",
+	[STAGE_ROOT] = "root",
+	[STAGE_CGROUP] = "cgroup",
+	[STAGE_LIMITS] = "limits",
+	[STAGE_IDENTITY] = "identity",
+	[STAGE_CAPABILITIES] = "capabilities",
+	[STAGE_DIRECTORY] = "directory",
+	[STAGE_SECCOMP] = "seccomp",
+	[STAGE_EXEC] = "exec",
+};
+static_assert(ARRAY_SIZE(stage_names) == STAGE_COUNT, "a name for each stage");
+
+/* What the highest signal number of Linux is (_NSIG - 1): no header of policy/ may ask the libc. */
+#define SIGNAL_LAST 64
+
+const char *launch_stage_name(enum launch_stage stage)
+{
+	return (size_t)stage < STAGE_COUNT ? stage_names[stage] : "unknown";
+}
+
+static int refuse(struct error *err, const char *field, int64_t value)
+{
+	return error_set(err, ERROR_INVALID, 0, "launch message: %s: %" PRId64 " is out of range",
+			 field, value);
+}
+
+int launch_message_check(const void *data, size_t size, struct launch_message *ret,
+			 struct error *err)
+{
+	struct launch_message message;
+
+	if (size != sizeof(message))
+		return error_set(err, ERROR_INVALID, 0,
+				 "launch message: %zu bytes instead of %zu: the launcher is of "
+				 "another version",
+				 size, sizeof(message));
+	memcpy(&message, data, sizeof(message));
+
+	if (message.version != LAUNCH_MESSAGE_VERSION)
+		return error_set(err, ERROR_INVALID, 0,
+				 "launch message: version %" PRIu32 " instead of %d",
+				 message.version, LAUNCH_MESSAGE_VERSION);
+	if (message.type < LAUNCH_PIPES || message.type > LAUNCH_COLLECTED)
+		return refuse(err, "type", message.type);
+	if (message.stage >= STAGE_COUNT)
+		return refuse(err, "stage", message.stage);
+	if (message.errnum < 0)
+		return refuse(err, "errnum", message.errnum);
+	if (message.signal < 0 || message.signal > SIGNAL_LAST ||
+	    (message.type == LAUNCH_SIGNAL && message.signal == 0))
+		return refuse(err, "signal", message.signal);
+	if (memchr(message.text, '\0', sizeof(message.text)) == NULL)
+		return error_set(err, ERROR_INVALID, 0, "launch message: text has no end");
+
+	*ret = message;
+	return 0;
+}

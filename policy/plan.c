@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* The plan as a value: made, filled and freed here; its JSON is plan_json.c. */
+#include "policy/plan.h"
+
+#include "policy/own.h"
+#include "policy/path.h"
+
+#include <stdint.h>
+#include <string.h>
+
+struct plan *plan_new(void)
+{
+	return calloc(1, sizeof(struct plan));
+}
+
+static void mount_step_clear(struct mount_step *step)
+{
+	free(step->source);
+	free(step->target);
+	free(step->content);
+}
+
+void plan_free(struct plan *plan)
+{
+	if (plan == NULL)
+		return;
+	for (size_t i = 0; i < plan->mount_count; i++)
+		mount_step_clear(&plan->mounts[i]);
+	strings_clear(&plan->argv);
+	strings_clear(&plan->environment);
+	free(plan->app);
+	free(plan->hostname);
+	free(plan->directory);
+	free(plan);
+}
+
+static int copy_text(const char *text, char **ret, struct error *err)
+{
+	char *copy;
+
+	if (text == NULL)
+		return 0;
+	copy = strdup(text);
+	if (copy == NULL)
+		return error_no_memory(err);
+	*ret = copy;
+	return 0;
+}
+
+int plan_add_mount(struct plan *plan, const struct mount_step *step, struct error *err)
+{
+	struct mount_step copy = *step;
+	int r;
+
+	if (plan->mount_count >= PLAN_MOUNTS_MAX)
+		return error_set(err, ERROR_INVALID, 0, "mounts: more than %d", PLAN_MOUNTS_MAX);
+	if (step->target == NULL || !plan_path_is_normal(step->target))
+		return error_set(err, ERROR_INVALID, 0,
+				 "mounts[%zu].target: %s is not an absolute path in normal form",
+				 plan->mount_count, step->target == NULL ? "null" : step->target);
+
+	copy.source = copy.target = copy.content = NULL;
+	r = copy_text(step->source, &copy.source, err);
+	if (r == 0)
+		r = copy_text(step->target, &copy.target, err);
+	if (r == 0)
+		r = copy_text(step->content, &copy.content, err);
+	if (r < 0) {
+		mount_step_clear(&copy);
+		return r;
+	}
+	plan->mounts[plan->mount_count++] = copy;
+	return 0;
+}
+
+int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t hard,
+		    struct error *err)
+{
+	if (plan->rlimit_count >= PLAN_RLIMITS_MAX)
+		return error_set(err, ERROR_INVALID, 0, "rlimits: more than %d", PLAN_RLIMITS_MAX);
+	if (soft > hard)
+		return error_set(err, ERROR_INVALID, 0,
+				 "rlimits[%zu].soft: is above the hard limit", plan->rlimit_count);
+	plan->rlimits[plan->rlimit_count++] = (struct plan_rlimit){ resource, soft, hard };
+	return 0;
+}
+
+bool plan_path_is_normal(const char *path)
+{
+	return path_is_normal(path);
+}

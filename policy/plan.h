@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sandbox plan: one start of one instance, as typed data. The supervisor builds it from spec
+ * and host facts (policy/plan_build.h), encodes it as JSON onto a sealed memfd, and pysbx-launch
+ * decodes and carries it out: privileged code runs a list, it takes no decision. `pysbx run
+ * --print-plan` prints the same JSON.
+ *
+ * The launcher's file descriptors are fixed numbers (LAUNCH_FD_*), so that nothing in the plan can
+ * point at a wrong one.
+ */
+#pragma once
+
+#include "policy/error.h"
+#include "policy/strings.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PLAN_VERSION	 1
+#define PLAN_SIZE_MAX	 (4U << 20) /* bytes of JSON; argv and environment are most of it */
+#define PLAN_MOUNTS_MAX	 512
+#define PLAN_RLIMITS_MAX 16
+#define PLAN_GROUPS_MAX	 32
+
+/* What the launcher finds open when it starts; all else is closed. stdin is /dev/null, stdout and
+ * stderr are the supervisor's own (for a last word if the socket is gone). */
+enum {
+	LAUNCH_FD_SOCKET =
+		3,	    /* SOCK_SEQPACKET to the supervisor: struct launch_message both ways */
+	LAUNCH_FD_PLAN = 4, /* sealed memfd with the plan's JSON, offset 0 */
+	LAUNCH_FD_FILTER =
+		5, /* sealed memfd with the BPF program: an array of struct sock_filter */
+	LAUNCH_FD_CGROUP =
+		6, /* O_PATH or O_RDONLY directory: the instance's leaf, for CLONE_INTO_CGROUP */
+	LAUNCH_FD_FIRST_FREE = 7,
+};
+
+/* One step of building the root file system, carried out in order below a fresh tmpfs. Parents of
+ * `target` are made as needed (root-owned, 0755). The whole root but its tmpfs, proc and writable
+ * binds is read-only when all steps are done. */
+enum mount_kind {
+	MOUNT_BIND,  /* source (absolute, canonical: opened without following any symlink) on target
+		      */
+	MOUNT_TMPFS, /* size bytes, mode, owned by the worker's uid and gid */
+	MOUNT_PROC,  /* hidepid=invisible,subset=pid */
+	MOUNT_DEVPTS,  /* a new instance, ptmxmode=0666 */
+	MOUNT_DEVICE,  /* bind of one device node of the host: source and target name a node in /dev
+			*/
+	MOUNT_SYMLINK, /* target -> source */
+	MOUNT_FILE,    /* a read-only file with `content` */
+	MOUNT_DIRECTORY, /* an empty directory with mode */
+	MOUNT_KIND_COUNT,
+};
+
+enum mount_flags {
+	MOUNT_READ_ONLY = 1 << 0,
+	MOUNT_NOEXEC = 1 << 1,
+	MOUNT_OPTIONAL = 1 << 2, /* a source that is missing is passed over */
+				 /* nosuid and nodev are always set (nodev not for MOUNT_DEVICE) */
+};
+
+struct mount_step {
+	enum mount_kind kind;
+	char *source; /* owned; NULL where the kind has none */
+	char *target; /* owned; absolute path inside, normal form: no "." or "..", no double slash
+		       */
+	char *content;
+	uint64_t size; /* bytes */
+	uint32_t mode;
+	uint32_t flags;
+};
+
+struct plan_rlimit {
+	int resource;	     /* RLIMIT_*; by name ("RLIMIT_NOFILE") in JSON, as in the OCI spec */
+	uint64_t soft, hard; /* RLIM_INFINITY = "max" */
+};
+
+struct plan {
+	char *app;
+	unsigned instance;
+	char *hostname;
+	struct strings argv; /* argv[0] is executed as found through PATH of environment, inside */
+	struct strings environment;
+	char *directory; /* working directory, inside */
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[PLAN_GROUPS_MAX];
+	size_t group_count;
+	bool network_none;	  /* a network namespace with nothing but loopback (up) */
+	bool end_with_supervisor; /* `pysbx run`: the supervisor's end is the sandbox's end */
+	int stop_signal;	  /* sent to the worker then ... */
+	uint64_t stop_grace_usec; /* ... and SIGKILL after this long */
+	int oom_score_adj;
+	uint32_t umask_bits;
+	struct plan_rlimit rlimits[PLAN_RLIMITS_MAX];
+	size_t rlimit_count;
+	struct mount_step mounts[PLAN_MOUNTS_MAX];
+	size_t mount_count;
+};
+
+/* A plan is large: allocate it. plan_free(NULL) is fine. */
+struct plan *plan_new(void);
+void plan_free(struct plan *plan);
+
+/* Appends one step with copies of the strings given (NULL where the kind has none).
+ * ERROR_INVALID when the plan is full or target is not in normal form. */
+int plan_add_mount(struct plan *plan, const struct mount_step *step, struct error *err);
+int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t hard,
+		    struct error *err);
+
+/* JSON text (owned by the caller), indented for people if `pretty`. Environment values appear. */
+int plan_encode(const struct plan *plan, bool pretty, char **ret_text, struct error *err);
+
+/* Strict: every key known, typed, bounded, present; the error names the JSON path. */
+int plan_decode(const char *text, size_t length, struct plan **ret_plan, struct error *err);
+
+/* "RLIMIT_NOFILE"; "unknown" if there is no such resource. */
+const char *plan_rlimit_name(int resource);
+
+/* True if path is absolute and has no empty, "." or ".." component and no trailing slash but "/".
+ */
+bool plan_path_is_normal(const char *path);
+
+static inline void cleanup_plan_free(struct plan **plan)
+{
+	plan_free(*plan);
+}
+#define _cleanup_plan_ __attribute__((cleanup(cleanup_plan_free)))

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/spec.h"
+
+#include "policy/own.h"
+#include "policy/quote.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct limits default_limits = {
+	.memory_max = LIMIT_UNSET,
+	.memory_high = LIMIT_UNSET,
+	.memory_swap_max = LIMIT_UNSET,
+	.cpu_max = LIMIT_UNSET,
+	.cpu_weight = LIMIT_UNSET,
+	.pids_max = SPEC_PIDS_DEFAULT,
+	.nofile = SPEC_NOFILE_DEFAULT,
+	.tmp_size = LIMIT_UNSET,
+};
+
+static const struct restart_policy default_restart = {
+	.mode = RESTART_ON_FAILURE,
+	.max_restarts = SPEC_RESTARTS_DEFAULT,
+	.backoff_usec = SPEC_BACKOFF_DEFAULT,
+	.backoff_max_usec = SPEC_BACKOFF_MAX_DEFAULT,
+	.stable_usec = SPEC_STABLE_DEFAULT,
+};
+
+int spec_init(struct app_spec *spec, struct error *err)
+{
+	char *syscalls = strdup(SPEC_SYSCALLS_DEFAULT);
+
+	if (syscalls == NULL)
+		return error_no_memory(err);
+	*spec = (struct app_spec){
+		.limits = default_limits,
+		.syscalls = syscalls,
+		.restart = default_restart,
+		.oom = OOM_WORKER,
+		.stop = { .signal = SIGTERM, .grace_usec = SPEC_GRACE_DEFAULT },
+	};
+	spec->isolation.network = NETWORK_HOST;
+	return 0;
+}
+
+void spec_clear(struct app_spec *spec)
+{
+	free(spec->name);
+	strings_clear(&spec->command);
+	free(spec->directory);
+	free(spec->user);
+	strings_clear(&spec->environment);
+	strings_clear(&spec->environment_files);
+	for (size_t i = 0; i < spec->limits.io_count; i++)
+		free(spec->limits.io[i].path);
+	strings_clear(&spec->isolation.readable);
+	strings_clear(&spec->isolation.writable);
+	free(spec->syscalls);
+	*spec = (struct app_spec){ 0 };
+}
+
+static bool is_limit(uint64_t value)
+{
+	return value != LIMIT_UNSET && value != LIMIT_MAX;
+}
+
+int spec_complete(struct app_spec *spec, struct error *err)
+{
+	struct limits *limits = &spec->limits;
+
+	if (spec->name == NULL) {
+		const char *command = spec->command.count > 0 ? spec->command.items[0] : "";
+		int r = spec_name_from_command(command, &spec->name, err);
+
+		if (r < 0)
+			return r;
+	}
+	if (limits->memory_swap_max == LIMIT_UNSET && is_limit(limits->memory_max))
+		limits->memory_swap_max = 0;
+	if (limits->tmp_size == LIMIT_UNSET) {
+		limits->tmp_size = SPEC_TMP_SIZE_DEFAULT;
+		if (limits->memory_max / SPEC_TMP_SIZE_SHARE < SPEC_TMP_SIZE_DEFAULT)
+			limits->tmp_size = limits->memory_max / SPEC_TMP_SIZE_SHARE;
+	}
+	return 0;
+}
+
+/* --- the name of an app ----------------------------------------------------------------------- */
+
+/* Without <ctype.h>: that asks the locale. */
+static bool is_name_end(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool is_name_inside(char c)
+{
+	return is_name_end(c) || c == '-' || c == '_' || c == '.';
+}
+
+int spec_validate_name(const char *name, struct error *err)
+{
+	size_t length = strlen(name);
+	bool valid = length > 0 && length <= SPEC_NAME_MAX && is_name_end(name[0]) &&
+		     is_name_end(name[length - 1]);
+	char shown[QUOTE_TEXT_MAX];
+
+	for (size_t i = 0; valid && i < length; i++)
+		valid = is_name_inside(name[i]);
+	if (valid)
+		return 0;
+	return error_set(err, ERROR_INVALID, 0,
+			 "%s is not a name: write small letters, digits, '-', '_' and '.', at most "
+			 "%d, with a letter or digit first and last",
+			 quote_text(name, shown), SPEC_NAME_MAX);
+}
+
+int spec_name_from_command(const char *command, char **ret_name, struct error *err)
+{
+	const char *slash = strrchr(command, '/');
+	const char *in = slash != NULL ? slash + 1 : command;
+	char name[SPEC_NAME_MAX + 1];
+	size_t length = 0;
+	char *copy;
+
+	for (; *in != '\0' && length < SPEC_NAME_MAX; in++) {
+		char c = *in >= 'A' && *in <= 'Z' ? (char)(*in - 'A' + 'a') : *in;
+
+		if (!is_name_inside(c))
+			c = '-';
+		if (length > 0 || is_name_end(c))
+			name[length++] = c;
+	}
+	while (length > 0 && !is_name_end(name[length - 1]))
+		length--;
+	name[length] = '\0';
+
+	copy = strdup(length > 0 ? name : "app");
+	if (copy == NULL)
+		return error_no_memory(err);
+	*ret_name = copy;
+	return 0;
+}
+
+/* --- io limits -------------------------------------------------------------------------------- */
+
+/* One of the four values: '-' leaves it unset. */
+static int parse_rate(const char *text, bool operations, uint64_t *ret, struct error *err)
+{
+	if (strcmp(text, "-") == 0)
+		return 0;
+	if (operations)
+		return quantity_parse_count(text, SPEC_IO_IOPS_MIN, SPEC_IO_IOPS_LIMIT, true, ret,
+					    err);
+	return quantity_parse_size(text, ret, err);
+}
+
+/* RBPS/WBPS[/RIOPS/WIOPS]; cuts `values` apart. */
+static int parse_rates(const char *whole, char *values, struct io_limit *io, struct error *err)
+{
+	uint64_t *const rates[] = { &io->rbps, &io->wbps, &io->riops, &io->wiops };
+	char shown[QUOTE_TEXT_MAX];
+	size_t count = 0;
+	bool any = false;
+	char *value;
+
+	while (count < ARRAY_SIZE(rates) && (value = strsep(&values, "/")) != NULL) {
+		int r = parse_rate(value, count >= 2, rates[count], err);
+
+		if (r < 0)
+			return r;
+		any = any || *rates[count] != LIMIT_UNSET;
+		count++;
+	}
+	if ((count == 2 || count == 4) && values == NULL && any)
+		return 0;
+	return error_set(err, ERROR_INVALID, 0,
+			 "%s does not end in RBPS/WBPS or RBPS/WBPS/RIOPS/WIOPS with at least one "
+			 "limit, as in /srv=20M/10M or /srv=20M/-/-/200",
+			 quote_text(whole, shown));
+}
+
+int spec_parse_io(const char *text, struct limits *limits, struct error *err)
+{
+	/* values hold no '=', a path may */
+	const char *equals = strrchr(text, '=');
+	struct io_limit io = { NULL, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET };
+	_cleanup_free_ char *path = NULL, *values = NULL;
+	char shown[QUOTE_TEXT_MAX];
+	int r;
+
+	if (equals == NULL || equals == text)
+		return error_set(err, ERROR_INVALID, 0,
+				 "%s is not PATH=RBPS/WBPS[/RIOPS/WIOPS], for example "
+				 "/srv=20M/10M",
+				 quote_text(text, shown));
+	if (limits->io_count >= SPEC_IO_MAX)
+		return error_set(err, ERROR_INVALID, 0, "more than %d io limits", SPEC_IO_MAX);
+
+	path = strndup(text, (size_t)(equals - text));
+	values = strdup(equals + 1);
+	if (path == NULL || values == NULL)
+		return error_no_memory(err);
+	r = parse_rates(text, values, &io, err);
+	if (r < 0)
+		return r;
+	io.path = TAKE_PTR(path);
+	limits->io[limits->io_count++] = io;
+	return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The app spec: everything a user may say about one app, from whichever door it came (options of
+ * `pysbx run`, a JSON file, the socket). It holds what was said, not yet what the machine makes of
+ * it: LIMIT_UNSET and NULL mean "not said". spec_validate() checks it as a whole, purely; what
+ * needs the machine (does the user exist, has the path a disk) is checked by the supervisor
+ * afterwards.
+ *
+ * Error texts name the field: by its JSON path ("limits.memory_high: 300M is above limits.memory,
+ * 256M"), or by the labels of the door that the spec came through ("--mem-high: 300M is above
+ * --mem, 256M").
+ */
+#pragma once
+
+#include "policy/error.h"
+#include "policy/quantity.h"
+#include "policy/strings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bounds. Every list and text of a spec has one. */
+#define SPEC_NAME_MAX	     64	    /* bytes: HOST_NAME_MAX; with a suffix still a cgroup name */
+#define SPEC_USER_MAX	     255    /* bytes: LOGIN_NAME_MAX - 1 */
+#define SPEC_ARGV_MAX	     1024   /* arguments of the command */
+#define SPEC_STRING_MAX	     131072 /* one argument or variable with its NUL: MAX_ARG_STRLEN */
+#define SPEC_PATHS_MAX	     64	    /* readable, writable, environment files: each */
+#define SPEC_IO_MAX	     16
+#define SPEC_ENVIRONMENT_MAX 1024
+
+/* Ranges of values. */
+#define SPEC_MEMORY_MIN	    (UINT64_C(4) << 20) /* below this exec of any program is OOM-killed */
+#define SPEC_CPU_WEIGHT_MAX 10000		/* cpu.weight, cgroup-v2.rst */
+#define SPEC_IO_BPS_MIN	    4096		/* a page a second; io.max itself refuses 0 and 1 */
+#define SPEC_IO_IOPS_MIN    2			/* io.max itself refuses 0 and 1 */
+#define SPEC_IO_IOPS_LIMIT                                                    \
+	(UINT32_MAX - 1) /* the kernel cuts to 32 bits; UINT32_MAX is its max \
+			  */
+#define SPEC_NOFILE_MIN	    16
+#define SPEC_NOFILE_LIMIT   1048576 /* fs.nr_open's default */
+#define SPEC_PIDS_LIMIT	    4194304 /* PID_MAX_LIMIT */
+#define SPEC_TMP_SIZE_MIN   65536   /* a tmpfs of size 0 would have no limit */
+#define SPEC_RESTARTS_LIMIT 1000000
+#define SPEC_BACKOFF_MIN    (10 * USEC_PER_MSEC) /* none at all would be a busy loop */
+#define SPEC_STABLE_MIN	    (100 * USEC_PER_MSEC)
+#define SPEC_WAIT_LIMIT	    (86400 * USEC_PER_SEC) /* backoff, stable time, grace */
+
+/* Defaults of what need not be said. */
+#define SPEC_SYSCALLS_DEFAULT "python-web"
+/* A fork bomb must end somewhere, and honest apps must fit: 16 async workers with anyio's 40
+ * threads each are 656 tasks. */
+#define SPEC_PIDS_DEFAULT 1024
+/* Room for many connections; not so much that select(2) loops or uWSGI's table of all possible fds
+ * (8 bytes each) weigh. */
+#define SPEC_NOFILE_DEFAULT 65536
+/* Pages of /tmp are charged to the app: 64M, but no more than a quarter of its memory. */
+#define SPEC_TMP_SIZE_DEFAULT	 (UINT64_C(64) << 20)
+#define SPEC_TMP_SIZE_SHARE	 4
+#define SPEC_RESTARTS_DEFAULT	 5
+#define SPEC_BACKOFF_DEFAULT	 (1 * USEC_PER_SEC)
+#define SPEC_BACKOFF_MAX_DEFAULT (60 * USEC_PER_SEC)
+#define SPEC_STABLE_DEFAULT	 (60 * USEC_PER_SEC)
+/* gunicorn gives its workers 30 s (graceful_timeout) and then needs a moment of its own. */
+#define SPEC_GRACE_DEFAULT (35 * USEC_PER_SEC)
+
+enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_COUNT };
+enum restart_mode { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER, RESTART_MODE_COUNT };
+enum oom_policy { OOM_WORKER, OOM_APP, OOM_POLICY_COUNT };
+
+/* One io.max line, by path; the supervisor resolves the path to its disk. Bytes/s and operations/s.
+ */
+struct io_limit {
+	char *path; /* owned, absolute */
+	uint64_t rbps, wbps, riops, wiops;
+};
+
+struct limits {
+	uint64_t memory_max;	  /* bytes */
+	uint64_t memory_high;	  /* bytes */
+	uint64_t memory_swap_max; /* bytes */
+	uint64_t cpu_max;	  /* thousandths of a core */
+	uint64_t cpu_weight;	  /* 1 to 10000 */
+	uint64_t pids_max;
+	uint64_t nofile;   /* RLIMIT_NOFILE, soft and hard */
+	uint64_t tmp_size; /* bytes of tmpfs on /tmp; never LIMIT_MAX */
+	struct io_limit io[SPEC_IO_MAX];
+	size_t io_count;
+};
+
+struct restart_policy {
+	enum restart_mode mode;
+	uint64_t max_restarts;	   /* in a row, before the app is given up; LIMIT_MAX = no end */
+	uint64_t backoff_usec;	   /* delay before the first restart; doubles after each */
+	uint64_t backoff_max_usec; /* upper end of the delay */
+	uint64_t stable_usec;	   /* a run this long sets delay and count back */
+};
+
+struct app_spec {
+	char *name;
+	struct strings command; /* argv, [0] as typed */
+	char *directory;	/* absolute */
+	char *user;		/* "name", "uid" or "uid:gid"; NULL = a dynamic uid */
+	struct strings
+		environment; /* "NAME=value", or "NAME": the caller's own value; later wins */
+	struct strings
+		environment_files; /* absolute paths; later ones win, environment wins over all */
+	struct limits limits;
+	struct {
+		struct strings readable; /* absolute, canonical in form */
+		struct strings writable;
+		enum network network;
+	} isolation;
+	char *syscalls; /* profile name or absolute path of a profile; never NULL after spec_init */
+	struct restart_policy restart;
+	enum oom_policy oom;
+	struct {
+		int signal; /* SIGTERM by default */
+		uint64_t grace_usec;
+	} stop;
+};
+
+/* The fields that messages name. */
+enum spec_field {
+	FIELD_NONE,
+	FIELD_NAME,
+	FIELD_COMMAND,
+	FIELD_DIRECTORY,
+	FIELD_USER,
+	FIELD_ENVIRONMENT,
+	FIELD_ENVIRONMENT_FILES,
+	FIELD_MEMORY,
+	FIELD_MEMORY_HIGH,
+	FIELD_MEMORY_SWAP,
+	FIELD_CPU,
+	FIELD_CPU_WEIGHT,
+	FIELD_IO,
+	FIELD_PIDS,
+	FIELD_NOFILE,
+	FIELD_TMP_SIZE,
+	FIELD_READABLE,
+	FIELD_WRITABLE,
+	FIELD_NETWORK,
+	FIELD_SYSCALLS,
+	FIELD_RESTART,
+	FIELD_MAX_RESTARTS,
+	FIELD_BACKOFF,
+	FIELD_BACKOFF_MAX,
+	FIELD_STABLE,
+	FIELD_OOM,
+	FIELD_STOP_SIGNAL,
+	FIELD_STOP_GRACE,
+	FIELD_COUNT,
+};
+
+/* What the messages of a validation call each field. */
+struct spec_labels {
+	const char *of[FIELD_COUNT];
+	bool indexed; /* "isolation.readable[2]", not only "isolation.readable" */
+};
+
+/* The JSON path of each field: "limits.memory". */
+extern const struct spec_labels spec_json_labels;
+
+/* Sets every default but those that spec_complete derives. */
+int spec_init(struct app_spec *spec, struct error *err);
+void spec_clear(struct app_spec *spec);
+
+/* Fills what nothing was said about and what follows from the rest: the name from the command;
+ * memory_swap_max = 0 where memory_max is a limit (with swap behind it, a leak would thrash the
+ * disk long before it meets the limit); tmp_size from memory_max. Other limits may stay
+ * LIMIT_UNSET: the kernel's own default holds. */
+int spec_complete(struct app_spec *spec, struct error *err);
+
+/* Checks the whole, as spec_complete leaves it; the first error found is raised. */
+int spec_validate(const struct app_spec *spec, struct error *err);
+int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels *labels,
+			   struct error *err);
+
+/* [a-z0-9] first and last, then also '-' '_' '.': usable as cgroup, unit and host name. */
+int spec_validate_name(const char *name, struct error *err);
+/* Makes a valid name of any command ("/usr/bin/Gunicorn3" -> "gunicorn3"); "app" if nothing is
+ * left. */
+int spec_name_from_command(const char *command, char **ret_name, struct error *err);
+
+/* Why the app may not be given this path (in normal form), NULL if it may. Completes "PATH ...".
+ * spec_validate asks for the paths as written; who has followed their symbolic links asks again. */
+const char *spec_path_objection(const char *path, bool writable);
+
+/* "/srv/app=20M/10M", "/=max/10M/-/200": '-' leaves one unset. Appends to limits->io, with the path
+ * as it is written. */
+int spec_parse_io(const char *text, struct limits *limits, struct error *err);
+
+/* Enum names as users write them; the parsers raise ERROR_INVALID naming the choices. */
+const char *spec_network_name(enum network network);
+int spec_network_parse(const char *text, enum network *ret, struct error *err);
+const char *spec_restart_mode_name(enum restart_mode mode);
+int spec_restart_mode_parse(const char *text, enum restart_mode *ret, struct error *err);
+const char *spec_oom_policy_name(enum oom_policy policy);
+int spec_oom_policy_parse(const char *text, enum oom_policy *ret, struct error *err);
+
+/* "TERM", "SIGTERM", "15", "RTMIN+3". */
+int spec_signal_parse(const char *text, int *ret_signal, struct error *err);
+/* "SIGTERM"; "SIGRTMIN+3"; "signal 99" for the unknown. Writes into text of 32 bytes, returns it.
+ */
+const char *spec_signal_name(int number, char *text);

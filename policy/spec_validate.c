@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is this spec possible, as a whole? Three layers, each a table or a short function: every number
+ * in its range, every text well formed, and what must fit together. Paths have rules of their own,
+ * in spec_paths.c.
+ */
+#include "policy/own.h"
+#include "policy/quote.h"
+#include "policy/spec.h"
+#include "policy/spec_check.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+static const char *format_count(uint64_t count, char *text)
+{
+	if (count == LIMIT_MAX)
+		snprintf(text, QUANTITY_TEXT_MAX, "max");
+	else
+		snprintf(text, QUANTITY_TEXT_MAX, "%" PRIu64, count);
+	return text;
+}
+
+enum { MAY_BE_UNSET = 1, MAY_BE_MAX = 2 };
+
+static const struct range {
+	enum spec_field field;
+	size_t offset; /* of a uint64_t in struct app_spec */
+	uint64_t min, max;
+	unsigned may_be;
+	const char *(*format)(uint64_t value, char *text);
+} ranges[] = {
+#define IN(member) offsetof(struct app_spec, member)
+	{ FIELD_MEMORY, IN(limits.memory_max), SPEC_MEMORY_MIN, SIZE_LIMIT_BYTES,
+	  MAY_BE_UNSET | MAY_BE_MAX, quantity_format_size },
+	{ FIELD_MEMORY_HIGH, IN(limits.memory_high), SPEC_MEMORY_MIN, SIZE_LIMIT_BYTES,
+	  MAY_BE_UNSET | MAY_BE_MAX, quantity_format_size },
+	{ FIELD_MEMORY_SWAP, IN(limits.memory_swap_max), 0, SIZE_LIMIT_BYTES,
+	  MAY_BE_UNSET | MAY_BE_MAX, quantity_format_size },
+	{ FIELD_CPU, IN(limits.cpu_max), CPU_MILLI_MIN, CPU_MILLI_LIMIT, MAY_BE_UNSET | MAY_BE_MAX,
+	  quantity_format_cpu },
+	{ FIELD_CPU_WEIGHT, IN(limits.cpu_weight), 1, SPEC_CPU_WEIGHT_MAX, MAY_BE_UNSET,
+	  format_count },
+	{ FIELD_PIDS, IN(limits.pids_max), 1, SPEC_PIDS_LIMIT, MAY_BE_UNSET | MAY_BE_MAX,
+	  format_count },
+	{ FIELD_NOFILE, IN(limits.nofile), SPEC_NOFILE_MIN, SPEC_NOFILE_LIMIT, MAY_BE_UNSET,
+	  format_count },
+	{ FIELD_TMP_SIZE, IN(limits.tmp_size), SPEC_TMP_SIZE_MIN, SIZE_LIMIT_BYTES, MAY_BE_UNSET,
+	  quantity_format_size },
+	{ FIELD_MAX_RESTARTS, IN(restart.max_restarts), 0, SPEC_RESTARTS_LIMIT, MAY_BE_MAX,
+	  format_count },
+	{ FIELD_BACKOFF, IN(restart.backoff_usec), SPEC_BACKOFF_MIN, SPEC_WAIT_LIMIT, 0,
+	  quantity_format_time },
+	{ FIELD_BACKOFF_MAX, IN(restart.backoff_max_usec), SPEC_BACKOFF_MIN, SPEC_WAIT_LIMIT, 0,
+	  quantity_format_time },
+	{ FIELD_STABLE, IN(restart.stable_usec), SPEC_STABLE_MIN, SPEC_WAIT_LIMIT, 0,
+	  quantity_format_time },
+	{ FIELD_STOP_GRACE, IN(stop.grace_usec), 0, SPEC_WAIT_LIMIT, 0, quantity_format_time },
+#undef IN
+};
+
+static int check_range(const struct spec_check *check, const struct range *range, uint64_t value)
+{
+	char shown[QUANTITY_TEXT_MAX], bound[QUANTITY_TEXT_MAX];
+
+	if ((value == LIMIT_UNSET && (range->may_be & MAY_BE_UNSET) != 0) ||
+	    (value == LIMIT_MAX && (range->may_be & MAY_BE_MAX) != 0))
+		return 0;
+	if (value < range->min)
+		return spec_refuse(check, range->field, "%s is too little: at least %s",
+				   range->format(value, shown), range->format(range->min, bound));
+	if (value > range->max)
+		return spec_refuse(check, range->field, "%s is too much: at most %s",
+				   range->format(value, shown), range->format(range->max, bound));
+	return 0;
+}
+
+static int check_ranges(const struct spec_check *check)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		uint64_t value;
+		int r;
+
+		memcpy(&value, (const char *)check->spec + ranges[i].offset, sizeof(value));
+		r = check_range(check, &ranges[i], value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* a must not be above b, where both are real limits */
+static int check_order(const struct spec_check *check, enum spec_field a_field, uint64_t a,
+		       enum spec_field b_field, uint64_t b,
+		       const char *(*format)(uint64_t value, char *text))
+{
+	char a_text[QUANTITY_TEXT_MAX], b_text[QUANTITY_TEXT_MAX];
+
+	if (a >= LIMIT_UNSET || b >= LIMIT_UNSET || a <= b)
+		return 0;
+	return spec_refuse(check, a_field, "%s is above %s, %s", format(a, a_text),
+			   check->labels->of[b_field], format(b, b_text));
+}
+
+static int check_orders(const struct spec_check *check)
+{
+	const struct limits *limits = &check->spec->limits;
+	const struct restart_policy *restart = &check->spec->restart;
+	int r;
+
+	r = check_order(check, FIELD_MEMORY_HIGH, limits->memory_high, FIELD_MEMORY,
+			limits->memory_max, quantity_format_size);
+	if (r == 0)
+		r = check_order(check, FIELD_TMP_SIZE, limits->tmp_size, FIELD_MEMORY,
+				limits->memory_max, quantity_format_size);
+	if (r == 0)
+		r = check_order(check, FIELD_BACKOFF, restart->backoff_usec, FIELD_BACKOFF_MAX,
+				restart->backoff_max_usec, quantity_format_time);
+	return r;
+}
+
+/* --- texts ------------------------------------------------------------------------------------ */
+
+static int check_name(const struct spec_check *check)
+{
+	int r;
+
+	if (check->spec->name == NULL)
+		return spec_refuse(check, FIELD_NAME, "is missing");
+	r = spec_validate_name(check->spec->name, check->err);
+	if (r < 0)
+		error_prefix(check->err, "%s", check->labels->of[FIELD_NAME]);
+	return r;
+}
+
+static int check_command(const struct spec_check *check)
+{
+	const struct strings *command = &check->spec->command;
+
+	if (command->count == 0)
+		return spec_refuse(check, FIELD_COMMAND, "is missing: say what to run");
+	if (command->count > SPEC_ARGV_MAX)
+		return spec_refuse(check, FIELD_COMMAND, "%zu words are too many: at most %d",
+				   command->count, SPEC_ARGV_MAX);
+	for (size_t i = 0; i < command->count; i++)
+		if (strlen(command->items[i]) >= SPEC_STRING_MAX)
+			return spec_refuse_item(check, FIELD_COMMAND, i,
+						"a word is longer than %d bytes",
+						SPEC_STRING_MAX - 1);
+	if (command->items[0][0] == '\0')
+		return spec_refuse_item(check, FIELD_COMMAND, 0,
+					"is empty: it must name a program");
+	return 0;
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+static bool is_letter_or_digit(char c)
+{
+	return is_letter(c) || (c >= '0' && c <= '9');
+}
+
+static int check_environment(const struct spec_check *check)
+{
+	const struct strings *env = &check->spec->environment;
+	char shown[QUOTE_TEXT_MAX];
+
+	if (env->count > SPEC_ENVIRONMENT_MAX)
+		return spec_refuse(check, FIELD_ENVIRONMENT,
+				   "%zu variables are too many: at most %d", env->count,
+				   SPEC_ENVIRONMENT_MAX);
+	for (size_t i = 0; i < env->count; i++) {
+		const char *at = env->items[i];
+
+		if (strlen(at) >= SPEC_STRING_MAX)
+			return spec_refuse_item(check, FIELD_ENVIRONMENT, i,
+						"%s is longer than %d bytes", quote_text(at, shown),
+						SPEC_STRING_MAX - 1);
+		if (is_letter(*at))
+			while (is_letter_or_digit(*at))
+				at++;
+		if (at == env->items[i] || (*at != '=' && *at != '\0'))
+			return spec_refuse_item(check, FIELD_ENVIRONMENT, i,
+						"%s is not NAME=value or NAME: a name has letters, "
+						"digits and '_', and no digit first",
+						quote_text(env->items[i], shown));
+	}
+	return 0;
+}
+
+/* One half of "user:group": a decimal id or, if names are allowed, a name as useradd(8) takes it.
+ */
+static bool is_user_part(const char *text, size_t length, bool names, bool *ret_root)
+{
+	char part[SPEC_USER_MAX + 1];
+	struct error ignored;
+	uint32_t id;
+
+	if (length == 0 || length > SPEC_USER_MAX)
+		return false;
+	snprintf(part, sizeof(part), "%.*s", (int)length, text);
+	if (quantity_parse_id(part, &id, &ignored) == 0) {
+		*ret_root = id == 0;
+		return true;
+	}
+	if (!names || !is_letter(part[0]))
+		return false;
+	*ret_root = strcmp(part, "root") == 0;
+	for (size_t i = 1; i < length; i++)
+		if (!is_letter_or_digit(part[i]) && strchr(".-", part[i]) == NULL &&
+		    !(part[i] == '$' && i + 1 == length))
+			return false;
+	return true;
+}
+
+static int check_user(const struct spec_check *check)
+{
+	const char *user = check->spec->user;
+	bool root = false, root_group = false;
+	char shown[QUOTE_TEXT_MAX];
+	const char *colon;
+	bool valid;
+
+	if (user == NULL)
+		return 0;
+	colon = strchr(user, ':');
+	if (colon == NULL)
+		valid = is_user_part(user, strlen(user), true, &root);
+	else
+		valid = is_user_part(user, (size_t)(colon - user), false, &root) &&
+			is_user_part(colon + 1, strlen(colon + 1), false, &root_group);
+	if (!valid)
+		return spec_refuse(check, FIELD_USER,
+				   "%s is not a user: write a name, a uid or uid:gid in decimal",
+				   quote_text(user, shown));
+	if (root || root_group)
+		return spec_refuse(check, FIELD_USER,
+				   "%s is root: workers never run as root; name another user, or "
+				   "none to get an id of their own",
+				   quote_text(user, shown));
+	return 0;
+}
+
+static int check_signal(const struct spec_check *check)
+{
+	int number = check->spec->stop.signal, parsed;
+	struct error ignored;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", number);
+	if (spec_signal_parse(text, &parsed, &ignored) < 0)
+		return spec_refuse(check, FIELD_STOP_SIGNAL, "%d is not a signal", number);
+	if (number == SIGSTOP || number == SIGCONT)
+		return spec_refuse(check, FIELD_STOP_SIGNAL, "%s ends no program",
+				   spec_signal_name(number, text));
+	return 0;
+}
+
+/* --- io --------------------------------------------------------------------------------------- */
+
+static int check_io_limit(const struct spec_check *check, size_t index)
+{
+	const struct io_limit *io = &check->spec->limits.io[index];
+	const struct range bps = { FIELD_IO,
+				   0,
+				   SPEC_IO_BPS_MIN,
+				   SIZE_LIMIT_BYTES,
+				   MAY_BE_UNSET | MAY_BE_MAX,
+				   quantity_format_size };
+	const struct range iops = {
+		FIELD_IO,    0, SPEC_IO_IOPS_MIN, SPEC_IO_IOPS_LIMIT, MAY_BE_UNSET | MAY_BE_MAX,
+		format_count
+	};
+	char shown[QUOTE_TEXT_MAX];
+	int r;
+
+	r = check_range(check, &bps, io->rbps);
+	if (r == 0)
+		r = check_range(check, &bps, io->wbps);
+	if (r == 0)
+		r = check_range(check, &iops, io->riops);
+	if (r == 0)
+		r = check_range(check, &iops, io->wiops);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(check->spec->limits.io[i].path, io->path) == 0)
+			return spec_refuse_item(check, FIELD_IO, index,
+						"%s is limited twice: write all its limits at once",
+						quote_text(io->path, shown));
+	return 0;
+}
+
+static int check_io(const struct spec_check *check)
+{
+	const struct limits *limits = &check->spec->limits;
+
+	if (limits->io_count > SPEC_IO_MAX)
+		return spec_refuse(check, FIELD_IO, "%zu limits are too many: at most %d",
+				   limits->io_count, SPEC_IO_MAX);
+	for (size_t i = 0; i < limits->io_count; i++) {
+		int r = spec_check_path(check, FIELD_IO, i, limits->io[i].path);
+
+		if (r == 0)
+			r = check_io_limit(check, i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels *labels,
+			   struct error *err)
+{
+	static int (*const checks[])(const struct spec_check *check) = {
+		check_command, check_name, check_user,	     check_environment, check_ranges,
+		check_orders,  check_io,   spec_check_paths, check_signal,
+	};
+	const struct spec_check check = { spec, labels, err };
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		int r = checks[i](&check);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int spec_validate(const struct app_spec *spec, struct error *err)
+{
+	return spec_validate_labelled(spec, &spec_json_labels, err);
+}

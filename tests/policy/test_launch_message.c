@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/launch_message.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+TestSuite(launch_message);
+
+static struct launch_message good_message(void)
+{
+	struct launch_message message = {
+		.version = LAUNCH_MESSAGE_VERSION,
+		.type = LAUNCH_FAILED,
+		.stage = STAGE_EXEC,
+		.errnum = 2,
+		.wait_status = 9,
+		.signal = 64,
+		.user_usec = 1,
+		.started_nsec = UINT64_MAX,
+		.text = "execute x",
+	};
+
+	return message;
+}
+
+Test(launch_message, takes_a_record_over_as_it_is)
+{
+	struct launch_message message = good_message(), got;
+	struct error err;
+
+	memset(message.text, 'x', LAUNCH_TEXT_MAX - 1); /* the longest text */
+	memset(&got, 0, sizeof(got));
+	cr_assert_eq(launch_message_check(&message, sizeof(message), &got, &err), 0);
+	cr_expect_arr_eq(&got, &message, sizeof(message));
+}
+
+Test(launch_message, takes_every_type_and_stage)
+{
+	struct launch_message message = good_message(), got;
+	struct error err;
+
+	for (uint32_t type = LAUNCH_PIPES; type <= LAUNCH_COLLECTED; type++)
+		for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
+			message.type = type;
+			message.stage = stage;
+			cr_expect_eq(launch_message_check(&message, sizeof(message), &got, &err),
+				     0);
+		}
+}
+
+Test(launch_message, refuses_another_size)
+{
+	static const size_t sizes[] = { 0, 1, sizeof(struct launch_message) - 1,
+					sizeof(struct launch_message) + 1 };
+	char data[sizeof(struct launch_message) + 1] = { 0 };
+	struct launch_message message = good_message(), got = { .version = 77 };
+	struct error err;
+
+	memcpy(data, &message, sizeof(message));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		cr_expect_eq(launch_message_check(data, sizes[i], &got, &err), -EINVAL);
+		cr_expect_eq(err.kind, ERROR_INVALID);
+		cr_expect_eq(got.version, 77);
+	}
+}
+
+static void expect_refused(const struct launch_message *message, const char *text)
+{
+	struct launch_message got = { .version = 77 };
+	struct error err = { 0 };
+
+	cr_expect(launch_message_check(message, sizeof(*message), &got, &err) == -EINVAL &&
+		  err.kind == ERROR_INVALID);
+	cr_expect_str_eq(err.text, text);
+	cr_expect(got.version == 77, "the output stays untouched");
+}
+
+Test(launch_message, refuses_what_is_out_of_range)
+{
+	struct launch_message message = good_message();
+
+	message.version = 2;
+	expect_refused(&message, "launch message: version 2 instead of 1");
+
+	message = good_message();
+	message.type = 0;
+	expect_refused(&message, "launch message: type: 0 is out of range");
+	message.type = LAUNCH_COLLECTED + 1;
+	expect_refused(&message, "launch message: type: 8 is out of range");
+
+	message = good_message();
+	message.stage = STAGE_COUNT;
+	expect_refused(&message, "launch message: stage: 11 is out of range");
+
+	message = good_message();
+	message.errnum = -2;
+	expect_refused(&message, "launch message: errnum: -2 is out of range");
+
+	message = good_message();
+	message.signal = 65;
+	expect_refused(&message, "launch message: signal: 65 is out of range");
+	message.signal = -1;
+	expect_refused(&message, "launch message: signal: -1 is out of range");
+
+	message = good_message();
+	message.type = LAUNCH_SIGNAL;
+	message.signal = 0;
+	expect_refused(&message, "launch message: signal: 0 is out of range");
+}
+
+Test(launch_message, refuses_a_text_without_an_end)
+{
+	struct launch_message message = good_message();
+
+	memset(message.text, 'x', sizeof(message.text));
+	expect_refused(&message, "launch message: text has no end");
+}
+
+Test(launch_message, names_every_stage)
+{
+	cr_expect_str_eq(launch_stage_name(STAGE_NONE), "none");
+	cr_expect_str_eq(launch_stage_name(STAGE_ROOT), "root");
+	cr_expect_str_eq(launch_stage_name(STAGE_EXEC), "exec");
+	for (int i = 0; i < STAGE_COUNT; i++)
+		cr_expect(strlen(launch_stage_name((enum launch_stage)i)) > 3);
+	cr_expect_str_eq(launch_stage_name(STAGE_COUNT), "unknown");
+}
