@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One loop over four things: signals (SIGCHLD, and SIGTERM, which means stop), the supervisor's
+ * socket, the worker's output while nobody else reads it, and time.
+ *
+ *   running  -> main process ends                 -> ending
+ *   running  -> STOP, SIGTERM, supervisor is gone -> running, with a deadline after which all is
+ *                                                    killed
+ *   ending   -> everything killed and reaped      -> ended: LAUNCH_ENDED is sent
+ *   ended    -> COLLECTED, supervisor is gone     -> return
+ *
+ * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children,
+ * OUTPUT_DRAIN_BYTES of each pipe, one message.
+ */
+#include "sandbox/init.h"
+
+#include "policy/own.h"
+#include "sandbox/channel.h"
+#include "sandbox/output.h"
+
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define REAP_BATCH	   64
+#define NSEC_PER_MSEC	   UINT64_C(1000000)
+#define NSEC_PER_USEC	   UINT64_C(1000)
+#define USEC_PER_SECOND	   UINT64_C(1000000)
+#define KILL_INTERVAL_MSEC 100 /* between two rounds of SIGKILL to what does not end */
+/* A process in an uninterruptible sleep may outlast any SIGKILL: the status is told without it. */
+#define ENDING_LIMIT_NSEC (5000 * NSEC_PER_MSEC)
+#define NEVER		  UINT64_MAX
+
+enum { WATCH_SIGNALS, WATCH_SOCKET, WATCH_OUTPUT, WATCH_COUNT = WATCH_OUTPUT + OUTPUT_COUNT };
+
+struct init {
+	struct launcher *launcher;
+	int stop_signal;
+	uint64_t stop_grace_nsec;
+	bool end_with_supervisor;
+	int signals;
+	bool supervisor_gone;
+	bool stopping;
+	bool main_ended;
+	bool all_ended; /* no child is left */
+	bool more_to_reap;
+	bool told; /* LAUNCH_ENDED was sent, or there is nobody to send it to */
+	bool done;
+	uint64_t now;	  /* nsec, read once a turn */
+	uint64_t kill_at; /* end of the grace */
+	uint64_t tell_at; /* end of the patience with what does not end */
+	struct launch_message end;
+};
+
+static uint64_t monotonic_nsec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void init_block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* Everything in the PID namespace but its init, which is us. */
+static void kill_all(void)
+{
+	kill(-1, SIGKILL);
+}
+
+static void send_signal(const struct init *init, int number)
+{
+	if (!init->main_ended)
+		syscall(SYS_pidfd_send_signal, init->launcher->worker_pidfd, number, NULL, 0);
+}
+
+static void stop(struct init *init)
+{
+	if (init->stopping || init->main_ended)
+		return;
+	init->stopping = true;
+	init->kill_at = init->now + init->stop_grace_nsec;
+	send_signal(init, init->stop_signal);
+}
+
+/* --- the supervisor ---------------------------------------------------------------------------*/
+
+/* The supervisor reads no more: from now on the output is drained here, or the worker would block
+ * on a full pipe. This is where a later daemon will be able to come back: the status is kept and
+ * the output spooled until it does. As long as nobody can, the end has nobody to be told to. */
+static void supervisor_hung_up(struct init *init)
+{
+	init->supervisor_gone = true;
+	if (init->told)
+		init->done = true;
+	else if (init->end_with_supervisor)
+		stop(init);
+}
+
+static void handle_socket(struct init *init)
+{
+	struct launch_message message;
+	int r = channel_receive(&message);
+
+	if (r < 0) {
+		supervisor_hung_up(init);
+		return;
+	}
+	if (r == 0)
+		return;
+	switch (message.type) {
+	case LAUNCH_SIGNAL:
+		send_signal(init, message.signal);
+		break;
+	case LAUNCH_STOP:
+		stop(init);
+		break;
+	case LAUNCH_COLLECTED:
+		init->done = init->told;
+		break;
+	default:
+		break;
+	}
+}
+
+static void tell_end(struct init *init)
+{
+	struct error ignored;
+
+	init->told = true;
+	if (init->supervisor_gone || channel_send(LAUNCH_ENDED, &init->end, NULL, 0, &ignored) < 0)
+		init->done = true;
+}
+
+/* --- signals and children ---------------------------------------------------------------------*/
+
+static void handle_signals(struct init *init)
+{
+	struct signalfd_siginfo info;
+
+	while (read(init->signals, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo == SIGTERM)
+			stop(init);
+}
+
+static uint64_t usec_of(const struct timeval *time)
+{
+	return (uint64_t)time->tv_sec * USEC_PER_SECOND + (uint64_t)time->tv_usec;
+}
+
+static void main_process_ended(struct init *init, int status, const struct rusage *usage)
+{
+	init->main_ended = true;
+	init->tell_at = init->now + ENDING_LIMIT_NSEC;
+	init->end.wait_status = status;
+	init->end.user_usec = usec_of(&usage->ru_utime);
+	init->end.system_usec = usec_of(&usage->ru_stime);
+	init->end.maxrss_bytes = (uint64_t)usage->ru_maxrss * 1024;
+	init->end.started_nsec = init->launcher->started_nsec;
+	init->end.ended_nsec = monotonic_nsec();
+	kill_all();
+}
+
+static void reap(struct init *init)
+{
+	init->more_to_reap = false;
+	for (int i = 0; i < REAP_BATCH; i++) {
+		struct rusage usage;
+		int status;
+		pid_t pid = wait4(-1, &status, WNOHANG | __WALL, &usage);
+
+		if (pid < 0 && errno == ECHILD)
+			init->all_ended = true;
+		if (pid <= 0)
+			return;
+		if (pid == init->launcher->worker)
+			main_process_ended(init, status, &usage);
+	}
+	init->more_to_reap = true;
+}
+
+/* --- the loop ---------------------------------------------------------------------------------*/
+
+static int timeout_msec(const struct init *init)
+{
+	uint64_t left;
+
+	if (init->more_to_reap)
+		return 0;
+	if (init->main_ended ? !init->all_ended : init->now >= init->kill_at)
+		return KILL_INTERVAL_MSEC;
+	if (init->main_ended || init->kill_at == NEVER)
+		return -1;
+	left = (init->kill_at - init->now) / NSEC_PER_MSEC + 1;
+	return left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+static void watch(const struct init *init, struct pollfd *watched)
+{
+	const struct launcher *launcher = init->launcher;
+
+	watched[WATCH_SIGNALS] = (struct pollfd){ .fd = init->signals, .events = POLLIN };
+	watched[WATCH_SOCKET] =
+		(struct pollfd){ .fd = init->supervisor_gone ? -1 : LAUNCH_FD_SOCKET,
+				 .events = POLLIN };
+	for (int i = 0; i < OUTPUT_COUNT; i++)
+		watched[WATCH_OUTPUT + i] = (struct pollfd){
+			.fd = init->supervisor_gone ? launcher->output_read[i] : -1,
+			.events = POLLIN,
+		};
+}
+
+static void handle_time(struct init *init)
+{
+	if (!init->main_ended && init->now >= init->kill_at)
+		kill_all();
+	if (!init->main_ended || init->told)
+		return;
+	if (!init->all_ended)
+		kill_all();
+	if (init->all_ended || init->now >= init->tell_at)
+		tell_end(init);
+}
+
+static void turn(struct init *init)
+{
+	struct pollfd watched[WATCH_COUNT];
+
+	watch(init, watched);
+	if (poll(watched, WATCH_COUNT, timeout_msec(init)) < 0)
+		return; /* EINTR, or ENOMEM: the next turn tries again */
+	init->now = monotonic_nsec();
+	if (watched[WATCH_SIGNALS].revents != 0)
+		handle_signals(init);
+	if (watched[WATCH_SOCKET].revents != 0)
+		handle_socket(init);
+	for (int i = 0; i < OUTPUT_COUNT; i++)
+		if (watched[WATCH_OUTPUT + i].revents != 0 &&
+		    !output_drain(watched[WATCH_OUTPUT + i].fd))
+			close_and_clear(&init->launcher->output_read[i]);
+	reap(init);
+	handle_time(init);
+}
+
+static int open_signals(int *ret_fd, struct error *err)
+{
+	sigset_t read_here;
+
+	sigemptyset(&read_here);
+	sigaddset(&read_here, SIGCHLD);
+	sigaddset(&read_here, SIGTERM);
+	*ret_fd = signalfd(-1, &read_here, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (*ret_fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "signalfd");
+	return 0;
+}
+
+/* Plan and filter have done their work: this process may live for months. */
+static void forget_plan(struct launcher *launcher)
+{
+	plan_free(TAKE_PTR(launcher->plan));
+	free(TAKE_PTR(launcher->filter.filter));
+	malloc_trim(0);
+}
+
+int init_run(struct launcher *launcher, struct error *err)
+{
+	_cleanup_close_ int signals = -1;
+	struct init init = {
+		.launcher = launcher,
+		.stop_signal = launcher->plan->stop_signal,
+		.stop_grace_nsec = launcher->plan->stop_grace_usec * NSEC_PER_USEC,
+		.end_with_supervisor = launcher->plan->end_with_supervisor,
+		.kill_at = NEVER,
+	};
+	struct launch_message running = { .started_nsec = launcher->started_nsec };
+	int r;
+
+	r = open_signals(&signals, err);
+	if (r == 0)
+		r = channel_send(LAUNCH_RUNNING, &running, &launcher->worker_pidfd, 1, err);
+	if (r < 0)
+		return r;
+	/* the supervisor's own stdin, stdout and stderr: nobody shall wait for their end on us */
+	close_range(STDIN_FILENO, STDERR_FILENO, 0);
+	forget_plan(launcher);
+	init.signals = signals;
+	init.now = monotonic_nsec();
+	while (!init.done)
+		turn(&init);
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The launcher once the worker runs: init of the PID namespace, and keeper of the worker's status.
+ */
+#pragma once
+
+#include "sandbox/launcher.h"
+
+/* Blocks the signals that the init will read, so that none is lost before it runs: the kernel drops
+ * an unblocked signal to a pid 1 that has no handler for it. */
+void init_block_signals(void);
+
+/* Says LAUNCH_RUNNING, and returns when the worker has ended and its end has been collected, or
+ * nobody is left to collect it. */
+int init_run(struct launcher *launcher, struct error *err);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The launcher's one value, handed from step to step. pysbx-launch.c holds the table of the steps;
+ * each module of this room offers one or two of them: read the plan, make the root, seal what may
+ * be gained, start the worker, be its init.
+ */
+#pragma once
+
+#include "policy/error.h"
+#include "policy/launch_message.h"
+#include "policy/plan.h"
+
+#include <linux/filter.h>
+
+/* What stdout and stderr of the worker go through. The launcher keeps the read ends: they outlive
+ * the supervisor, which reads from duplicates. */
+enum { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_COUNT };
+
+struct launcher {
+	struct plan *plan;	  /* until the worker runs */
+	struct sock_fprog filter; /* until the worker runs */
+	int output_read[OUTPUT_COUNT];
+	int output_write[OUTPUT_COUNT]; /* closed once the worker has them */
+	pid_t worker;			/* as this PID namespace numbers it; 0 = none */
+	int worker_pidfd;
+	uint64_t started_nsec;	 /* CLOCK_MONOTONIC */
+	enum launch_stage stage; /* of the step at work; a failing worker names its own */
+	int wait_status;	 /* of a worker that was killed before it could execute */
+};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pysbx-launch: starts one worker in its sandbox and stays as its init.
+ *
+ * The supervisor makes the namespaces (clone3) and executes this program, from a sealed memfd, as
+ * pid 1 inside them, with all privileges. Then it is on its own: it reads the plan, carries out the
+ * steps below in their order, gives up every privilege but CAP_KILL, and keeps the worker's output
+ * and status until the supervisor has collected them. When it ends, for whatever reason, the kernel
+ * kills what is left in the PID namespace.
+ *
+ *   plan_read.c   fds, plan and filter            identity.c  what may be gained, what is kept
+ *   output.c      the pipes                       worker.c    from clone3 to execve
+ *   namespaces.c  host name, loopback             command.c   PATH, and why execve failed
+ *   root.c        the root file system            init.c      the loop
+ *   mount.c       the kernel's mount interface    channel.c   the socket
+ */
+#include "policy/own.h"
+#include "sandbox/channel.h"
+#include "sandbox/identity.h"
+#include "sandbox/init.h"
+#include "sandbox/namespaces.h"
+#include "sandbox/output.h"
+#include "sandbox/plan_read.h"
+#include "sandbox/root.h"
+#include "sandbox/worker.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+static const struct {
+	enum launch_stage stage;
+	int (*act)(struct launcher *launcher, struct error *err);
+} steps[] = {
+	{ STAGE_PLAN, plan_read_fds },
+	{ STAGE_PLAN, plan_read },
+	{ STAGE_PLAN, plan_read_filter },
+	{ STAGE_PLAN, output_open },
+	{ STAGE_NAMESPACES, namespaces_set_up },
+	{ STAGE_ROOT, root_build },
+	{ STAGE_CAPABILITIES, identity_seal },
+	{ STAGE_CGROUP, worker_start },
+	{ STAGE_CAPABILITIES, identity_keep_kill },
+	{ STAGE_EXEC, init_run },
+};
+
+static void report_failure(const struct launcher *launcher, const struct error *cause)
+{
+	struct launch_message message = {
+		.stage = launcher->stage,
+		.errnum = cause->errnum,
+		.wait_status = launcher->wait_status,
+	};
+	struct error err;
+
+	/* a text that is too long is cut: %.*s tells the compiler that this is meant */
+	snprintf(message.text, sizeof(message.text), "%.*s", LAUNCH_TEXT_MAX - 1, cause->text);
+	if (channel_send(LAUNCH_FAILED, &message, NULL, 0, &err) < 0)
+		dprintf(STDERR_FILENO, "pysbx-launch: %s: %s (%s)\n",
+			launch_stage_name(launcher->stage), cause->text, err.text);
+}
+
+int main(void)
+{
+	struct launcher launcher = {
+		.output_read = { -1, -1 },
+		.output_write = { -1, -1 },
+		.worker_pidfd = -1,
+	};
+	struct error err = { 0 };
+
+	/* first of all: nobody attaches to us while we hold privileges (CVE-2016-9962) */
+	if (getpid() != 1 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		dprintf(STDERR_FILENO, "pysbx-launch is started by pysbx, not by hand: "
+				       "run \"pysbx run -- COMMAND\"\n");
+		return 1;
+	}
+	umask(0);
+	init_block_signals();
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		launcher.stage = steps[i].stage;
+		if (steps[i].act(&launcher, &err) < 0) {
+			report_failure(&launcher, &err);
+			return 1;
+		}
+	}
+	return 0;
+}

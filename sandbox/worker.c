@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker, from clone3 to execve. The child walks a table of steps, allocates nothing, and tells
+ * its parent on a close-on-exec pipe which step failed; it explains nothing: the parent still may
+ * read what the worker may not, and has no seccomp filter.
+ *
+ * The end of that pipe means either that execve succeeded or that the child was killed (by the OOM
+ * killer, if the memory limit is too low for execve itself). The exit signal tells the two apart:
+ * clone3 sets none, and a successful execve sets SIGCHLD (execve(2)), after which waitid's __WCLONE
+ * no longer knows the child.
+ */
+#include "sandbox/worker.h"
+
+#include "policy/own.h"
+#include "sandbox/command.h"
+#include "sandbox/identity.h"
+#include "sandbox/output.h"
+
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define KERNEL_SIGNALS 64 /* numbers 1 to 64; the libc's wrappers hide two of them */
+#define STATUS_FD      3  /* in the child, after its other fds are closed */
+
+struct worker {
+	const struct plan *plan;
+	const struct launcher *launcher;
+	const struct strings *candidates;
+	int status;    /* write end of the status pipe */
+	size_t detail; /* which rlimit, which candidate */
+};
+
+struct worker_failure { /* what goes through the status pipe */
+	uint32_t step;
+	int32_t errnum;
+	uint64_t detail;
+};
+
+/* --- the child's steps: 0 or a negative errno -------------------------------------------------*/
+
+static int enter_cgroup_namespace(struct worker *worker)
+{
+	(void)worker;
+	return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
+}
+
+/* A signal that the supervisor was started with ignored would stay ignored over execve. */
+static int reset_signals(struct worker *worker)
+{
+	/* as the kernel has it: handler (SIG_DFL), flags, restorer, mask, all zero */
+	static const unsigned long all_default[4];
+	sigset_t none;
+
+	(void)worker;
+	for (int number = 1; number <= KERNEL_SIGNALS; number++)
+		if (number != SIGKILL && number != SIGSTOP &&
+		    syscall(SYS_rt_sigaction, number, all_default, NULL, KERNEL_SIGNALS / 8) < 0)
+			return -errno;
+	sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
+/* A nameless session keyring is always a new one. Kernels without keys have nothing to share. */
+static int start_session(struct worker *worker)
+{
+	(void)worker;
+	if (setsid() < 0)
+		return -errno;
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		return -errno;
+	return 0;
+}
+
+static int set_oom_score(struct worker *worker)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int length;
+
+	if (fd < 0)
+		return -errno;
+	length = snprintf(text, sizeof(text), "%d", worker->plan->oom_score_adj);
+	return write(fd, text, (size_t)length) < 0 ? -errno : 0;
+}
+
+static int set_rlimits(struct worker *worker)
+{
+	const struct plan *plan = worker->plan;
+
+	for (size_t i = 0; i < plan->rlimit_count; i++) {
+		const struct rlimit limit = { plan->rlimits[i].soft, plan->rlimits[i].hard };
+
+		worker->detail = i;
+		if (setrlimit((__rlimit_resource_t)plan->rlimits[i].resource, &limit) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* stdin is the sandbox's own /dev/null, stdout and stderr are the pipes; of all other fds only the
+ * status pipe is left, until execve. */
+static int connect_output(struct worker *worker)
+{
+	const struct launcher *launcher = worker->launcher;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return -errno;
+	if (dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(launcher->output_write[OUTPUT_STDOUT], STDOUT_FILENO) < 0 ||
+	    dup2(launcher->output_write[OUTPUT_STDERR], STDERR_FILENO) < 0 ||
+	    dup3(worker->status, STATUS_FD, O_CLOEXEC) < 0)
+		return -errno;
+	worker->status = STATUS_FD;
+	umask(worker->plan->umask_bits);
+	return close_range(STATUS_FD + 1, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int change_identity(struct worker *worker)
+{
+	return identity_become(worker->plan);
+}
+
+static int drop_capabilities(struct worker *worker)
+{
+	(void)worker;
+	return identity_drop_all();
+}
+
+static int enter_directory(struct worker *worker)
+{
+	return chdir(worker->plan->directory) < 0 ? -errno : 0;
+}
+
+static int load_filter(struct worker *worker)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &worker->launcher->filter) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* As execvp: goes on after a file that is missing or refused, and a refusal is what is told if none
+ * can be executed. But no shell is tried on a file that is no program. */
+static int execute(struct worker *worker)
+{
+	const struct strings *candidates = worker->candidates;
+	const struct plan *plan = worker->plan;
+	char *const empty[] = { NULL };
+	char *const *environment = plan->environment.count > 0 ? plan->environment.items : empty;
+	int result = -ENOENT;
+
+	for (size_t i = 0; i < candidates->count; i++) {
+		execve(candidates->items[i], plan->argv.items, environment);
+		switch (errno) {
+		case EACCES:
+			if (result != -EACCES)
+				worker->detail = i;
+			result = -EACCES;
+			break;
+		case ENOENT:
+		case ENOTDIR:
+			break;
+		default:
+			worker->detail = i;
+			return -errno;
+		}
+	}
+	return result;
+}
+
+static const struct {
+	enum launch_stage stage;
+	const char *what;
+	int (*act)(struct worker *worker);
+} steps[] = {
+	{ STAGE_CGROUP, "make a cgroup namespace", enter_cgroup_namespace },
+	{ STAGE_LIMITS, "reset signals", reset_signals },
+	{ STAGE_LIMITS, "start a session with a keyring", start_session },
+	{ STAGE_LIMITS, "write /proc/self/oom_score_adj", set_oom_score },
+	{ STAGE_LIMITS, "set resource limit", set_rlimits },
+	{ STAGE_LIMITS, "open /dev/null and connect the output", connect_output },
+	{ STAGE_IDENTITY, "set groups, gid and uid", change_identity },
+	{ STAGE_CAPABILITIES, "drop all capabilities", drop_capabilities },
+	{ STAGE_DIRECTORY, "enter directory", enter_directory },
+	{ STAGE_SECCOMP, "load the seccomp filter", load_filter },
+	{ STAGE_EXEC, "execute", execute },
+};
+
+__attribute__((noreturn)) static void run_child(struct worker *worker)
+{
+	struct worker_failure failure = { 0 };
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int r;
+
+		worker->detail = 0;
+		r = steps[i].act(worker);
+		if (r < 0) {
+			failure = (struct worker_failure){ i, -r, worker->detail };
+			break;
+		}
+	}
+	(void)!write(worker->status, &failure, sizeof(failure));
+	_exit(1);
+}
+
+/* --- the parent -------------------------------------------------------------------------------*/
+
+static pid_t clone_into_cgroup(int *ret_pidfd)
+{
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = 0, /* see above */
+		.cgroup = LAUNCH_FD_CGROUP,
+	};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid > 0)
+		*ret_pidfd = pidfd;
+	return pid;
+}
+
+/* Waits for the child's word. 1: it failed, *ret says how; 0: the pipe has ended. */
+static int wait_for_status(const struct launcher *launcher, int status, struct worker_failure *ret,
+			   struct error *err)
+{
+	struct pollfd watched[] = {
+		{ .fd = status, .events = POLLIN },
+		/* no events: a hang-up alone; messages wait until the worker runs */
+		{ .fd = launcher->plan->end_with_supervisor ? LAUNCH_FD_SOCKET : -1 },
+	};
+	ssize_t n;
+
+	while (watched[0].revents == 0) {
+		if (poll(watched, ARRAY_SIZE(watched), -1) < 0 && errno != EINTR)
+			return error_set(err, ERROR_SYSTEM, errno, "poll");
+		if (watched[1].revents != 0)
+			return error_set(err, ERROR_UNREACHABLE, ECONNRESET,
+					 "the supervisor is gone");
+	}
+	n = read(status, ret, sizeof(*ret));
+	if (n < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "read the worker's status");
+	return n == sizeof(*ret) && ret->step < ARRAY_SIZE(steps) ? 1 : 0;
+}
+
+static int explain(struct launcher *launcher, const struct strings *candidates,
+		   const struct worker_failure *failure, struct error *err)
+{
+	const struct plan *plan = launcher->plan;
+	const char *what = steps[failure->step].what;
+
+	launcher->stage = steps[failure->step].stage;
+	if (launcher->stage == STAGE_EXEC)
+		return command_explain(plan, candidates, failure->detail, failure->errnum, err);
+	if (steps[failure->step].act == enter_directory)
+		return error_set(err, ERROR_SYSTEM, failure->errnum, "%s %s as uid %u", what,
+				 plan->directory, plan->uid);
+	if (steps[failure->step].act == set_rlimits && failure->detail < plan->rlimit_count)
+		return error_set(err, ERROR_SYSTEM, failure->errnum, "%s %s", what,
+				 plan_rlimit_name(plan->rlimits[failure->detail].resource));
+	return error_set(err, ERROR_SYSTEM, failure->errnum, "%s", what);
+}
+
+static const char *death_hint(int number)
+{
+	switch (number) {
+	case SIGKILL:
+		return "; is the memory limit too low?";
+	case SIGSYS:
+		return "; does the seccomp filter refuse execve?";
+	default:
+		return "";
+	}
+}
+
+/* The pipe has ended without a word: 0 if the worker executes, else what became of it. */
+static int check_executed(struct launcher *launcher, struct error *err)
+{
+	const char *name = launcher->plan->argv.items[0];
+	siginfo_t info = { 0 };
+	int r;
+
+	do
+		r = waitid((idtype_t)P_PIDFD, (id_t)launcher->worker_pidfd, &info,
+			   WEXITED | (int)__WCLONE);
+	while (r < 0 && errno == EINTR);
+	if (r < 0 && errno == ECHILD)
+		return 0;
+	launcher->stage = STAGE_EXEC;
+	if (r < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "waitid");
+	if (info.si_code == CLD_EXITED) {
+		launcher->wait_status = W_EXITCODE(info.si_status, 0);
+		return error_set(err, ERROR_INTERNAL, 0,
+				 "execute %s: the child gave up without a word", name);
+	}
+	launcher->wait_status = W_EXITCODE(0, info.si_status);
+	return error_set(err, ERROR_SYSTEM, 0,
+			 "execute %s: killed by signal %d before it could execute%s", name,
+			 info.si_status, death_hint(info.si_status));
+}
+
+static int start(struct launcher *launcher, const struct strings *candidates, struct error *err)
+{
+	_cleanup_close_ int status_read = -1;
+	struct worker worker = { launcher->plan, launcher, candidates, -1, 0 };
+	struct worker_failure failure = { 0 };
+	struct timespec now;
+	int status[2], r;
+
+	if (pipe2(status, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "pipe");
+	status_read = status[0];
+	worker.status = status[1];
+	launcher->worker = clone_into_cgroup(&launcher->worker_pidfd);
+	if (launcher->worker == 0)
+		run_child(&worker);
+	close(worker.status);
+	if (launcher->worker < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "start a process in its cgroup");
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	launcher->started_nsec = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+
+	r = wait_for_status(launcher, status_read, &failure, err);
+	if (r > 0)
+		return explain(launcher, candidates, &failure, err);
+	return r < 0 ? r : check_executed(launcher, err);
+}
+
+int worker_start(struct launcher *launcher, struct error *err)
+{
+	_cleanup_strings_ struct strings candidates = { 0 };
+	int r;
+
+	r = command_candidates(launcher->plan, &candidates, err);
+	if (r == 0)
+		r = start(launcher, &candidates, err);
+	output_close_write_ends(launcher);
+	close(LAUNCH_FD_CGROUP);
+	return r;
+}

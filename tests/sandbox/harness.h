@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starts the real pysbx-launch the way the supervisor does, with a plan of the test's own, and
+ * plays the supervisor's part on the socket. Needs root and cgroup v2 (with no controller): a test
+ * begins with sandbox_require(), which skips it elsewhere, saying why.
+ */
+#pragma once
+
+#include "policy/launch_message.h"
+#include "policy/plan.h"
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SANDBOX_UID	 61234
+#define SANDBOX_GID	 61235
+#define SANDBOX_GROUP	 61236
+#define SANDBOX_TEXT_MAX 16384
+
+struct sandbox_mount { /* struct mount_step with strings that are literals */
+	enum mount_kind kind;
+	const char *source, *target, *content;
+	uint64_t size;
+	uint32_t mode, flags;
+};
+
+struct sandbox {
+	struct plan *plan;
+	const struct sock_fprog *filter; /* NULL: allow all */
+	const char *plan_text;		 /* sent in place of the plan if it is not NULL */
+	bool unsealed;			 /* plan and filter without seals */
+	pid_t launcher;
+	int socket;
+	int output[2];	  /* read ends, as received; -1 before */
+	int worker_pidfd; /* as received; -1 before */
+	int cgroup;
+	char cgroup_path[256];
+	char text[2][SANDBOX_TEXT_MAX]; /* what the worker wrote to stdout and stderr */
+	struct launch_message last; /* the message that ended it: LAUNCH_FAILED or LAUNCH_ENDED */
+	unsigned seen;		    /* bit set of the types that came, in order of `order` */
+	unsigned order[8];
+	size_t order_count;
+	int exit_status; /* the launcher's wait status */
+};
+
+/* cr_skip_test() unless this process may make namespaces and cgroups. */
+void sandbox_require(void);
+
+/* A plan with a small working root: /usr and its links, proc, dev, /tmp of 1 MiB, passwd; argv is
+ * sh -c SCRIPT (or empty if script is NULL). */
+void sandbox_init(struct sandbox *sandbox, const char *script);
+void sandbox_clear(struct sandbox *sandbox);
+
+void sandbox_add(struct sandbox *sandbox, const struct sandbox_mount *mount);
+void sandbox_set_argv(struct sandbox *sandbox, const char *const *argv);
+
+/* Starts; returns once LAUNCH_RUNNING or LAUNCH_FAILED came. */
+void sandbox_start(struct sandbox *sandbox);
+/* Waits for the end, reading the output; says LAUNCH_COLLECTED; waits for the launcher's end. */
+void sandbox_finish(struct sandbox *sandbox);
+/* Both. */
+void sandbox_run(struct sandbox *sandbox);
+/* The same with sandbox_init; the worker must have run. */
+void sandbox_run_script(struct sandbox *sandbox, const char *script);
+/* The same, where the start must fail in this stage with this errno. */
+void sandbox_expect_failure(struct sandbox *sandbox, enum launch_stage stage, int errnum);
+
+void sandbox_send(struct sandbox *sandbox, enum launch_message_type type, int signal);
+/* Reads stdout until `text` is in it; fails the test after a time. */
+void sandbox_wait_for_text(struct sandbox *sandbox, const char *text);
+/* Waits for the launcher's end, at most this long; false if it still lives. */
+bool sandbox_wait_launcher(struct sandbox *sandbox, int msec);
+/* How many processes are in the worker's cgroup. */
+size_t sandbox_process_count(const struct sandbox *sandbox);
