@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/file.h"
+
+#include "policy/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Since Linux 6.3; harmless to define for older headers, and tried first. */
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+int file_read_fd(int fd, char *buffer, size_t size, struct error *err)
+{
+	size_t length = 0;
+
+	while (length < size) {
+		ssize_t n = pread(fd, buffer + length, size - length, (off_t)length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "read");
+		if (n == 0) {
+			buffer[length] = '\0';
+			return (int)length;
+		}
+		length += (size_t)n;
+	}
+	return error_set(err, ERROR_SYSTEM, EFBIG, "read: more than %zu bytes", size - 1);
+}
+
+int file_read_at(int dirfd, const char *name, char *buffer, size_t size, struct error *err)
+{
+	_cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open %s", name);
+	r = file_read_fd(fd, buffer, size, err);
+	if (r < 0)
+		error_prefix(err, "%s", name);
+	return r;
+}
+
+int file_read_whole(const char *path, size_t max, char **ret_text, size_t *ret_length,
+		    struct error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	int length;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_set(err, ERROR_INVALID, errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERROR_INVALID, 0, "%s: is not a regular file", path);
+	if ((uint64_t)st.st_size > max)
+		return error_set(err, ERROR_INVALID, EFBIG, "%s: has %lld bytes, more than %zu",
+				 path, (long long)st.st_size, max);
+	text = malloc((size_t)st.st_size + 2);
+	if (text == NULL)
+		return error_no_memory(err);
+	length = file_read_fd(fd, text, (size_t)st.st_size + 2, err);
+	if (length < 0) {
+		error_prefix(err, "%s", path);
+		return length;
+	}
+	*ret_text = TAKE_PTR(text);
+	*ret_length = (size_t)length;
+	return 0;
+}
+
+int file_write_at(int dirfd, const char *name, const char *text, struct error *err)
+{
+	_cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
+	size_t length = strlen(text);
+	ssize_t n;
+
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open %s", name);
+	do {
+		n = write(fd, text, length);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "write \"%s\" to %s", text, name);
+	if ((size_t)n != length)
+		return error_set(err, ERROR_SYSTEM, EIO, "write \"%s\" to %s: cut short", text,
+				 name);
+	return 0;
+}
+
+static int memfd_open(const char *name, bool executable)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = -1;
+
+	if (executable)
+		fd = memfd_create(name, flags | MFD_EXEC);
+	if (fd < 0) /* not asked for, or a kernel before 6.3, where every memfd may be executed */
+		fd = memfd_create(name, flags);
+	return fd;
+}
+
+int file_sealed_memfd(const char *name, const void *data, size_t length, bool executable,
+		      int *ret_fd, struct error *err)
+{
+	_cleanup_close_ int fd = memfd_open(name, executable);
+	size_t done = 0;
+
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "memfd_create %s", name);
+	while (done < length) {
+		ssize_t n = write(fd, (const char *)data + done, length - done);
+
+		if (n < 0 && errno != EINTR)
+			return error_set(err, ERROR_SYSTEM, errno, "write memfd %s", name);
+		if (n > 0)
+			done += (size_t)n;
+	}
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "seal memfd %s", name);
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "rewind memfd %s", name);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Small files, whole: the kernel's (cgroup, proc) and our own. Relative to a directory fd where
+ * there is one. Text is NUL-terminated; what does not fit is an error, never cut.
+ */
+#pragma once
+
+#include "policy/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FILE_KERNEL_MAX 16384 /* larger than memory.stat or a cgroup.procs of 2,000 pids */
+
+/* Reads dirfd/name (or name alone with AT_FDCWD) into buffer. Returns the length. */
+int file_read_at(int dirfd, const char *name, char *buffer, size_t size, struct error *err);
+
+/* As file_read_at, from the start of a kept-open fd with pread: this also re-arms POLLPRI. */
+int file_read_fd(int fd, char *buffer, size_t size, struct error *err);
+
+/* Reads a regular file of at most max bytes. *ret_text is NUL-terminated and the caller's. */
+int file_read_whole(const char *path, size_t max, char **ret_text, size_t *ret_length,
+		    struct error *err);
+
+/* One write(2) of the whole text: what cgroup files want. */
+int file_write_at(int dirfd, const char *name, const char *text, struct error *err);
+
+/* A memfd with these bytes, sealed against every change, close-on-exec, offset 0. executable: may
+ * be given to execveat(2). */
+int file_sealed_memfd(const char *name, const void *data, size_t length, bool executable,
+		      int *ret_fd, struct error *err);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names and numbers of system calls: libseccomp's tables, and those newer than the libseccomp at
+ * hand.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#define FILTER_SYSCALL_ELSEWHERE (-1) /* a call of another architecture only */
+#define FILTER_SYSCALL_MAX	 1024 /* above every number of x86-64 and arm64 */
+
+/* False if nobody knows the name. *ret_number: 0 to FILTER_SYSCALL_MAX - 1, or ELSEWHERE. */
+bool filter_syscall_resolve(const char *name, int *ret_number);
+
+#define FILTER_SYSCALL_NAME_MAX 64
+
+/* The known name nearest to this one, copied into buffer (FILTER_SYSCALL_NAME_MAX bytes) and
+ * returned; NULL if none is near. */
+const char *filter_syscall_nearest(const char *name, char *buffer);

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order matters: the --rw paths come first, because what may be followed depends on what the
+ * app can write (supervisor/walk.h); then the directory, the other paths, the environment, which
+ * may name PATH and VIRTUAL_ENV, and with them the command.
+ */
+#include "supervisor/host.h"
+
+#include "policy/env_file.h"
+#include "policy/escape.h"
+#include "policy/own.h"
+#include "supervisor/file.h"
+#include "supervisor/python.h"
+#include "supervisor/walk.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define HOSTS_BYTES_MAX (128U << 10) /* a block list of that size is no list of hosts */
+
+/* --- paths ------------------------------------------------------------------------------------*/
+
+static int raise_missing(const char *field, const char *path, int error, const char *advice,
+			 struct error *err)
+{
+	if (error == -ENOENT || error == -ENOTDIR)
+		return error_set(err, ERROR_INVALID, 0, "%s: %s does not exist%s", field, path,
+				 advice);
+	return error_set(err, ERROR_INVALID, -error, "%s: %s", field, path);
+}
+
+/* walk_resolve for a path of the spec: what fails is the field's fault. */
+static int resolve_field(struct host_facts *facts, const char *field, const char *path,
+			 enum walk_purpose purpose, const char *advice, char **ret_real,
+			 struct error *err)
+{
+	_cleanup_free_ char *real = NULL;
+	const char *objection;
+	int r;
+
+	r = walk_resolve(facts, path, purpose, &real, err);
+	if (r < 0 && err->kind != ERROR_SYSTEM)
+		return r;
+	if (r < 0)
+		return raise_missing(field, path, r, advice, err);
+	objection = plan_path_objection(real);
+	if (objection != NULL)
+		return error_set(err, ERROR_INVALID, 0, "%s: %s %s%s", field, real, objection,
+				 strcmp(field, "directory") == 0 ? ": use --chdir DIR" : "");
+	*ret_real = TAKE_PTR(real);
+	return 0;
+}
+
+/* The canonical --rw paths, for the walks that follow; those that are wrong are found then. */
+static int note_writable(const struct app_spec *spec, struct host_facts *facts, struct error *err)
+{
+	for (size_t i = 0; i < spec->isolation.writable.count; i++) {
+		_cleanup_free_ char *real = realpath(spec->isolation.writable.items[i], NULL);
+		int r;
+
+		if (real == NULL || strings_contains(&facts->writable, real))
+			continue;
+		r = strings_append(&facts->writable, real, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int gather_directory(const struct app_spec *spec, struct host_facts *facts,
+			    struct error *err)
+{
+	char *directory = NULL;
+	struct stat st;
+	int r;
+
+	r = resolve_field(facts, "directory", spec->directory, WALK_TO_READ, "", &directory, err);
+	if (r < 0)
+		return r;
+	facts->directory = directory;
+	if (stat(directory, &st) < 0)
+		return error_set(err, ERROR_INVALID, errno, "directory: %s", directory);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, ERROR_INVALID, 0, "directory: %s is a file, not a directory",
+				 directory);
+	return 0;
+}
+
+static int check_writable(const struct identity *identity, const char *path, struct error *err)
+{
+	struct stat st;
+	bool is_directory = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	unsigned wanted = is_directory ? IDENTITY_WRITE | IDENTITY_EXECUTE : IDENTITY_WRITE;
+
+	if (!identity_is_denied(identity, path, wanted))
+		return 0;
+	return error_set(err, ERROR_INVALID, 0,
+			 "isolation.writable: %s is not writable for uid %u (it is uid %u's, mode "
+			 "%04o): chown %u %s, or --user, or --ro if reading is enough",
+			 path, identity->uid, st.st_uid, st.st_mode & 07777U, identity->uid, path);
+}
+
+static int gather_lists(const struct app_spec *spec, const struct identity *identity,
+			struct host_facts *facts, struct error *err)
+{
+	for (size_t i = 0; i < spec->isolation.readable.count; i++) {
+		_cleanup_free_ char *real = NULL;
+		int r = resolve_field(facts, "isolation.readable",
+				      spec->isolation.readable.items[i], WALK_TO_READ, "", &real,
+				      err);
+
+		if (r >= 0)
+			r = strings_append(&facts->readable, real, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < spec->isolation.writable.count; i++) {
+		_cleanup_free_ char *real = NULL;
+		int r = resolve_field(facts, "isolation.writable",
+				      spec->isolation.writable.items[i], WALK_TO_WRITE,
+				      ": make it first", &real, err);
+
+		if (r >= 0)
+			r = check_writable(identity, real, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Parents do not matter: inside they are made anew, passable for all. */
+static int check_readable(const struct identity *identity, const char *field, const char *path,
+			  struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode) ||
+	    !identity_is_denied(identity, path, IDENTITY_READ | IDENTITY_EXECUTE))
+		return 0;
+	return error_set(
+		err, ERROR_INVALID, 0,
+		"%s: %s is not readable for uid %u (it is uid %u's, mode %04o): chmod o+rx "
+		"%s, or --user",
+		field, path, identity->uid, st.st_uid, st.st_mode & 07777U, path);
+}
+
+static int check_all_readable(const struct identity *identity, const struct host_facts *facts,
+			      struct error *err)
+{
+	int r;
+
+	r = check_readable(identity, "directory", facts->directory, err);
+	if (r >= 0 && facts->virtual_env != NULL)
+		r = check_readable(identity, "virtualenv", facts->virtual_env, err);
+	for (size_t i = 0; i < facts->python_paths.count && r >= 0; i++)
+		r = check_readable(identity, "interpreter", facts->python_paths.items[i], err);
+	return r;
+}
+
+/* --- environment ------------------------------------------------------------------------------*/
+
+static int gather_caller(const struct app_spec *spec, char *const caller[],
+			 struct host_facts *facts, struct error *err)
+{
+	for (size_t i = 0; caller != NULL && caller[i] != NULL; i++) {
+		_cleanup_free_ char *name = strndup(caller[i], strcspn(caller[i], "="));
+		int r;
+
+		if (name == NULL)
+			return error_no_memory(err);
+		if (strchr(caller[i], '=') == NULL ||
+		    (!plan_inherits_variable(name) && !strings_contains(&spec->environment, name)))
+			continue;
+		r = strings_append(&facts->caller_environment, caller[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int gather_files(const struct app_spec *spec, struct host_facts *facts, struct error *err)
+{
+	for (size_t i = 0; i < spec->environment_files.count; i++) {
+		const char *path = spec->environment_files.items[i];
+		_cleanup_free_ char *text = NULL;
+		size_t length;
+		int r;
+
+		r = file_read_whole(path, ENV_FILE_SIZE_MAX, &text, &length, err);
+		if (r >= 0) {
+			r = env_file_parse(text, length, &facts->file_environment, err);
+			if (r < 0)
+				error_prefix(err, "%s", path);
+		}
+		if (r < 0) {
+			error_prefix(err, "environment_files");
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* NULL-safe look into an execve-style list. */
+static const char *caller_get(char *const caller[], const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; caller != NULL && caller[i] != NULL; i++)
+		if (strncmp(caller[i], name, length) == 0 && caller[i][length] == '=')
+			return caller[i] + length + 1;
+	return NULL;
+}
+
+/* What spec or files say about a variable; "NAME" alone is the caller's. */
+static const char *said(const struct app_spec *spec, const struct host_facts *facts,
+			char *const caller[], const char *name)
+{
+	const char *value = strings_env_get(&spec->environment, name);
+
+	if (value == NULL && strings_contains(&spec->environment, name))
+		value = caller_get(caller, name);
+	if (value == NULL)
+		value = strings_env_get(&facts->file_environment, name);
+	return value;
+}
+
+static int gather_command(const struct app_spec *spec, const struct identity *identity,
+			  char *const caller[], struct host_facts *facts, struct error *err)
+{
+	struct python_hints hints = {
+		.path = said(spec, facts, caller, "PATH"),
+		.virtual_env = said(spec, facts, caller, "VIRTUAL_ENV"),
+		.caller_virtual_env = caller_get(caller, "VIRTUAL_ENV"),
+		.caller_path = caller_get(caller, "PATH"),
+		.identity = identity,
+	};
+
+	if (spec->command.count == 0)
+		return error_set(err, ERROR_INVALID, 0, "command: is empty");
+	return python_discover(spec->command.items[0], &hints, facts, err);
+}
+
+/* --- the system -------------------------------------------------------------------------------*/
+
+/* 1 if path exists, 0 if it doesn't, or if it is a symlink into nowhere. */
+static int look_up(const char *path, struct host_entry *ret, struct error *err)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	struct host_entry entry = { 0 };
+	char link[PATH_MAX];
+	struct stat st;
+	ssize_t length;
+
+	if (real == NULL || stat(real, &st) < 0)
+		return 0;
+	length = readlink(path, link, sizeof(link) - 1);
+	if (length > 0) {
+		link[length] = '\0';
+		entry.link = strdup(link);
+	}
+	entry.path = strdup(path);
+	if (entry.path == NULL || (length > 0 && entry.link == NULL)) {
+		free(entry.path);
+		free(entry.link);
+		return error_no_memory(err);
+	}
+	entry.real = TAKE_PTR(real);
+	entry.is_directory = S_ISDIR(st.st_mode);
+	*ret = entry;
+	return 1;
+}
+
+static int gather_system(struct host_facts *facts, struct error *err)
+{
+	size_t count = 0;
+
+	while (plan_system_paths[count] != NULL)
+		count++;
+	facts->system = calloc(count + 1, sizeof(*facts->system));
+	if (facts->system == NULL)
+		return error_no_memory(err);
+	for (size_t i = 0; i < count; i++) {
+		int r = look_up(plan_system_paths[i], &facts->system[facts->system_count], err);
+
+		if (r < 0)
+			return r;
+		facts->system_count += (size_t)r;
+	}
+	return 0;
+}
+
+/* The plan is JSON, so bytes that are no UTF-8 (in a comment, surely) are written out. */
+static int gather_hosts(struct host_facts *facts, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored;
+	size_t length, size;
+
+	if (file_read_whole("/etc/hosts", HOSTS_BYTES_MAX, &text, &length, &ignored) < 0)
+		return 0;
+	size = length * 4 + 1;
+	facts->hosts = malloc(size);
+	if (facts->hosts == NULL)
+		return error_no_memory(err);
+	escape_string(text, ESCAPE_FOR_JSON, facts->hosts, size);
+	return 0;
+}
+
+static int gather_identity(const struct identity *identity, struct host_facts *facts,
+			   struct error *err)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	facts->uid = identity->uid;
+	facts->gid = identity->gid;
+	memcpy(facts->groups, identity->groups, sizeof(facts->groups));
+	facts->group_count = identity->group_count;
+	facts->cpu_count = cores > 0 ? (unsigned)cores : 0;
+	facts->user_name = strdup(identity->user_name);
+	facts->group_name = strdup(identity->group_name);
+	if (facts->user_name == NULL || facts->group_name == NULL)
+		return error_no_memory(err);
+	return 0;
+}
+
+static void cleanup_facts(struct host_facts *facts)
+{
+	host_facts_clear(facts);
+}
+
+int host_facts_gather(const struct app_spec *spec, const struct identity *identity,
+		      char *const caller_environment[], struct host_facts *ret, struct error *err)
+{
+	struct host_facts facts __attribute__((cleanup(cleanup_facts))) = { 0 };
+	int r;
+
+	r = gather_identity(identity, &facts, err);
+	if (r >= 0)
+		r = note_writable(spec, &facts, err);
+	if (r >= 0)
+		r = gather_directory(spec, &facts, err);
+	if (r >= 0)
+		r = gather_lists(spec, identity, &facts, err);
+	if (r >= 0)
+		r = gather_caller(spec, caller_environment, &facts, err);
+	if (r >= 0)
+		r = gather_files(spec, &facts, err);
+	if (r >= 0)
+		r = gather_command(spec, identity, caller_environment, &facts, err);
+	if (r >= 0)
+		r = check_all_readable(identity, &facts, err);
+	if (r >= 0)
+		r = gather_system(&facts, err);
+	if (r >= 0)
+		r = gather_hosts(&facts, err);
+	if (r < 0)
+		return r;
+	*ret = facts;
+	facts = (struct host_facts){ 0 };
+	return 0;
+}

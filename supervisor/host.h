@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What this host looks like to one app: paths that exist, where its Python lives, environment
+ * files. Reads, never writes. Every failure is the user's to mend and says how (a directory that is
+ * missing or a file, a command that does not exist (ERROR_NOT_FOUND) or is not executable
+ * (ERROR_NOT_EXECUTABLE)).
+ */
+#pragma once
+
+#include "policy/plan_build.h"
+#include "supervisor/identity.h"
+
+/* caller_environment is NULL-terminated; of it only what plan_inherits_variable names and what
+ * spec->environment asks for is copied. ret is freed with host_facts_clear. */
+int host_facts_gather(const struct app_spec *spec, const struct identity *identity,
+		      char *const caller_environment[], struct host_facts *ret, struct error *err);

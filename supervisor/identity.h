@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who the worker runs as. A named user or id is looked up; without one a dynamic uid is picked from
+ * IDENTITY_DYNAMIC_FIRST.., the same for the same app name while it is free, and held by a lock
+ * file (flock on /run/pysbx/uid/N): two runs never share one, and the lock goes with its holder.
+ * The range is one that systemd's UIDS-GIDS.md leaves unused.
+ *
+ * Lock files stay when their holder is gone: a file that is removed while another process opens it
+ * would let two hold "the" lock. They are empty, on tmpfs, and at most one for each app name seen.
+ */
+#pragma once
+
+#include "policy/error.h"
+#include "policy/plan.h"
+
+#include <sys/types.h>
+
+#define IDENTITY_DYNAMIC_FIRST 1879048192U /* 0x70000000 */
+#define IDENTITY_DYNAMIC_COUNT 65536U
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[PLAN_GROUPS_MAX]; /* supplementary */
+	size_t group_count;
+	char *user_name; /* "pysbx-web" for a dynamic one */
+	char *group_name;
+	int lock_fd; /* -1 for a named user; keep it open as long as the app may run */
+};
+
+/* user: NULL, "name", "uid" or "uid:gid". A uid that the system knows brings its groups, one that
+ * it doesn't know has a group of the same number; "uid:gid" has that group alone. uid 0, gid 0 and
+ * the dynamic range are refused (ERROR_INVALID, "user: ..."). lock_directory is "/run/pysbx/uid"
+ * but for tests; it and its parent are made if they are missing. */
+int identity_resolve(const char *user, const char *app, const char *lock_directory,
+		     struct identity *ret, struct error *err);
+void identity_clear(struct identity *identity);
+
+enum { IDENTITY_EXECUTE = 1, IDENTITY_WRITE = 2, IDENTITY_READ = 4 }; /* bits as in a mode */
+
+/* True if the mode bits of path (symlinks followed) clearly deny one of the wanted accesses. False
+ * where it cannot be told from them: an ACL, or a file that cannot be looked at. */
+bool identity_is_denied(const struct identity *identity, const char *path, unsigned wanted);

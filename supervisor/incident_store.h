@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where incidents go: DIRECTORY/ID.json, written to a temporary file, fsynced and renamed, mode
+ * 0640; and, with --report FILE, one line appended there (O_APPEND, one write). The directory is
+ * made (0750, with its parents) if it is missing. Bounded: the oldest files beyond
+ * INCIDENT_STORE_KEEP are removed; files that are not named like an incident are left alone.
+ */
+#pragma once
+
+#include "policy/error.h"
+
+#define INCIDENT_STORE_KEEP 1000
+
+/* An ID that is there already is an error (EEXIST), never overwritten. Old files that cannot be
+ * removed are no error: the incident itself is safe. */
+int incident_store_write(const char *directory, const char *id, const char *json,
+			 struct error *err);
+
+/* Removes the oldest incidents until `keep` are left. Returns how many were removed. */
+int incident_store_prune(const char *directory, size_t keep, struct error *err);
+
+/* json_line: one object, on one line. The report must be a regular file, made (0640) if it is
+ * missing: a FIFO or terminal could block pysbx, and a symlink in a directory that the app may
+ * write to could send root's words into any file. */
+int incident_store_append(const char *report_path, const char *json_line, struct error *err);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From what one instance has seen to a verdict, and from there to the incident: read the facts, ask
+ * policy, report.
+ */
+#include "policy/incident.h"
+#include "policy/own.h"
+#include "supervisor/clock.h"
+#include "supervisor/incident_store.h"
+#include "supervisor/instance.h"
+#include "supervisor/kernel_log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* All that a judgement stands on, read once. */
+struct facts {
+	struct watch_reading now;
+	struct event_deltas deltas;
+	struct kernel_line kernel[INCIDENT_KERNEL_LINES];
+	size_t kernel_count;
+	struct incident_process victim;
+};
+
+static bool was_oom_killed(const struct instance *instance, const struct facts *facts)
+{
+	return facts->deltas.leaf_local.oom_kill > instance->explained.leaf_local.oom_kill;
+}
+
+/* Did the main process itself die of it, and not just after one of its children? */
+static bool main_was_killed(const struct instance *instance)
+{
+	return instance->last_words.type == LAUNCH_ENDED &&
+	       WIFSIGNALED(instance->last_words.wait_status) &&
+	       WTERMSIG(instance->last_words.wait_status) == SIGKILL;
+}
+
+static void describe_main(struct instance *instance, struct incident_process *victim)
+{
+	const struct process *process =
+		process_table_find(&instance->processes, instance->worker_pid);
+	const char *path = instance->plan->argv.items[0], *slash = strrchr(path, '/');
+
+	victim->is_main = true;
+	victim->pid = (int)instance->worker_pid;
+	snprintf(victim->comm, sizeof(victim->comm), "%s", slash != NULL ? slash + 1 : path);
+	if (process == NULL)
+		return;
+	snprintf(victim->comm, sizeof(victim->comm), "%s", process->comm);
+	victim->rss_bytes = process->rss_bytes;
+	if (process->command_line[0] != '\0')
+		victim->command_line = strdup(process->command_line);
+}
+
+/* A child that the OOM killer took: the kernel's own line names it for sure; without one it is the
+ * largest of those that are gone. */
+static void describe_child(struct instance *instance, const struct facts *facts,
+			   struct incident_process *victim)
+{
+	const struct process *process =
+		process_table_find_dead(&instance->processes, instance->worker_pid);
+
+	for (size_t i = 0; i < facts->kernel_count; i++) {
+		if (facts->kernel[i].pid <= 0 || facts->kernel[i].pid == (int)instance->worker_pid)
+			continue;
+		victim->pid = facts->kernel[i].pid;
+		if (facts->kernel[i].comm[0] != '\0')
+			snprintf(victim->comm, sizeof(victim->comm), "%s", facts->kernel[i].comm);
+		process = process_table_find(&instance->processes, (pid_t)victim->pid);
+	}
+	if (process == NULL)
+		return;
+	victim->pid = (int)process->pid;
+	snprintf(victim->comm, sizeof(victim->comm), "%s", process->comm);
+	victim->rss_bytes = process->rss_bytes;
+	if (process->command_line[0] != '\0')
+		victim->command_line = strdup(process->command_line);
+}
+
+static void read_facts(struct instance *instance, bool child, struct facts *facts)
+{
+	*facts = (struct facts){ 0 };
+	if (instance->watch.on_event != NULL) {
+		watch_read(&instance->watch, &facts->now);
+		watch_subtract(&facts->now.counters, &instance->base, &facts->deltas);
+	}
+	if (instance->host->kernel_log_fd >= 0 && was_oom_killed(instance, facts))
+		facts->kernel_count =
+			kernel_log_read_oom(instance->host->kernel_log_fd, instance->worker_cgroup,
+					    facts->kernel, INCIDENT_KERNEL_LINES);
+	if (child || (was_oom_killed(instance, facts) && !main_was_killed(instance)))
+		describe_child(instance, facts, &facts->victim);
+	else
+		describe_main(instance, &facts->victim);
+}
+
+static uint64_t uptime_usec(const struct instance *instance, bool child)
+{
+	const struct launch_message *words = &instance->last_words;
+
+	if (!child && words->type == LAUNCH_ENDED && words->ended_nsec > words->started_nsec)
+		return (words->ended_nsec - words->started_nsec) / 1000;
+	return clock_monotonic_usec() - instance->spawned_usec;
+}
+
+static void fill_death(const struct instance *instance, bool child, const struct facts *facts,
+		       struct death *death)
+{
+	const struct launch_message *words = &instance->last_words;
+	const struct incident_memory *before = &instance->last.memory;
+
+	*death = (struct death){
+		.child = child,
+		.has_status = !child && words->type == LAUNCH_ENDED,
+		.wait_status = words->wait_status,
+		.stop_requested = instance->stop_requested,
+		.killed_by_us = instance->killed_by_us,
+		.start_failed = !child && words->type == LAUNCH_FAILED,
+		.failed_stage = launch_stage_name(words->stage),
+		.failed_text = words->text,
+		.failed_errno = words->errnum,
+		.events = facts->deltas,
+		.explained = instance->explained,
+		.uptime_usec = uptime_usec(instance, child),
+		.limits = &instance->spec->limits,
+		.app = instance->spec->name,
+		.grace_usec = instance->spec->stop.grace_usec,
+		.forwarded_signal = instance->forwarded_signal,
+		.victim_name = facts->victim.comm[0] != '\0' ? facts->victim.comm : NULL,
+		.victim_pid = facts->victim.pid,
+		.memory_anon = before->anon,
+		.memory_file = before->file,
+		.memory_shmem = before->shmem,
+		.memory_current = before->current,
+	};
+}
+
+static struct incident_pressure pressure_of(const struct pressure *pressure, bool valid)
+{
+	return valid ? (struct incident_pressure){ pressure->some_avg10, pressure->full_avg10 }
+		     : (struct incident_pressure){ UINT32_MAX, UINT32_MAX };
+}
+
+static uint64_t limit_in_force(uint64_t limit)
+{
+	return limit == LIMIT_UNSET ? LIMIT_MAX : limit;
+}
+
+static void fill_incident(const struct instance *instance, const struct facts *facts,
+			  const struct death *death, const struct verdict *verdict,
+			  struct incident *incident)
+{
+	const struct launch_message *words = &instance->last_words;
+	const struct limits *limits = &instance->spec->limits;
+
+	*incident = (struct incident){
+		.app = instance->spec->name,
+		.instance = instance->plan->instance,
+		.verdict = *verdict,
+		.victim = facts->victim,
+		.has_wait_status = death->has_status && facts->victim.is_main,
+		.wait_status = death->wait_status,
+		.uptime_usec = death->uptime_usec,
+		.user_usec = words->user_usec,
+		.system_usec = words->system_usec,
+		.maxrss_bytes = words->maxrss_bytes,
+		.memory_max = limit_in_force(limits->memory_max),
+		.memory_high = limit_in_force(limits->memory_high),
+		.pids_max = limit_in_force(limits->pids_max),
+		.before = instance->last.memory,
+		.after = facts->now.memory,
+		.events = facts->deltas,
+		.memory_pressure =
+			pressure_of(&facts->now.memory_pressure, facts->now.pressure_valid),
+		.cpu_pressure = pressure_of(&facts->now.cpu_pressure, facts->now.pressure_valid),
+		.io_pressure = pressure_of(&facts->now.io_pressure, facts->now.pressure_valid),
+		.log_lines_dropped = relay_dropped_lines(&instance->relay),
+		.restarts = instance->restarts.in_row,
+	};
+	clock_gettime(CLOCK_REALTIME, &incident->time);
+	incident_make_id(incident->app, incident->instance, &incident->time,
+			 instance->host->random(), incident->id);
+}
+
+/* The journal of what went wrong while writing must not stop the text from reaching the operator.
+ */
+static void store(const struct instance *instance, const struct incident *incident,
+		  const char *pretty, const char *line)
+{
+	const struct instance_host *host = instance->host;
+	struct error err;
+
+	if (incident_store_write(host->incident_directory, incident->id, pretty, &err) < 0)
+		log_message(host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err.text);
+	else
+		log_message(host->log, LOG_LEVEL_INFO, instance->spec->name,
+			    "incident report: %s/%s.json", host->incident_directory, incident->id);
+	if (host->report_path != NULL && incident_store_append(host->report_path, line, &err) < 0)
+		log_message(host->log, LOG_LEVEL_ERROR, instance->spec->name, "--report: %s",
+			    err.text);
+}
+
+static void report(const struct instance *instance, const struct facts *facts,
+		   const struct death *death, const struct verdict *verdict)
+{
+	const char *log_lines[LOG_TAIL_LINES], *kernel_lines[INCIDENT_KERNEL_LINES];
+	_cleanup_free_ char *text = NULL, *pretty = NULL, *line = NULL;
+	struct incident incident;
+	struct error err;
+	int r;
+
+	fill_incident(instance, facts, death, verdict, &incident);
+	incident.log_line_count = log_tail_lines(&instance->relay.tail, log_lines);
+	incident.log_lines = log_lines;
+	for (size_t i = 0; i < facts->kernel_count; i++)
+		kernel_lines[i] = facts->kernel[i].text;
+	incident.kernel_lines = kernel_lines;
+	incident.kernel_line_count = facts->kernel_count;
+
+	r = incident_to_text(&incident, &text, &err);
+	if (r >= 0)
+		r = incident_to_json(&incident, true, &pretty, &err);
+	if (r >= 0)
+		r = incident_to_json(&incident, false, &line, &err);
+	if (r < 0) {
+		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name,
+			    "%s (incident: %s)", verdict->sentence, err.text);
+		return;
+	}
+	log_report(instance->host->log, text, line);
+	store(instance, &incident, pretty, line);
+}
+
+void instance_judge(struct instance *instance, bool child, struct verdict *ret)
+{
+	struct facts facts;
+	struct death death;
+
+	if (!child)
+		relay_finish(&instance->relay);
+	read_facts(instance, child, &facts);
+	fill_death(instance, child, &facts, &death);
+	verdict_judge(&death, &instance->spec->restart, instance->spec->oom, &instance->restarts,
+		      ret);
+	if (!child)
+		instance->exit_code = verdict_exit_code(&death, ret);
+	if (ret->is_incident)
+		report(instance, &facts, &death, ret);
+	else
+		log_message(instance->host->log, LOG_LEVEL_INFO, instance->spec->name, "%s",
+			    ret->sentence);
+	instance->explained = facts.deltas;
+	free(facts.victim.command_line);
+}

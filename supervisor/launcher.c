@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/launcher.h"
+
+#include "policy/own.h"
+#include "supervisor/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+int launcher_image(const char *path, int *ret_fd, struct error *err)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t length;
+	int r;
+
+	r = file_read_whole(path, LAUNCHER_IMAGE_MAX, &bytes, &length, err);
+	if (r >= 0)
+		r = file_sealed_memfd("pysbx-launch", bytes, length, true, ret_fd, err);
+	if (r < 0) {
+		error_prefix(err, "launcher: pysbx is not installed completely");
+		err->kind = ERROR_UNSUPPORTED;
+	}
+	return r;
+}
+
+/* In the child, between clone3 and execveat: async-signal-safe calls only. Never returns. */
+static void __attribute__((noreturn))
+become_launcher(const struct launcher_start *start, int socket_fd, int plan_fd)
+{
+	const int sources[] = { socket_fd, plan_fd, start->filter_fd, start->leaf_cgroup_fd };
+	int high[ARRAY_SIZE(sources)], image, null_fd;
+	char *const argv[] = { (char *)"pysbx-launch", start->plan->app, NULL };
+	char *const environment[] = { NULL };
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	/* out of the way of the fixed numbers first, then onto them (dup2 clears close-on-exec) */
+	image = fcntl(start->image_fd, F_DUPFD_CLOEXEC, 64);
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		high[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 64);
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (high[i] < 0 || dup2(high[i], LAUNCH_FD_SOCKET + (int)i) < 0)
+			_exit(125);
+	}
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd < 0 || image < 0 || dup2(null_fd, 0) < 0)
+		_exit(125);
+	/* a closed stdout or stderr must not become some other file's number */
+	for (int fd = 1; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)dup2(null_fd, fd);
+	}
+	(void)syscall(SYS_close_range, (unsigned)LAUNCH_FD_FIRST_FREE, ~0U, CLOSE_RANGE_CLOEXEC);
+
+	for (int signal_number = 1; signal_number < NSIG; signal_number++)
+		(void)sigaction(signal_number, &standard, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)syscall(SYS_execveat, image, "", argv, environment, AT_EMPTY_PATH);
+	_exit(125);
+}
+
+static pid_t clone_launcher(const struct launcher_start *start, int *ret_pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
+			 CLONE_INTO_CGROUP,
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = (unsigned)start->init_cgroup_fd,
+	};
+
+	if (start->plan->network_none)
+		args.flags |= CLONE_NEWNET;
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err)
+{
+	_cleanup_close_ int ours = -1, theirs = -1, plan_fd = -1;
+	_cleanup_free_ char *text = NULL;
+	int pair[2], pidfd = -1, r;
+	pid_t pid;
+
+	r = plan_encode(start->plan, false, &text, err);
+	if (r >= 0)
+		r = file_sealed_memfd("pysbx-plan", text, strlen(text), false, &plan_fd, err);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "launcher: socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "launcher: O_NONBLOCK");
+
+	pid = clone_launcher(start, &pidfd);
+	if (pid < 0)
+		return error_set(err, ERROR_SYSTEM, errno,
+				 "launcher: clone3 into the cgroup and new namespaces%s",
+				 errno == EPERM ? " (is pysbx itself confined?)" : "");
+	if (pid == 0)
+		become_launcher(start, theirs, plan_fd);
+	*ret = (struct launcher){ .pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours) };
+	return 0;
+}
+
+void launcher_close(struct launcher *launcher)
+{
+	close_and_clear(&launcher->pidfd);
+	close_and_clear(&launcher->socket);
+}
+
+/* Takes at most two fds out of the control message; closes what is too many. */
+static void take_fds(struct msghdr *header, int fds[static 2])
+{
+	size_t taken = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+		size_t count;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (taken < 2)
+				fds[taken++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+int launcher_receive(const struct launcher *launcher, struct launcher_event *ret, struct error *err)
+{
+	char data[sizeof(struct launch_message) + 1];
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(4 * sizeof(int))];
+	} control = { 0 };
+	struct iovec part = { .iov_base = data, .iov_len = sizeof(data) };
+	struct msghdr header = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.space,
+				 .msg_controllen = sizeof(control.space) };
+	struct launcher_event event = { .fds = { -1, -1 } };
+	ssize_t n;
+	int r;
+
+	do {
+		n = recvmsg(launcher->socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return -EAGAIN;
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return LAUNCHER_HANGUP;
+	if (n < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "launcher: receive");
+	take_fds(&header, event.fds);
+	r = launch_message_check(data, (size_t)n, &event.message, err);
+	if (r < 0) {
+		close_and_clear(&event.fds[0]);
+		close_and_clear(&event.fds[1]);
+		error_prefix(err, "launcher");
+		return r;
+	}
+	*ret = event;
+	return 0;
+}
+
+int launcher_send(const struct launcher *launcher, enum launch_message_type type, int signal,
+		  struct error *err)
+{
+	const struct launch_message message = { .version = LAUNCH_MESSAGE_VERSION,
+						.type = type,
+						.signal = signal };
+
+	if (launcher->socket < 0)
+		return 0;
+	if (send(launcher->socket, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+	    errno != EPIPE && errno != ECONNRESET)
+		return error_set(err, ERROR_SYSTEM, errno, "launcher: send");
+	return 0;
+}
+
+void launcher_kill(struct launcher *launcher)
+{
+	siginfo_t info;
+
+	if (launcher->pidfd < 0)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, launcher->pidfd, SIGKILL, NULL, 0);
+	(void)waitid((idtype_t)P_PIDFD, (id_t)launcher->pidfd, &info, WEXITED);
+}
+
+bool launcher_reap(struct launcher *launcher, int *ret_status)
+{
+	siginfo_t info = { 0 };
+
+	if (launcher->pidfd < 0 ||
+	    waitid((idtype_t)P_PIDFD, (id_t)launcher->pidfd, &info, WEXITED | WNOHANG) < 0 ||
+	    info.si_pid == 0)
+		return false;
+	*ret_status =
+		info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
+	return true;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/process_table.h"
+
+#include "policy/own.h"
+#include "supervisor/cgroup.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Reads /proc/PID/name, at most size - 1 bytes: a worker may make its arguments as long as it
+ * likes. Returns the length, 0 if it cannot be read. */
+static size_t read_proc(pid_t pid, const char *name, char *buffer, size_t size)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, buffer, size - 1) : -1;
+	buffer[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* "NSpid:\t191\t3" in /proc/PID/status: one number for each PID namespace, the innermost last. */
+static pid_t read_pid_inside(pid_t pid)
+{
+	char status[4096], *line, *end;
+
+	if (read_proc(pid, "status", status, sizeof(status)) == 0)
+		return 0;
+	line = strstr(status, "\nNSpid:");
+	end = line != NULL ? strchr(line + 1, '\n') : NULL;
+	if (end == NULL)
+		return 0;
+	*end = '\0';
+	line = strrchr(line, '\t');
+	return line != NULL ? (pid_t)strtol(line + 1, NULL, 10) : 0;
+}
+
+static void read_description(struct process *process)
+{
+	char line[PROCESS_COMMAND_MAX], statm[128];
+	unsigned long total, resident;
+	size_t length;
+
+	length = read_proc(process->pid, "comm", line, sizeof(process->comm));
+	if (length > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(process->comm, sizeof(process->comm), "%.*s",
+			 (int)sizeof(process->comm) - 1, line);
+	}
+	length = read_proc(process->pid, "cmdline", line, sizeof(line));
+	while (length > 0 && line[length - 1] == '\0')
+		length--;
+	for (size_t i = 0; i < length; i++) {
+		if (line[i] == '\0')
+			line[i] = ' ';
+	}
+	if (length > 0)
+		memcpy(process->command_line, line, length + 1);
+	if (read_proc(process->pid, "statm", statm, sizeof(statm)) > 0 &&
+	    sscanf(statm, "%lu %lu", &total, &resident) == 2 && resident > 0)
+		process->rss_bytes = (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct process *find(struct process_table *table, pid_t pid)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->items[i].pid == pid && !table->items[i].gone)
+			return &table->items[i];
+	}
+	return NULL;
+}
+
+static bool has_ended(const struct process *process)
+{
+	struct pollfd poller = { .fd = process->pidfd, .events = POLLIN };
+
+	return poll(&poller, 1, 0) > 0;
+}
+
+static bool see_process(pid_t pid, void *userdata)
+{
+	struct process_table *table = userdata;
+	struct process *process = find(table, pid);
+
+	if (process != NULL && has_ended(process)) {
+		process->gone = true;
+		process = NULL; /* the number is another's now */
+	}
+	if (process == NULL) {
+		int pidfd;
+
+		if (table->count == PROCESS_TABLE_MAX)
+			return false;
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (pidfd < 0)
+			return true;
+		process = &table->items[table->count++];
+		*process = (struct process){ .pid = pid,
+					     .pid_inside = read_pid_inside(pid),
+					     .pidfd = pidfd };
+	}
+	read_description(process);
+	return true;
+}
+
+void process_table_refresh(struct process_table *table, int dir)
+{
+	struct error ignored;
+
+	(void)cgroup_each_process(dir, see_process, table, &ignored);
+}
+
+const struct process *process_table_find_dead(struct process_table *table, pid_t main_pid)
+{
+	const struct process *largest = NULL;
+
+	for (size_t i = 0; i < table->count; i++) {
+		struct process *process = &table->items[i];
+
+		process->gone = process->gone || has_ended(process);
+		if (process->gone && process->pid != main_pid &&
+		    (largest == NULL || process->rss_bytes > largest->rss_bytes))
+			largest = process;
+	}
+	return largest;
+}
+
+const struct process *process_table_find(const struct process_table *table, pid_t pid)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->items[i].pid == pid)
+			return &table->items[i];
+	}
+	return NULL;
+}
+
+void process_table_forget_dead(struct process_table *table)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->items[i].gone || has_ended(&table->items[i]))
+			close_and_clear(&table->items[i].pidfd);
+		else
+			table->items[kept++] = table->items[i];
+	}
+	table->count = kept;
+}
+
+void process_table_clear(struct process_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		close_and_clear(&table->items[i].pidfd);
+	table->count = 0;
+}

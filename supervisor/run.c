@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `pysbx run`: one app in the foreground, without a daemon.
+ *
+ * Everything that can be refused is refused before anything is made: options, command, directory,
+ * user, profile, disks. Then the delegation, the limits, the loop; and at its end, however it came,
+ * everything that was made is removed again. What a SIGKILL leaves is the anchor's to remove
+ * (supervisor/anchor.h).
+ */
+#include "supervisor/run.h"
+
+#include "policy/own.h"
+#include "policy/plan_build.h"
+#include "supervisor/clock.h"
+#include "supervisor/delegation.h"
+#include "supervisor/disk.h"
+#include "supervisor/filter.h"
+#include "supervisor/host.h"
+#include "supervisor/identity.h"
+#include "supervisor/instance.h"
+#include "supervisor/kernel_log.h"
+#include "supervisor/options.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#define INCIDENT_DIRECTORY  "/var/lib/pysbx/incidents"
+#define UID_LOCK_DIRECTORY  "/run/pysbx/uid"
+#define FLUSH_PATIENCE_MSEC 2000
+
+struct run {
+	struct run_options options;
+	struct log log;
+	struct output out, err_out;
+	struct identity identity;
+	struct host_facts facts;
+	struct plan *plan; /* until the instance takes it over */
+	struct disk disks[SPEC_IO_MAX];
+	int filter_fd;
+	int app_fd; /* NAME.slice */
+	char slice_name[SPEC_NAME_MAX + 8];
+	struct delegation delegation;
+	struct instance_host host;
+	struct instance instance;
+	bool instance_ready;
+	sd_event *event;
+};
+
+static uint32_t random_number(void)
+{
+	uint32_t number = 0;
+
+	/* only makes names unique; whoever makes the file or cgroup refuses one that is there */
+	if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
+		number = (uint32_t)clock_monotonic_usec();
+	return number;
+}
+
+/* --- before anything is made ---------------------------------------------------------------- */
+
+static int check_root(struct error *err)
+{
+	if (geteuid() == 0)
+		return 0;
+	return error_set(
+		err, ERROR_DENIED, 0,
+		"must be run as root (it makes cgroups and namespaces; the command itself runs "
+		"unprivileged): try sudo");
+}
+
+static int find_disks(struct run *run, struct error *err)
+{
+	const struct limits *limits = &run->options.spec.limits;
+
+	for (size_t i = 0; i < limits->io_count; i++) {
+		int r = disk_of_path(limits->io[i].path, &run->disks[i], err);
+
+		if (r < 0) {
+			error_prefix(err, "--io");
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int prepare(struct run *run, struct error *err)
+{
+	const struct app_spec *spec = &run->options.spec;
+	int r;
+
+	r = identity_resolve(spec->user, spec->name, UID_LOCK_DIRECTORY, &run->identity, err);
+	if (r >= 0)
+		r = host_facts_gather(spec, &run->identity, environ, &run->facts, err);
+	if (r >= 0)
+		r = find_disks(run, err);
+	if (r >= 0)
+		r = plan_build(spec, 0, &run->facts, &run->plan, err);
+	if (r < 0)
+		return r;
+	run->plan->end_with_supervisor = true;
+	return filter_compile(spec->syscalls, &run->filter_fd, err);
+}
+
+static int print_plan(const struct run *run, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = plan_encode(run->plan, true, &text, err);
+
+	if (r < 0)
+		return r;
+	if (printf("%s\n", text) < 0 || fflush(stdout) != 0)
+		return error_set(err, ERROR_SYSTEM, errno, "write the plan");
+	return 0;
+}
+
+/* --- the cgroups ---------------------------------------------------------------------------- */
+
+static void on_swept(const char *id, void *userdata)
+{
+	struct run *run = userdata;
+
+	log_message(&run->log, LOG_LEVEL_WARNING, NULL,
+		    "swept what a killed run (%s) had left behind", id);
+}
+
+static int make_cgroups(struct run *run, struct error *err)
+{
+	const struct app_spec *spec = &run->options.spec;
+	const struct delegation_request request = {
+		.app = spec->name,
+		.cgroup_root = run->options.cgroup_root,
+		/* watching needs memory and pids, limits or not */
+		.controllers =
+			CONTROLLER_MEMORY | CONTROLLER_PIDS | limits_controllers(&spec->limits),
+		.grace_usec = spec->stop.grace_usec,
+		.keep_fd = run->identity.lock_fd,
+		.random = random_number(),
+	};
+	struct limit_write writes[LIMIT_WRITES_MAX];
+	struct error sweep_error;
+	size_t count;
+	int r;
+
+	if (runs_sweep(RUNS_DIRECTORY, on_swept, run, &sweep_error) < 0)
+		log_message(&run->log, LOG_LEVEL_WARNING, NULL, "sweep: %s", sweep_error.text);
+	r = delegation_open(&request, &run->delegation, err);
+	if (r < 0)
+		return r;
+	snprintf(run->slice_name, sizeof(run->slice_name), "%s.slice", spec->name);
+	r = cgroup_make(run->delegation.fd, run->slice_name, &run->app_fd, err);
+	if (r >= 0)
+		r = cgroup_enable(run->app_fd, request.controllers, run->slice_name, err);
+	if (r < 0)
+		return r;
+	count = limits_writes(&spec->limits, run->disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);
+	return cgroup_apply(run->app_fd, writes, count, err);
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+			  void *userdata)
+{
+	struct run *run = userdata;
+	int signal = (int)info->ssi_signo;
+	(void)source;
+
+	/* ^C reaches the worker as what it is; SIGTERM as the app's own stop signal */
+	instance_stop(&run->instance, signal == SIGTERM ? run->options.spec.stop.signal : signal);
+	return 0;
+}
+
+static int on_forwarded_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+			       void *userdata)
+{
+	struct run *run = userdata;
+	(void)source;
+
+	instance_signal(&run->instance, (int)info->ssi_signo);
+	return 0;
+}
+
+/* `systemctl stop` of the scope, told by the anchor; or the anchor was killed, which ends the scope
+ * as soon as nothing else lives in it. */
+static int on_anchor(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct run *run = userdata;
+	char word;
+	(void)revents;
+
+	if (read(fd, &word, 1) != 1) {
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		log_message(&run->log, LOG_LEVEL_ERROR, run->options.spec.name,
+			    "the anchor of the cgroup was killed: stopping");
+	}
+	instance_stop(&run->instance, run->options.spec.stop.signal);
+	return 0;
+}
+
+static void on_settled(struct instance *instance, void *userdata)
+{
+	struct run *run = userdata;
+	(void)instance;
+
+	(void)sd_event_exit(run->event, 0);
+}
+
+static int attach_signals(struct run *run, struct error *err)
+{
+	static const struct {
+		int signal;
+		sd_event_signal_handler_t handler;
+	} handlers[] = {
+		{ SIGTERM, on_stop_signal },	  { SIGINT, on_stop_signal },
+		{ SIGHUP, on_forwarded_signal },  { SIGUSR1, on_forwarded_signal },
+		{ SIGUSR2, on_forwarded_signal }, { SIGWINCH, on_forwarded_signal },
+		{ SIGTTIN, on_forwarded_signal }, { SIGTTOU, on_forwarded_signal },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
+		int r = sd_event_add_signal(run->event, NULL, handlers[i].signal,
+					    handlers[i].handler, run);
+
+		if (r < 0)
+			return error_set(err, ERROR_SYSTEM, -r, "watch signal %d",
+					 handlers[i].signal);
+	}
+	return 0;
+}
+
+/* Signals are blocked from the start, so that none between here and the loop is lost. */
+static void block_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT,	  SIGHUP,  SIGUSR1,
+				       SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int make_loop(struct run *run, struct error *err)
+{
+	int r = sd_event_new(&run->event);
+
+	if (r >= 0)
+		r = sd_event_add_io(run->event, NULL, run->delegation.anchor.socket, EPOLLIN,
+				    on_anchor, run);
+	if (r < 0)
+		return error_set(err, ERROR_SYSTEM, -r, "event loop");
+	r = output_attach(&run->out, run->event, err);
+	if (r >= 0)
+		r = output_attach(&run->err_out, run->event, err);
+	if (r >= 0)
+		r = attach_signals(run, err);
+	return r;
+}
+
+static int run_instance(struct run *run, struct error *err)
+{
+	struct error ignored;
+	int r;
+
+	run->host = (struct instance_host){
+		.event = run->event,
+		.log = &run->log,
+		.out = &run->out,
+		.err_out = &run->err_out,
+		.image_fd = -1,
+		.init_cgroup_fd = run->delegation.init_fd,
+		.kernel_log_fd = -1,
+		.incident_directory = INCIDENT_DIRECTORY,
+		.report_path = run->options.report_path,
+		.random = random_number,
+	};
+	r = launcher_image(LAUNCHER_PATH, &run->host.image_fd, err);
+	if (r < 0)
+		return r;
+	(void)kernel_log_open(&run->host.kernel_log_fd, &ignored);
+	instance_init(&run->instance, &run->host, &run->options.spec, TAKE_PTR(run->plan),
+		      run->filter_fd, run->app_fd);
+	run->instance.on_settled = on_settled;
+	run->instance.userdata = run;
+	run->instance_ready = true;
+	instance_start(&run->instance);
+	r = sd_event_loop(run->event);
+	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "event loop") : 0;
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+static int clean_up(struct run *run, struct error *err)
+{
+	int r;
+
+	if (run->instance_ready)
+		instance_clear(&run->instance);
+	close_and_clear(&run->app_fd);
+	close_and_clear(&run->host.image_fd);
+	close_and_clear(&run->host.kernel_log_fd);
+	r = delegation_close(&run->delegation, err);
+	identity_clear(&run->identity);
+	host_facts_clear(&run->facts);
+	plan_free(run->plan);
+	close_and_clear(&run->filter_fd);
+	return r;
+}
+
+static int run_all(struct run *run, struct error *err)
+{
+	struct error clean_error;
+	int r;
+
+	r = check_root(err);
+	if (r >= 0)
+		r = prepare(run, err);
+	if (r >= 0 && run->options.print_plan)
+		r = print_plan(run, err);
+	else if (r >= 0) {
+		r = make_cgroups(run, err);
+		if (r >= 0)
+			r = make_loop(run, err);
+		if (r >= 0)
+			r = run_instance(run, err);
+	}
+	if (clean_up(run, &clean_error) < 0)
+		log_message(&run->log, LOG_LEVEL_ERROR, NULL, "clean up: %s", clean_error.text);
+	return r;
+}
+
+static void tell_dropped(struct run *run)
+{
+	uint64_t dropped = run->out.dropped_lines + run->err_out.dropped_lines;
+
+	if (dropped > 0)
+		log_message(&run->log, LOG_LEVEL_WARNING, run->options.spec.name,
+			    "%llu lines of output were dropped: whoever reads it was too slow",
+			    (unsigned long long)dropped);
+}
+
+static int run_with_options(struct run *run)
+{
+	struct error err;
+	int code, r;
+
+	if (output_open(&run->out, STDOUT_FILENO, &err) < 0 ||
+	    output_open(&run->err_out, STDERR_FILENO, &err) < 0) {
+		fprintf(stderr, "pysbx: %s\n", err.text);
+		return error_exit_code(err.kind);
+	}
+	run->log = (struct log){
+		.output = &run->err_out,
+		.json = run->options.json,
+		.threshold = run->options.quiet	    ? LOG_LEVEL_WARNING
+			     : run->options.verbose ? LOG_LEVEL_DEBUG
+						    : LOG_LEVEL_INFO,
+	};
+	r = run_all(run, &err);
+	if (r < 0)
+		log_message(&run->log, LOG_LEVEL_ERROR, NULL, "%s", err.text);
+	code = r < 0 ? error_exit_code(err.kind) : run->instance.exit_code;
+	output_flush(&run->out, FLUSH_PATIENCE_MSEC);
+	tell_dropped(run);
+	output_flush(&run->err_out, FLUSH_PATIENCE_MSEC);
+	output_close(&run->out);
+	output_close(&run->err_out);
+	sd_event_unref(run->event);
+	return code;
+}
+
+int run_command(int argc, char *argv[])
+{
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
+	struct run run = {
+		.filter_fd = -1,
+		.app_fd = -1,
+		.identity = { .lock_fd = -1 },
+		.delegation = { .fd = -1,
+				.init_fd = -1,
+				.parent_fd = -1,
+				.lock_fd = -1,
+				.anchor = { .pidfd = -1, .socket = -1 } },
+		.host = { .image_fd = -1, .kernel_log_fd = -1 },
+	};
+	struct error err;
+	int code = 0;
+
+	umask(022);
+	block_signals();
+	if (cwd == NULL) {
+		fprintf(stderr, "pysbx: the working directory is gone: cd somewhere else\n");
+		return error_exit_code(ERROR_SYSTEM);
+	}
+	if (run_options_parse(argc - 1, argv + 1, cwd, &run.options, &err) < 0) {
+		fprintf(stderr, "pysbx: %s\n", err.text);
+		return error_exit_code(err.kind);
+	}
+	if (run.options.help)
+		run_options_help(stdout);
+	else if (run.options.version)
+		printf("pysbx " PYSBX_VERSION "\n");
+	else
+		code = run_with_options(&run);
+	run_options_clear(&run.options);
+	return code;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A delegated cgroup from systemd: a transient scope in pysbx.slice with Delegate=yes, asked for
+ * over the system bus. systemd delegates services and scopes only, never slices; within the scope
+ * we are the one writer. It lives as long as a process is in it: the anchor.
+ */
+#pragma once
+
+#include "policy/error.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SCOPE_SLICE	   "pysbx.slice"
+#define SCOPE_TIMEOUT_USEC UINT64_C(25000000)
+
+/* Starts `unit` ("pysbx-run-web-1a2b.scope") with process pid in it and waits until it is there.
+ * stop_usec: how long systemd waits at `systemctl stop` before SIGKILL.
+ * ERROR_UNREACHABLE if the bus or systemd does not answer. */
+int scope_start(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
+		struct error *err);

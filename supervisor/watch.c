@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/watch.h"
+
+#include "policy/own.h"
+#include "supervisor/cgroup.h"
+#include "supervisor/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum place { APP, LEAF };
+
+static const struct {
+	enum place place;
+	const char *name;
+	bool required;
+	bool polled;  /* by POLLPRI */
+	bool trigger; /* PSI: a trigger is written when it is opened */
+	enum watch_event event;
+} files[] = {
+	[WATCH_APP_MEMORY_EVENTS] = { APP, "memory.events", true, true, false,
+				      WATCH_MEMORY_EVENTS },
+	[WATCH_APP_MEMORY_EVENTS_LOCAL] = { APP, "memory.events.local", true, false, false, 0 },
+	[WATCH_APP_MEMORY_STAT] = { APP, "memory.stat", true, false, false, 0 },
+	[WATCH_APP_MEMORY_CURRENT] = { APP, "memory.current", true, false, false, 0 },
+	[WATCH_APP_MEMORY_PEAK] = { APP, "memory.peak", false, false, false, 0 }, /* Linux 5.19 */
+	[WATCH_APP_SWAP_CURRENT] = { APP, "memory.swap.current", false, false, false, 0 },
+	[WATCH_APP_PIDS_EVENTS] = { APP, "pids.events", true, true, false, WATCH_PIDS_EVENTS },
+	[WATCH_APP_MEMORY_PRESSURE] = { APP, "memory.pressure", false, true, true, WATCH_PRESSURE },
+	[WATCH_APP_CPU_PRESSURE] = { APP, "cpu.pressure", false, true, true, WATCH_PRESSURE },
+	[WATCH_APP_IO_PRESSURE] = { APP, "io.pressure", false, true, true, WATCH_PRESSURE },
+	[WATCH_LEAF_MEMORY_EVENTS_LOCAL] = { LEAF, "memory.events.local", true, false, false, 0 },
+	[WATCH_LEAF_PIDS_EVENTS] = { LEAF, "pids.events", true, true, false, WATCH_PIDS_EVENTS },
+	[WATCH_LEAF_CGROUP_EVENTS] = { LEAF, "cgroup.events", true, true, false, WATCH_POPULATED },
+};
+static_assert(ARRAY_SIZE(files) == WATCH_FILE_COUNT, "a row for each file");
+
+/* Reading from the start re-arms the notification; what it says is read by watch_read. */
+static int on_file_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct watch *watch = userdata;
+	char text[FILE_KERNEL_MAX];
+	struct error ignored;
+
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
+		if (watch->sources[i] != source)
+			continue;
+		/* EPOLLERR without EPOLLPRI: the cgroup is gone */
+		if ((revents & EPOLLPRI) == 0 || file_read_fd(fd, text, sizeof(text), &ignored) < 0)
+			(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		watch->on_event(files[i].event, watch->userdata);
+		break;
+	}
+	return 0;
+}
+
+static int arm_trigger(struct watch *watch, int fd)
+{
+	const char *trigger = WATCH_PSI_TRIGGER;
+
+	/* the terminating NUL belongs to it: Documentation/accounting/psi.rst */
+	if (write(fd, trigger, strlen(trigger) + 1) >= 0)
+		return 0;
+	trigger = WATCH_PSI_TRIGGER_UNPRIVILEGED;
+	watch->slow_psi = true;
+	return write(fd, trigger, strlen(trigger) + 1) >= 0 ? 0 : -errno;
+}
+
+static int open_file(struct watch *watch, sd_event *event, size_t i, int dir, struct error *err)
+{
+	char text[FILE_KERNEL_MAX];
+	int r;
+
+	watch->fds[i] =
+		openat(dir, files[i].name, (files[i].trigger ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (watch->fds[i] < 0)
+		return files[i].required ? error_set(err, ERROR_SYSTEM, errno, "watch: open %s",
+						     files[i].name)
+					 : 0;
+	if (!files[i].polled)
+		return 0;
+	if (files[i].trigger && arm_trigger(watch, watch->fds[i]) < 0)
+		return 0; /* PSI is switched off: readings say so */
+	r = file_read_fd(watch->fds[i], text, sizeof(text), err);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(event, &watch->sources[i], watch->fds[i], EPOLLPRI, on_file_event,
+			    watch);
+	if (r < 0)
+		return error_set(err, ERROR_SYSTEM, -r, "watch: %s", files[i].name);
+	return 0;
+}
+
+/* Up from the app's slice to the mount's root, whose own memory.events does not exist. */
+static void open_ancestors(struct watch *watch, int app)
+{
+	char path[64 + WATCH_ANCESTORS_MAX * 3] = "..";
+
+	for (size_t i = 0; i < WATCH_ANCESTORS_MAX; i++) {
+		_cleanup_close_ int dir = openat(app, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int fd = dir >= 0 ? openat(dir, "memory.events.local", O_RDONLY | O_CLOEXEC) : -1;
+
+		if (fd < 0)
+			return;
+		watch->ancestors[watch->ancestor_count++] = fd;
+		strncat(path, "/..", sizeof(path) - strlen(path) - 1);
+	}
+}
+
+int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
+		void (*on_event)(enum watch_event event, void *userdata), void *userdata,
+		struct error *err)
+{
+	int r = 0;
+
+	*watch = (struct watch){ .on_event = on_event, .userdata = userdata };
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++)
+		watch->fds[i] = -1;
+	for (size_t i = 0; i < WATCH_FILE_COUNT && r >= 0; i++)
+		r = open_file(watch, event, i, files[i].place == APP ? app : leaf, err);
+	if (r < 0) {
+		watch_stop(watch);
+		return r;
+	}
+	open_ancestors(watch, app);
+	return 0;
+}
+
+void watch_stop(struct watch *watch)
+{
+	if (watch->on_event == NULL) /* never started */
+		return;
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
+		watch->sources[i] = sd_event_source_disable_unref(watch->sources[i]);
+		close_and_clear(&watch->fds[i]);
+	}
+	for (size_t i = 0; i < watch->ancestor_count; i++)
+		close_and_clear(&watch->ancestors[i]);
+	watch->ancestor_count = 0;
+	watch->on_event = NULL;
+}
+
+/* Text of one kept-open file; "" if it is not there. */
+static const char *read_text(int fd, char *buffer, size_t size)
+{
+	struct error ignored;
+
+	if (fd < 0 || file_read_fd(fd, buffer, size, &ignored) < 0)
+		buffer[0] = '\0';
+	return buffer;
+}
+
+static uint64_t read_number(int fd)
+{
+	char text[64];
+
+	return strtoull(read_text(fd, text, sizeof(text)), NULL, 10);
+}
+
+static void read_memory(const struct watch *watch, struct incident_memory *ret)
+{
+	char text[FILE_KERNEL_MAX];
+	const struct keyed_field fields[] = {
+		{ "anon", &ret->anon },
+		{ "file", &ret->file },
+		{ "shmem", &ret->shmem },
+		{ "slab_reclaimable", &ret->slab_reclaimable },
+		{ "slab_unreclaimable", &ret->slab_unreclaimable },
+		{ "kernel_stack", &ret->kernel_stack },
+		{ "pagetables", &ret->pagetables },
+		{ "sock", &ret->sock },
+	};
+
+	ret->valid = keyed_read(read_text(watch->fds[WATCH_APP_MEMORY_STAT], text, sizeof(text)),
+				fields, ARRAY_SIZE(fields)) > 0;
+	ret->current = read_number(watch->fds[WATCH_APP_MEMORY_CURRENT]);
+	ret->peak = read_number(watch->fds[WATCH_APP_MEMORY_PEAK]);
+	ret->swap = read_number(watch->fds[WATCH_APP_SWAP_CURRENT]);
+}
+
+static void read_counters(const struct watch *watch, struct event_deltas *ret)
+{
+	char text[FILE_KERNEL_MAX];
+	uint64_t app_pids_max = 0, leaf_pids_max = 0;
+	const struct keyed_field app_pids = { "max", &app_pids_max };
+	const struct keyed_field leaf_pids = { "max", &leaf_pids_max };
+	const struct {
+		enum watch_file file;
+		struct memory_events *events;
+	} events[] = {
+		{ WATCH_APP_MEMORY_EVENTS, &ret->app },
+		{ WATCH_APP_MEMORY_EVENTS_LOCAL, &ret->app_local },
+		{ WATCH_LEAF_MEMORY_EVENTS_LOCAL, &ret->leaf_local },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		keyed_memory_events(read_text(watch->fds[events[i].file], text, sizeof(text)),
+				    events[i].events);
+	for (size_t i = 0; i < watch->ancestor_count; i++) {
+		struct memory_events above = { 0 };
+
+		keyed_memory_events(read_text(watch->ancestors[i], text, sizeof(text)), &above);
+		ret->above.low += above.low;
+		ret->above.high += above.high;
+		ret->above.max += above.max;
+		ret->above.oom += above.oom;
+		ret->above.oom_kill += above.oom_kill;
+		ret->above.oom_group_kill += above.oom_group_kill;
+	}
+	/* before Linux 6.11 the forker's cgroup counts, since then the one whose limit it is */
+	keyed_read(read_text(watch->fds[WATCH_APP_PIDS_EVENTS], text, sizeof(text)), &app_pids, 1);
+	keyed_read(read_text(watch->fds[WATCH_LEAF_PIDS_EVENTS], text, sizeof(text)), &leaf_pids,
+		   1);
+	ret->pids_max = app_pids_max + leaf_pids_max;
+}
+
+void watch_read(const struct watch *watch, struct watch_reading *ret)
+{
+	char text[1024];
+	struct error ignored;
+	int r;
+
+	*ret = (struct watch_reading){ 0 };
+	read_counters(watch, &ret->counters);
+	read_memory(watch, &ret->memory);
+	r = keyed_pressure(read_text(watch->fds[WATCH_APP_MEMORY_PRESSURE], text, sizeof(text)),
+			   &ret->memory_pressure, &ignored);
+	if (r >= 0)
+		r = keyed_pressure(
+			read_text(watch->fds[WATCH_APP_CPU_PRESSURE], text, sizeof(text)),
+			&ret->cpu_pressure, &ignored);
+	if (r >= 0)
+		r = keyed_pressure(read_text(watch->fds[WATCH_APP_IO_PRESSURE], text, sizeof(text)),
+				   &ret->io_pressure, &ignored);
+	ret->pressure_valid = r >= 0;
+}
+
+static uint64_t minus(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
+
+static void subtract_events(const struct memory_events *now, const struct memory_events *then,
+			    struct memory_events *ret)
+{
+	*ret = (struct memory_events){
+		.low = minus(now->low, then->low),
+		.high = minus(now->high, then->high),
+		.max = minus(now->max, then->max),
+		.oom = minus(now->oom, then->oom),
+		.oom_kill = minus(now->oom_kill, then->oom_kill),
+		.oom_group_kill = minus(now->oom_group_kill, then->oom_group_kill),
+	};
+}
+
+void watch_subtract(const struct event_deltas *now, const struct event_deltas *then,
+		    struct event_deltas *ret)
+{
+	subtract_events(&now->leaf_local, &then->leaf_local, &ret->leaf_local);
+	subtract_events(&now->app_local, &then->app_local, &ret->app_local);
+	subtract_events(&now->app, &then->app, &ret->app);
+	subtract_events(&now->above, &then->above, &ret->above);
+	ret->pids_max = minus(now->pids_max, then->pids_max);
+}

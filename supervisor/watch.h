@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The eyes on one running instance: memory.events, pids.events and cgroup.events by POLLPRI, PSI
+ * triggers on memory, cpu and io.pressure, all kept open. It reads; what a reading means is
+ * policy's.
+ *
+ * The kernel notifies a file at most 100 times a second (kernfs), and counters can move without a
+ * notification seen in time: a reading is a whole, compared with the one before.
+ */
+#pragma once
+
+#include "policy/incident.h"
+#include "policy/keyed.h"
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+/* Stalled for 50 ms within 500 ms. Without CAP_SYS_RESOURCE only windows of 2 s and its multiples.
+ */
+#define WATCH_PSI_TRIGGER	       "some 50000 500000"
+#define WATCH_PSI_TRIGGER_UNPRIVILEGED "some 200000 2000000"
+#define WATCH_ANCESTORS_MAX	       8
+
+enum watch_event { WATCH_MEMORY_EVENTS, WATCH_PIDS_EVENTS, WATCH_POPULATED, WATCH_PRESSURE };
+
+enum watch_file {
+	WATCH_APP_MEMORY_EVENTS,
+	WATCH_APP_MEMORY_EVENTS_LOCAL,
+	WATCH_APP_MEMORY_STAT,
+	WATCH_APP_MEMORY_CURRENT,
+	WATCH_APP_MEMORY_PEAK,
+	WATCH_APP_SWAP_CURRENT,
+	WATCH_APP_PIDS_EVENTS,
+	WATCH_APP_MEMORY_PRESSURE,
+	WATCH_APP_CPU_PRESSURE,
+	WATCH_APP_IO_PRESSURE,
+	WATCH_LEAF_MEMORY_EVENTS_LOCAL,
+	WATCH_LEAF_PIDS_EVENTS,
+	WATCH_LEAF_CGROUP_EVENTS,
+	WATCH_FILE_COUNT,
+};
+
+struct watch_reading {
+	struct event_deltas counters; /* absolute values here: subtract two readings */
+	struct incident_memory memory;
+	struct pressure memory_pressure, cpu_pressure, io_pressure;
+	bool pressure_valid;
+};
+
+struct watch {
+	int fds[WATCH_FILE_COUNT]; /* -1: not there on this kernel */
+	sd_event_source *sources[WATCH_FILE_COUNT];
+	int ancestors[WATCH_ANCESTORS_MAX]; /* memory.events.local above the app's slice */
+	size_t ancestor_count;
+	bool slow_psi; /* the unprivileged window is in use */
+	void (*on_event)(enum watch_event event, void *userdata);
+	void *userdata;
+};
+
+/* app and leaf are cgroup directory fds (not kept). Ancestors up to the mount's root are read along
+ * where they can be. */
+int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
+		void (*on_event)(enum watch_event event, void *userdata), void *userdata,
+		struct error *err);
+void watch_stop(struct watch *watch);
+
+/* One whole reading. Files that are missing leave zeros and valid = false. */
+void watch_read(const struct watch *watch, struct watch_reading *ret);
+
+/* now - then, each counter; never below zero. */
+void watch_subtract(const struct event_deltas *now, const struct event_deltas *then,
+		    struct event_deltas *ret);

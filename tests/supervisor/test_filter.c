@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* From a profile to a program: which file, what the program answers, and what is refused. */
+#include "policy/own.h"
+#include "supervisor/filter_program.h"
+#include "tests/supervisor/filter_fixture.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	cr_assert_not_null(file, "%s", path);
+	cr_assert_geq(fputs(text, file), 0);
+	cr_assert_eq(fclose(file), 0);
+}
+
+/* Builds from a JSON text with single quotes for double ones. */
+static int build(const char *text, struct program *ret, struct error *err)
+{
+	_cleanup_profile_ struct profile *profile = NULL;
+	char json[4096];
+
+	cr_assert_lt(strlen(text), sizeof(json));
+	for (size_t i = 0; i <= strlen(text); i++)
+		json[i] = text[i] == '\'' ? '"' : text[i];
+	profile = parse(json);
+	return filter_program_build(profile, &ret->items, &ret->count, err);
+}
+
+static uint32_t ask_built(const char *text, int number, uint64_t arg0)
+{
+	struct program program = { 0 };
+	struct error err;
+	const uint64_t args[6] = { arg0 };
+	uint32_t answer;
+
+	cr_assert_eq(build(text, &program, &err), 0, "%s", err.text);
+	answer = ask(&program, number, args);
+	free(program.items);
+	return answer;
+}
+
+/* --- the file descriptor --- */
+
+Test(filter, gives_a_sealed_memfd_at_its_start)
+{
+	char path[PATH_MAX];
+	struct error err;
+	int fd = -1;
+
+	cr_assert_eq(filter_compile(shipped_path(path), &fd, &err), 0, "%s", err.text);
+	cr_expect_eq(fcntl(fd, F_GET_SEALS),
+		     F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+	cr_expect_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	cr_expect_eq(lseek(fd, 0, SEEK_CUR), 0);
+	cr_expect_eq(pwrite(fd, "x", 1, 0), -1);
+	cr_expect_eq(errno, EPERM);
+	close(fd);
+}
+
+/* --- finding the profile --- */
+
+#define PLAIN "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": %d}"
+
+static void write_plain(const char *directory, const char *name, int errnum)
+{
+	char path[PATH_MAX], text[200];
+
+	snprintf(path, sizeof(path), "%s/%s.json", directory, name);
+	snprintf(text, sizeof(text), PLAIN, errnum);
+	write_text(path, text);
+}
+
+Test(filter, looks_in_the_administrators_directory_before_the_shipped_one)
+{
+	char first[] = "/tmp/pysbx-filter-a.XXXXXX", second[] = "/tmp/pysbx-filter-b.XXXXXX";
+	const char *const directories[2] = { mkdtemp(first), mkdtemp(second) };
+	static const struct {
+		const char *name;
+		uint32_t answer;
+	} rows[] = { { "both", ERRNO(11) }, { "shipped", ERRNO(22) } };
+	char path[PATH_MAX];
+
+	write_plain(first, "both", 11);
+	write_plain(second, "both", 22);
+	write_plain(second, "shipped", 22);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err;
+		int fd = -1;
+		cr_assert_eq(filter_compile_from(directories, rows[i].name, &fd, &err), 0, "%s",
+			     err.text);
+		struct program program = read_program(fd);
+		cr_expect_eq(ask(&program, 0, NULL), rows[i].answer, "%s", rows[i].name);
+		free(program.items);
+		close(fd);
+		snprintf(path, sizeof(path), "%s/%s.json", second, rows[i].name);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/both.json", first);
+	unlink(path);
+	rmdir(first);
+	rmdir(second);
+}
+
+Test(filter, says_where_it_looked_for_a_profile_that_is_missing)
+{
+	const char *const directories[2] = { "/nowhere/etc", "/nowhere/share" };
+	struct error err;
+	int fd = -7;
+
+	cr_expect_lt(filter_compile_from(directories, "django", &fd, &err), 0);
+	cr_expect_eq(err.kind, ERROR_INVALID);
+	cr_expect_str_eq(err.text, "no seccomp profile \"django\": there is neither "
+				   "/nowhere/etc/django.json nor /nowhere/share/django.json");
+	cr_expect_eq(fd, -7);
+}
+
+Test(filter, refuses_names_that_are_no_names)
+{
+	static const char *const names[] = { "",	".",	   "..",   "../python-web",
+					     "a/b",	".hidden", "a\nb", "python web",
+					     "\x1b[2J", "a*",	   "\xff" };
+	char longest[100];
+
+	memset(longest, 'a', sizeof(longest));
+	longest[99] = '\0';
+	for (size_t i = 0; i <= ARRAY_SIZE(names); i++) {
+		const char *name = i < ARRAY_SIZE(names) ? names[i] : longest;
+		struct error err;
+		int fd = -7;
+		cr_expect_lt(filter_compile(name, &fd, &err), 0, "%s", name);
+		cr_expect_eq(err.kind, ERROR_INVALID);
+		cr_expect_not_null(strstr(err.text, "is not the name of a seccomp profile"), "%s",
+				   err.text);
+		cr_expect_null(strpbrk(err.text, "\n\x1b"));
+		cr_expect_eq(fd, -7);
+	}
+}
+
+Test(filter, refuses_what_is_no_regular_file_without_waiting)
+{
+	char directory[] = "/tmp/pysbx-filter.XXXXXX", path[PATH_MAX];
+	const char *paths[] = { directory, path, "/nowhere/x.json" };
+
+	cr_assert_not_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/fifo", directory);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct error err;
+		int fd = -7;
+		cr_expect_lt(filter_compile(paths[i], &fd, &err), 0);
+		cr_expect_not_null(strstr(err.text, paths[i]), "%s", err.text);
+		cr_expect_eq(fd, -7);
+	}
+	unlink(path);
+	rmdir(directory);
+}
+
+Test(filter, names_the_file_and_the_json_path_of_an_error)
+{
+	char path[] = "/tmp/pysbx-filter.XXXXXX", expected[200];
+	int temporary = mkstemp(path), fd = -7;
+	struct error err;
+
+	close(temporary);
+	write_text(path, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": "
+			 "[\"read\", \"opneat\"], \"action\": \"SCMP_ACT_ERRNO\"}]}");
+	cr_expect_lt(filter_compile(path, &fd, &err), 0);
+	snprintf(expected, sizeof(expected),
+		 "seccomp profile %s: syscalls[0].names[1]: \"opneat\" is not a system call; did "
+		 "you mean openat?",
+		 path);
+	cr_expect_str_eq(err.text, expected);
+	cr_expect_eq(err.kind, ERROR_INVALID);
+	cr_expect_eq(fd, -7);
+	unlink(path);
+}
+
+/* --- what a program answers --- */
+
+#define RULE(name, action, args) "{'names':['" name "'],'action':'SCMP_ACT_" action "'" args "}"
+#define IS(value)		 ",'args':[{'index':0,'op':'SCMP_CMP_EQ','value':" #value "}]"
+#define PROFILE(default_, rules) "{'defaultAction':'SCMP_ACT_" default_ "','syscalls':[" rules "]}"
+
+Test(filter, lets_a_rule_without_arguments_cover_the_rest_in_either_order)
+{
+	static const char *const orders[] = {
+		PROFILE("LOG", RULE("kill", "ALLOW", IS(3)) "," RULE("kill", "ERRNO", "")),
+		PROFILE("LOG", RULE("kill", "ERRNO", "") "," RULE("kill", "ALLOW", IS(3))),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		cr_expect_eq(ask_built(orders[i], SYS_kill, 3), SECCOMP_RET_ALLOW);
+		cr_expect_eq(ask_built(orders[i], SYS_kill, 4), ERRNO(EPERM));
+		cr_expect_eq(ask_built(orders[i], SYS_kill, HIGH | 3), ERRNO(EPERM));
+		cr_expect_eq(ask_built(orders[i], SYS_getpid, 3), SECCOMP_RET_LOG);
+	}
+}
+
+Test(filter, gives_unmatched_arguments_the_default_where_nothing_covers_the_rest)
+{
+	static const char text[] = PROFILE("TRAP", RULE("kill", "ALLOW", IS(3)));
+
+	cr_expect_eq(ask_built(text, SYS_kill, 3), SECCOMP_RET_ALLOW);
+	cr_expect_eq(ask_built(text, SYS_kill, 4), SECCOMP_RET_TRAP);
+}
+
+Test(filter, takes_the_wider_of_two_rules_that_agree)
+{
+	static const char text[] =
+		PROFILE("ERRNO", RULE("kill", "ALLOW", IS(3)) "," RULE("kill", "ALLOW", ""));
+
+	cr_expect_eq(ask_built(text, SYS_kill, 4), SECCOMP_RET_ALLOW);
+}
+
+Test(filter, carries_out_every_action)
+{
+	static const struct {
+		const char *text;
+		uint32_t answer;
+	} rows[] = {
+		{ PROFILE("ERRNO", RULE("kill", "ALLOW", "")), SECCOMP_RET_ALLOW },
+		{ PROFILE("ALLOW", RULE("kill", "ERRNO", ",'errnoRet':4094")), ERRNO(4094) },
+		{ PROFILE("ALLOW", RULE("kill", "KILL", "")), SECCOMP_RET_KILL_THREAD },
+		{ PROFILE("ALLOW", RULE("kill", "KILL_THREAD", "")), SECCOMP_RET_KILL_THREAD },
+		{ PROFILE("ALLOW", RULE("kill", "KILL_PROCESS", "")), SECCOMP_RET_KILL_PROCESS },
+		{ PROFILE("ALLOW", RULE("kill", "TRAP", "")), SECCOMP_RET_TRAP },
+		{ PROFILE("ALLOW", RULE("kill", "LOG", "")), SECCOMP_RET_LOG },
+		{ PROFILE("ALLOW", RULE("kill", "ALLOW", "")), SECCOMP_RET_ALLOW },
+		{ PROFILE("KILL_PROCESS", RULE("read", "ALLOW", "")), SECCOMP_RET_KILL_PROCESS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		cr_expect_eq(ask_built(rows[i].text, SYS_kill, 0), rows[i].answer, "%s",
+			     rows[i].text);
+}
+
+Test(filter, knows_calls_newer_than_libseccomp_and_passes_over_those_of_other_machines)
+{
+	static const char text[] = PROFILE(
+		"ERRNO", RULE("mseal", "ALLOW", "") "," RULE("chown32", "ALLOW", "") "," RULE(
+				 "riscv_hwprobe", "ALLOW", ""));
+
+	cr_expect_eq(ask_built(text, 462, 0), SECCOMP_RET_ALLOW);
+	cr_expect_eq(ask_built(text, 212, 0), ERRNO(EPERM), "chown32's number on i386");
+	cr_expect_eq(ask_built(text, 258, 0), ERRNO(EPERM), "riscv_hwprobe's own number");
+}
+
+Test(filter, refuses_rules_that_contradict_each_other)
+{
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ PROFILE("LOG", RULE("read", "ALLOW", "") "," RULE("read", "ERRNO", "")),
+		  "syscalls[1].names[0]: read gets another action here than in syscalls[0]: keep "
+		  "one of the two" },
+		{ PROFILE("LOG", RULE("kill", "ALLOW", IS(1)) "," RULE("kill", "ERRNO", IS(2))),
+		  "syscalls[1].names[0]: kill gets another action here than in syscalls[0]: rules "
+		  "with args must agree, one without args covers the rest" },
+		{ PROFILE("LOG", RULE("read", "ERRNO", ",'errnoRet':1") "," RULE("read", "ERRNO",
+										 ",'errnoRet':2")),
+		  "syscalls[1].names[0]: read gets another action here than in syscalls[0]: keep "
+		  "one of the two" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct program program = { 0 };
+		struct error err;
+		cr_expect_lt(build(rows[i].text, &program, &err), 0);
+		cr_expect_str_eq(err.text, rows[i].message);
+		cr_expect_null(program.items);
+	}
+}
+
+Test(filter, refuses_more_than_the_kernel_takes)
+{
+	_cleanup_free_ char *text = malloc(200000);
+	_cleanup_profile_ struct profile *profile = NULL;
+	struct sock_filter *items = NULL;
+	struct error err;
+	size_t count = 0;
+	char *at = text;
+
+	at += sprintf(at, "{\"defaultAction\":\"SCMP_ACT_LOG\",\"syscalls\":[");
+	for (int i = 0; i < 1000; i++)
+		at += sprintf(at,
+			      "%s{\"names\":[\"kill\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+			      "{\"index\":0,\"op\":\"SCMP_CMP_EQ\",\"value\":%d},"
+			      "{\"index\":1,\"op\":\"SCMP_CMP_EQ\",\"value\":%d}]}",
+			      i > 0 ? "," : "", i, i);
+	sprintf(at, "]}");
+	profile = parse(text);
+	cr_expect_lt(filter_program_build(profile, &items, &count, &err), 0);
+	cr_expect_not_null(strstr(err.text, "the kernel takes 4096"), "%s", err.text);
+	cr_expect_null(items);
+	cr_expect_eq(count, 0);
+}

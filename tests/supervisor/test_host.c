@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/own.h"
+#include "supervisor/host.h"
+#include "tests/supervisor/tree.h"
+
+TestSuite(host, .init = tree_make, .fini = tree_remove);
+
+struct scene {
+	struct app_spec spec;
+	struct identity identity;
+	struct host_facts facts;
+	struct error err;
+};
+
+static void scene_clear(struct scene *scene)
+{
+	host_facts_clear(&scene->facts);
+	identity_clear(&scene->identity);
+	strings_clear(&scene->spec.command);
+	strings_clear(&scene->spec.environment);
+	strings_clear(&scene->spec.environment_files);
+	strings_clear(&scene->spec.isolation.readable);
+	strings_clear(&scene->spec.isolation.writable);
+	free(scene->spec.directory);
+}
+#define _cleanup_scene_ __attribute__((cleanup(scene_clear)))
+
+static void add(struct strings *list, const char *item)
+{
+	struct error err;
+
+	cr_assert_eq(strings_append(list, item, &err), 0);
+}
+
+static void scene_init(struct scene *scene, const char *directory)
+{
+	*scene = (struct scene){ .identity = { .uid = 4000001, .gid = 4000002, .lock_fd = -1 } };
+	scene->identity.groups[0] = 33;
+	scene->identity.group_count = 1;
+	scene->identity.user_name = strdup("pysbx-web");
+	scene->identity.group_name = strdup("pysbx-web");
+	scene->spec.directory = strdup(directory[0] == '/' ? directory : tree_path(directory));
+	add(&scene->spec.command, "/bin/sh");
+}
+
+static void gather(struct scene *scene, char *const environment[])
+{
+	cr_assert_eq(host_facts_gather(&scene->spec, &scene->identity, environment, &scene->facts,
+				       &scene->err),
+		     0, "%s", scene->err.text);
+}
+
+/* "%" stands for the tree. */
+static void expect_error(struct scene *scene, char *const environment[], enum error_kind kind,
+			 const char *wanted)
+{
+	char text[2048] = "";
+
+	for (const char *at = wanted; *at != '\0'; at++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*s",
+			 *at == '%' ? (int)strlen(tree) : 1, *at == '%' ? tree : at);
+	scene->facts.uid = 42;
+	cr_assert_lt(host_facts_gather(&scene->spec, &scene->identity, environment, &scene->facts,
+				       &scene->err),
+		     0);
+	cr_expect_eq(scene->err.kind, kind, "%s", scene->err.text);
+	cr_expect_str_eq(scene->err.text, text);
+	cr_expect_eq(scene->facts.uid, 42, "untouched on failure");
+	cr_expect_null(scene->facts.directory);
+}
+
+Test(host, gathers_what_is_there)
+{
+	struct scene scene _cleanup_scene_;
+	bool has_usr = false;
+
+	tree_directory("app", 0755);
+	scene_init(&scene, "app");
+	gather(&scene, NULL);
+	cr_expect_str_eq(scene.facts.directory, tree_path("app"));
+	cr_expect_str_eq(scene.facts.command, "/bin/sh");
+	cr_expect_null(scene.facts.virtual_env);
+	cr_expect_eq(scene.facts.uid, 4000001);
+	cr_expect_eq(scene.facts.gid, 4000002);
+	cr_expect_eq(scene.facts.group_count, 1);
+	cr_expect_eq(scene.facts.groups[0], 33);
+	cr_expect_str_eq(scene.facts.user_name, "pysbx-web");
+	cr_expect_geq(scene.facts.cpu_count, 1);
+	for (size_t i = 0; i < scene.facts.system_count; i++) {
+		const struct host_entry *entry = &scene.facts.system[i];
+		_cleanup_free_ char *real = realpath(entry->path, NULL);
+		struct stat st;
+
+		cr_assert_eq(lstat(entry->path, &st), 0, "%s", entry->path);
+		cr_expect_eq(entry->link != NULL, S_ISLNK(st.st_mode), "%s", entry->path);
+		cr_expect_str_eq(entry->real, real);
+		cr_assert_eq(stat(real, &st), 0);
+		cr_expect_eq(entry->is_directory, S_ISDIR(st.st_mode), "%s", entry->path);
+		has_usr = has_usr || strcmp(entry->path, "/usr") == 0;
+	}
+	cr_expect(has_usr);
+}
+
+Test(host, paths_become_canonical_and_the_links_to_them_are_kept)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("releases/7", 0755);
+	tree_link("current", "releases/7");
+	tree_directory("shared/static", 0755);
+	tree_directory("shared/data", 0777);
+	tree_link("s", "shared");
+	scene_init(&scene, "current");
+	add(&scene.spec.isolation.readable, tree_path("s/static"));
+	add(&scene.spec.isolation.writable, tree_path("s/data"));
+	add(&scene.spec.isolation.writable, tree_path("shared/data"));
+	gather(&scene, NULL);
+	cr_expect_str_eq(scene.facts.directory, tree_path("releases/7"));
+	cr_assert_eq(scene.facts.readable.count, 1);
+	cr_expect_str_eq(scene.facts.readable.items[0], tree_path("shared/static"));
+	cr_assert_eq(scene.facts.writable.count, 1);
+	cr_expect_str_eq(scene.facts.writable.items[0], tree_path("shared/data"));
+	cr_assert_geq(scene.facts.link_count, 2);
+	cr_expect_str_eq(scene.facts.links[0].path, tree_path("current"));
+	cr_expect_str_eq(scene.facts.links[0].link, "releases/7");
+	cr_expect_str_eq(scene.facts.links[1].path, tree_path("s"));
+}
+
+Test(host, a_directory_that_is_none_says_what_is_wrong)
+{
+	static const struct {
+		const char *directory, *text;
+	} samples[] = {
+		{ "missing", "directory: %/missing does not exist" },
+		{ "file", "directory: %/file is a file, not a directory" },
+		{ "file/x", "directory: %/file/x does not exist" },
+		{ "loop", "directory: %/loop: Too many levels of symbolic links" },
+		{ "/", "directory: / would show the whole host: use --chdir DIR" },
+		{ "/usr/..", "directory: / would show the whole host: use --chdir DIR" },
+		{ "/root",
+		  "directory: /root would show the administrator's files: use --chdir DIR" },
+		{ "/etc", "directory: /etc would show the configuration of all services: use "
+			  "--chdir DIR" },
+		{ "root", "directory: / would show the whole host: use --chdir DIR" },
+		{ "closed", "directory: %/closed is not readable for uid 4000001 (it is uid 0's, "
+			    "mode 0750): chmod o+rx %/closed, or --user" },
+	};
+
+	tree_file("file", 0644, "");
+	tree_link("loop", "loop");
+	tree_link("root", "/");
+	tree_directory("closed", 0750);
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		struct scene scene _cleanup_scene_;
+
+		scene_init(&scene, samples[i].directory);
+		expect_error(&scene, NULL, ERROR_INVALID, samples[i].text);
+	}
+}
+
+Test(host, a_path_to_show_that_is_none_says_what_is_wrong)
+{
+	static const struct {
+		bool writable;
+		const char *path, *text;
+	} samples[] = {
+		{ false, "missing", "isolation.readable: %/missing does not exist" },
+		{ true, "missing", "isolation.writable: %/missing does not exist: make it first" },
+		{ false, "/root/",
+		  "isolation.readable: /root would show the administrator's files" },
+		{ true, "data",
+		  "isolation.writable: %/data is not writable for uid 4000001 (it is "
+		  "uid 0's, mode 0755): chown 4000001 %/data, or --user, or --ro if "
+		  "reading is enough" },
+		{ true, "file",
+		  "isolation.writable: %/file is not writable for uid 4000001 (it is "
+		  "uid 0's, mode 0644): chown 4000001 %/file, or --user, or --ro if "
+		  "reading is enough" },
+	};
+
+	if (geteuid() != 0)
+		cr_skip_test("who owns the files is root's here");
+	tree_directory("app", 0755);
+	tree_directory("data", 0755);
+	tree_file("file", 0644, "");
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		struct scene scene _cleanup_scene_;
+		const char *path = samples[i].path;
+
+		scene_init(&scene, "app");
+		add(samples[i].writable ? &scene.spec.isolation.writable
+					: &scene.spec.isolation.readable,
+		    path[0] == '/' ? path : tree_path(path));
+		expect_error(&scene, NULL, ERROR_INVALID, samples[i].text);
+	}
+}
+
+Test(host, the_kernels_own_file_systems_are_never_shown)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	scene_init(&scene, "app");
+	add(&scene.spec.isolation.writable, "/proc/sys");
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "isolation.writable: /proc/sys shows the kernel's view of the host: a worker "
+		     "has its own /proc");
+}
+
+Test(host, a_writable_path_that_the_app_has_moved_is_not_followed)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0777);
+	tree_directory("other", 0777);
+	tree_link("app/data", tree_path("other"));
+	scene_init(&scene, "app");
+	add(&scene.spec.isolation.writable, tree_path("app"));
+	add(&scene.spec.isolation.writable, tree_path("app/data"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "isolation.writable: %/app holds %/app/data, which leads to %/other, and the "
+		     "app could make it lead anywhere: name narrower writable paths");
+}
+
+Test(host, a_directory_that_the_app_has_moved_is_not_followed)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("data/releases/7", 0755);
+	tree_directory("other", 0755);
+	tree_link("data/current", "releases/7");
+	tree_link("data/moved", "../other");
+	cr_assert_eq(chmod(tree_path("data"), 0777), 0);
+	scene_init(&scene, "data/current");
+	add(&scene.spec.isolation.writable, tree_path("data"));
+	gather(&scene, NULL);
+	scene_clear(&scene);
+
+	scene_init(&scene, "data/moved");
+	add(&scene.spec.isolation.writable, tree_path("data"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "isolation.writable: %/data holds %/data/moved, which leads to %/other, and "
+		     "the app could make it lead anywhere: name narrower writable paths");
+}
+
+Test(host, of_the_callers_environment_only_what_is_meant_comes_along)
+{
+	static char *const environment[] = {
+		(char *)"LANG=de_DE.UTF-8", (char *)"SECRET=x", (char *)"LC_ALL=C",
+		(char *)"PATH=/usr/bin",    (char *)"TOKEN=t",	(char *)"TOKENS=no",
+		(char *)"BROKEN",	    (char *)"TZ=UTC",	NULL,
+	};
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	scene_init(&scene, "app");
+	add(&scene.spec.environment, "TOKEN");
+	add(&scene.spec.environment, "SECRET=of the spec");
+	gather(&scene, environment);
+	cr_assert_eq(scene.facts.caller_environment.count, 4);
+	cr_expect_str_eq(scene.facts.caller_environment.items[0], "LANG=de_DE.UTF-8");
+	cr_expect_str_eq(scene.facts.caller_environment.items[1], "LC_ALL=C");
+	cr_expect_str_eq(scene.facts.caller_environment.items[2], "TOKEN=t");
+	cr_expect_str_eq(scene.facts.caller_environment.items[3], "TZ=UTC");
+}
+
+Test(host, environment_files_are_read_in_order)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_file("one", 0600, "A=1\nB=2\n");
+	tree_file("two", 0600, "B='3'\n");
+	scene_init(&scene, "app");
+	add(&scene.spec.environment_files, tree_path("one"));
+	add(&scene.spec.environment_files, tree_path("two"));
+	gather(&scene, NULL);
+	cr_assert_eq(scene.facts.file_environment.count, 2);
+	cr_expect_str_eq(strings_env_get(&scene.facts.file_environment, "A"), "1");
+	cr_expect_str_eq(strings_env_get(&scene.facts.file_environment, "B"), "3");
+}
+
+Test(host, an_environment_file_that_is_wrong_is_named_with_its_line)
+{
+	struct scene missing _cleanup_scene_, wrong _cleanup_scene_, directory _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_file("env", 0600, "A=1\n\nB-=2\n");
+	scene_init(&wrong, "app");
+	add(&wrong.spec.environment_files, tree_path("env"));
+	expect_error(
+		&wrong, NULL, ERROR_INVALID,
+		"environment_files: %/env: line 3: \"B-\" is not a variable name: use letters, "
+		"digits and '_'");
+	scene_init(&missing, "app");
+	add(&missing.spec.environment_files, tree_path("no"));
+	expect_error(&missing, NULL, ERROR_INVALID,
+		     "environment_files: %/no: No such file or directory");
+	scene_init(&directory, "app");
+	add(&directory.spec.environment_files, tree_path("app"));
+	expect_error(&directory, NULL, ERROR_INVALID,
+		     "environment_files: %/app: is not a regular file");
+}
+
+Test(host, path_comes_from_the_spec_then_from_the_files_and_never_from_the_caller)
+{
+	static char *const environment[] = { (char *)"PATH=/nonexistent", NULL };
+	struct scene of_file _cleanup_scene_, of_spec _cleanup_scene_, none _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_file("a/tool", 0755, "#!/bin/sh\n");
+	tree_file("b/tool", 0755, "#!/bin/sh\n");
+	tree_file("env", 0600, "PATH=../a\n");
+
+	scene_init(&of_file, "app");
+	strings_clear(&of_file.spec.command);
+	add(&of_file.spec.command, "tool");
+	add(&of_file.spec.environment_files, tree_path("env"));
+	gather(&of_file, environment);
+	cr_expect_str_eq(of_file.facts.command, tree_path("a/tool"));
+
+	scene_init(&of_spec, "app");
+	strings_clear(&of_spec.spec.command);
+	add(&of_spec.spec.command, "tool");
+	add(&of_spec.spec.environment, "PATH=../b");
+	add(&of_spec.spec.environment_files, tree_path("env"));
+	gather(&of_spec, environment);
+	cr_expect_str_eq(of_spec.facts.command, tree_path("b/tool"));
+
+	scene_init(&none, "app");
+	strings_clear(&none.spec.command);
+	add(&none.spec.command, "env");
+	gather(&none, environment);
+	cr_expect_str_eq(none.facts.command, "/usr/bin/env");
+}
+
+Test(host, a_bare_path_or_virtual_env_in_the_spec_is_the_callers)
+{
+	char path[600];
+	char *const environment[] = { path, NULL };
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_file("own/tool", 0755, "#!/bin/sh\n");
+	snprintf(path, sizeof(path), "PATH=%s", tree_path("own"));
+	scene_init(&scene, "app");
+	strings_clear(&scene.spec.command);
+	add(&scene.spec.command, "tool");
+	add(&scene.spec.environment, "PATH");
+	gather(&scene, environment);
+	cr_expect_str_eq(scene.facts.command, tree_path("own/tool"));
+}
+
+Test(host, a_command_that_is_missing_or_no_program_has_its_kind)
+{
+	struct scene missing _cleanup_scene_, plain _cleanup_scene_;
+
+	tree_file("app/plain", 0644, "");
+	scene_init(&missing, "app");
+	strings_clear(&missing.spec.command);
+	add(&missing.spec.command, "./no");
+	expect_error(&missing, NULL, ERROR_NOT_FOUND, "command: %/app/no does not exist");
+	scene_init(&plain, "app");
+	strings_clear(&plain.spec.command);
+	add(&plain.spec.command, "./plain");
+	expect_error(&plain, NULL, ERROR_NOT_EXECUTABLE,
+		     "command: %/app/plain is not executable: chmod +x %/app/plain");
+}
+
+Test(host, a_virtualenv_that_the_worker_cannot_enter_says_so)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_file("venv/pyvenv.cfg", 0644, "home = /usr/bin\n");
+	tree_file("venv/bin/tool", 0755, "#!/bin/sh\n");
+	cr_assert_eq(chmod(tree_path("venv"), 0700), 0);
+	scene_init(&scene, "app");
+	strings_clear(&scene.spec.command);
+	add(&scene.spec.command, tree_path("venv/bin/tool"));
+	if (geteuid() != 0)
+		cr_skip_test("who owns the files is root's here");
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "virtualenv: %/venv is not readable for uid 4000001 (it is uid 0's, mode "
+		     "0700): chmod o+rx %/venv, or --user");
+}
+
+/* From gathered facts to a plan that its reader takes: the two halves fit. */
+Test(host, facts_of_this_machine_make_a_plan)
+{
+	struct plan *plan _cleanup_plan_ = NULL, *again _cleanup_plan_ = NULL;
+	struct scene scene _cleanup_scene_;
+	_cleanup_free_ char *text = NULL;
+
+	tree_directory("app", 0755);
+	scene_init(&scene, "app");
+	scene.spec.name = (char *)"web";
+	scene.spec.limits.memory_max = scene.spec.limits.cpu_max = LIMIT_UNSET;
+	scene.spec.limits.tmp_size = scene.spec.limits.nofile = LIMIT_UNSET;
+	scene.spec.stop.signal = 15;
+	gather(&scene, NULL);
+	cr_assert_eq(plan_build(&scene.spec, 0, &scene.facts, &plan, &scene.err), 0, "%s",
+		     scene.err.text);
+	cr_assert_eq(plan_encode(plan, false, &text, &scene.err), 0, "%s", scene.err.text);
+	cr_assert_eq(plan_decode(text, strlen(text), &again, &scene.err), 0, "%s", scene.err.text);
+	cr_expect_eq(again->mount_count, plan->mount_count);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/own.h"
+#include "supervisor/incident_store.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ID "20261123T174103Z-web-0-8c3f2a90"
+
+static char base[64];
+
+static void make_base(void)
+{
+	snprintf(base, sizeof(base), "/tmp/pysbx-test-store-XXXXXX");
+	cr_assert_not_null(mkdtemp(base));
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
+{
+	(void)status, (void)type, (void)at;
+	return remove(path);
+}
+
+static void remove_base(void)
+{
+	nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+TestSuite(incident_store, .init = make_base, .fini = remove_base, .timeout = 20);
+
+/* base/name; up to four at a time */
+static const char *below(const char *name)
+{
+	static char paths[4][200];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", base, name);
+	return path;
+}
+
+static const char *content(const char *path)
+{
+	static char text[4096];
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+	if (length < 0)
+		return NULL;
+	text[length] = '\0';
+	return text;
+}
+
+static void touch(const char *name)
+{
+	_cleanup_close_ int fd = open(below(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	cr_assert_geq(fd, 0, "%s", name);
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat status = { 0 };
+
+	cr_assert_eq(stat(path, &status), 0, "%s", path);
+	return status.st_mode & 07777;
+}
+
+static size_t entries_of(const char *path)
+{
+	DIR *directory = opendir(path);
+	size_t count = 0;
+
+	cr_assert_not_null(directory);
+	while (readdir(directory) != NULL)
+		count++;
+	closedir(directory);
+	return count - 2;
+}
+
+Test(incident_store, writes_a_whole_file_and_leaves_nothing_else)
+{
+	struct error err = { 0 };
+	mode_t old = umask(0077);
+
+	cr_assert_eq(incident_store_write(below("a/b/incidents"), ID, "{\"schema\": 1}", &err), 0,
+		     "%s", err.text);
+	umask(old);
+	cr_expect_str_eq(content(below("a/b/incidents/" ID ".json")), "{\"schema\": 1}\n");
+	cr_expect_eq(mode_of(below("a/b/incidents/" ID ".json")), 0640);
+	cr_expect_eq(entries_of(below("a/b/incidents")), 1);
+}
+
+Test(incident_store, makes_its_directories_for_its_group_alone)
+{
+	struct error err = { 0 };
+	mode_t old = umask(0);
+
+	cr_assert_eq(incident_store_write(below("a/b"), ID, "{}", &err), 0, "%s", err.text);
+	umask(old);
+	cr_expect_eq(mode_of(below("a")), 0750);
+	cr_expect_eq(mode_of(below("a/b")), 0750);
+}
+
+Test(incident_store, ends_the_file_with_one_newline)
+{
+	struct error err = { 0 };
+
+	cr_assert_eq(incident_store_write(below("i"), ID, "{}\n", &err), 0, "%s", err.text);
+	cr_expect_str_eq(content(below("i/" ID ".json")), "{}\n");
+}
+
+Test(incident_store, never_overwrites_an_incident)
+{
+	struct error err = { 0 };
+
+	cr_assert_eq(incident_store_write(below("i"), ID, "first", &err), 0);
+	cr_expect_eq(incident_store_write(below("i"), ID, "second", &err), -EEXIST);
+	cr_expect_not_null(strstr(err.text, ID ".json"), "%s", err.text);
+	cr_expect_str_eq(content(below("i/" ID ".json")), "first\n");
+	cr_expect_eq(entries_of(below("i")), 1);
+}
+
+Test(incident_store, refuses_ids_that_lead_elsewhere)
+{
+	static const char *const ids[] = {
+		"",	  ".",
+		"..",	  ".hidden",
+		"../x",	  "a/b",
+		"/etc/x", "0123456789012345678901234567890123456789012345678901234567890123",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		struct error err = { 0 };
+
+		cr_expect_eq(incident_store_write(below("i"), ids[i], "{}", &err), -EINVAL, "%s",
+			     ids[i]);
+		cr_expect_eq(err.kind, ERROR_INTERNAL);
+	}
+	cr_expect_eq(entries_of(base), 0);
+}
+
+Test(incident_store, says_which_directory_cannot_be_used)
+{
+	struct error err = { 0 };
+
+	touch("file");
+	cr_expect_eq(incident_store_write(below("file"), ID, "{}", &err), -ENOTDIR);
+	cr_expect_not_null(strstr(err.text, "/file"), "%s", err.text);
+	cr_expect_eq(incident_store_write(below("file/i"), ID, "{}", &err), -ENOTDIR);
+	cr_expect_eq(symlink(base, below("link")), 0);
+	cr_expect_lt(incident_store_write(below("link"), ID, "{}", &err), 0, "followed a symlink");
+	cr_expect_lt(incident_store_write("", ID, "{}", &err), 0);
+	cr_expect_eq(entries_of(base), 2);
+}
+
+Test(incident_store, a_planted_temporary_file_is_not_followed)
+{
+	struct error err = { 0 };
+
+	touch("precious");
+	cr_assert_eq(mkdir(below("i"), 0755), 0);
+	cr_assert_eq(symlink(below("precious"), below("i/." ID ".json.new")), 0);
+	cr_expect_eq(incident_store_write(below("i"), ID, "{}", &err), -EEXIST);
+	cr_expect_str_eq(content(below("precious")), "");
+}
+
+Test(incident_store, keeps_the_newest_by_name)
+{
+	static const char *const names[] = {
+		"20261123T174103Z-web-0-00000001.json",
+		"20261123T174103Z-web-0-00000002.json",
+		"20251231T235959Z-zzz-0-00000001.json",
+		"20261123T174104Z-aaa-0-00000001.json",
+	};
+	static const char *const foreign[] = {
+		"README",
+		".20201231T235959Z-web-0-1.json.new",
+		"20201231T235959Z-web-0-1.txt",
+		"2020-231T235959Z-web-0-1.json",
+		"20201231T235959Z.json",
+		"x.json",
+		".json",
+	};
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		touch(names[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+		touch(foreign[i]);
+	cr_expect_eq(incident_store_prune(base, 4, &err), 0);
+	cr_expect_eq(incident_store_prune(base, 2, &err), 2);
+	cr_expect_eq(access(below(names[0]), F_OK), -1);
+	cr_expect_eq(access(below(names[1]), F_OK), 0);
+	cr_expect_eq(access(below(names[2]), F_OK), -1);
+	cr_expect_eq(access(below(names[3]), F_OK), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+		cr_expect_eq(access(below(foreign[i]), F_OK), 0, "%s is gone", foreign[i]);
+	cr_expect_eq(incident_store_prune(base, 0, &err), 2);
+	cr_expect_eq(entries_of(base), ARRAY_SIZE(foreign));
+	cr_expect_eq(incident_store_prune(below("missing"), 1, &err), -ENOENT);
+}
+
+Test(incident_store, is_bounded)
+{
+	struct error err = { 0 };
+	char name[64];
+
+	cr_assert_eq(mkdir(below("i"), 0755), 0);
+	for (unsigned i = 0; i < INCIDENT_STORE_KEEP + 3; i++) {
+		snprintf(name, sizeof(name), "i/20250101T%06uZ-web-0-0.json", i);
+		touch(name);
+	}
+	cr_assert_eq(incident_store_write(below("i"), ID, "{}", &err), 0, "%s", err.text);
+	cr_expect_eq(entries_of(below("i")), INCIDENT_STORE_KEEP);
+	cr_expect_eq(access(below("i/" ID ".json"), F_OK), 0);
+	cr_expect_eq(access(below("i/20250101T000003Z-web-0-0.json"), F_OK), -1);
+	cr_expect_eq(access(below("i/20250101T000004Z-web-0-0.json"), F_OK), 0);
+}
+
+Test(incident_store, appends_one_line_a_report)
+{
+	struct error err = { 0 };
+	const char *report = below("report.jsonl");
+
+	cr_assert_eq(incident_store_append(report, "{\"a\":1}", &err), 0, "%s", err.text);
+	cr_assert_eq(incident_store_append(report, "{\"b\":2}", &err), 0, "%s", err.text);
+	cr_expect_str_eq(content(report), "{\"a\":1}\n{\"b\":2}\n");
+	cr_expect_eq(mode_of(report) & 0137, 0);
+}
+
+Test(incident_store, a_report_entry_is_one_line_or_none)
+{
+	static const char *const bad[] = { "", "\n", "{\n}", "{}\n" };
+	const char *report = below("report.jsonl");
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct error err = { 0 };
+
+		cr_expect_eq(incident_store_append(report, bad[i], &err), -EINVAL, "row %zu", i);
+	}
+	cr_expect_eq(access(report, F_OK), -1);
+}
+
+static void expect_report_refused(const char *path)
+{
+	struct error err = { 0 };
+
+	cr_expect_lt(incident_store_append(path, "{}", &err), 0, "%s", path);
+	cr_expect_not_null(strstr(err.text, path), "%s", err.text);
+	cr_expect_eq(strchr(err.text, '\n'), NULL);
+}
+
+/* Each of these could block, or send root's words where the app wants them. */
+Test(incident_store, refuses_reports_that_are_no_regular_file)
+{
+	const char *fifo = below("fifo"), *link = below("link"), *victim = below("victim");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int reader = -1, listener = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	touch("victim");
+	cr_assert_eq(symlink(victim, link), 0);
+	expect_report_refused(link);
+	cr_expect_str_eq(content(victim), "");
+
+	cr_assert_eq(mkfifo(fifo, 0600), 0);
+	expect_report_refused(fifo);
+	reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	cr_assert_geq(reader, 0);
+	expect_report_refused(fifo);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", base);
+	cr_assert_eq(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+	expect_report_refused(address.sun_path);
+
+	expect_report_refused(base);
+	expect_report_refused("/dev/null");
+	expect_report_refused("/nonexistent/report");
+}
+
+/* RLIMIT_FSIZE stands in for a full disk. */
+Test(incident_store, a_file_that_cannot_be_written_whole_is_not_left_behind)
+{
+	const struct rlimit small = { 4, 4 };
+	struct error err = { 0 };
+
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	cr_expect_eq(incident_store_write(below("i"), ID, "too long", &err), -EFBIG);
+	cr_expect_eq(entries_of(below("i")), 0);
+	cr_expect_eq(incident_store_append(below("report"), "too long", &err), -ENOSPC);
+	cr_expect_not_null(strstr(err.text, "/report"), "%s", err.text);
+}

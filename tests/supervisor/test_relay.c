@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/relay.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+struct bench {
+	sd_event *event;
+	struct output out, err_out;
+	struct relay relay;
+	int worker[2];	 /* where the worker writes */
+	int terminal[2]; /* where we would see it */
+};
+
+static void start(struct bench *bench)
+{
+	int from_worker[2][2], to_terminal[2][2];
+	struct error err;
+
+	memset(bench, 0, sizeof(*bench));
+	cr_assert_geq(sd_event_new(&bench->event), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(pipe2(from_worker[i], O_CLOEXEC), 0);
+		cr_assert_eq(pipe2(to_terminal[i], O_CLOEXEC | O_NONBLOCK), 0);
+		bench->worker[i] = from_worker[i][1];
+		bench->terminal[i] = to_terminal[i][0];
+	}
+	cr_assert_eq(output_open(&bench->out, to_terminal[0][1], &err), 0);
+	cr_assert_eq(output_open(&bench->err_out, to_terminal[1][1], &err), 0);
+	cr_assert_eq(relay_start(&bench->relay, bench->event, from_worker[0][0], from_worker[1][0],
+				 &bench->out, &bench->err_out, &err),
+		     0);
+}
+
+static void finish(struct bench *bench)
+{
+	relay_finish(&bench->relay);
+	output_close(&bench->out);
+	output_close(&bench->err_out);
+	sd_event_unref(bench->event);
+}
+
+static void run_loop(struct bench *bench)
+{
+	while (sd_event_run(bench->event, 0) > 0)
+		continue;
+}
+
+Test(relay, passes_each_stream_on_to_its_own_output, .timeout = 10)
+{
+	struct bench bench;
+	char text[64] = "";
+
+	start(&bench);
+	cr_assert_eq(write(bench.worker[0], "to out\n", 7), 7);
+	cr_assert_eq(write(bench.worker[1], "to err\n", 7), 7);
+	run_loop(&bench);
+	cr_assert_eq(read(bench.terminal[0], text, sizeof(text)), 7);
+	cr_assert_eq(strncmp(text, "to out\n", 7), 0);
+	cr_assert_eq(read(bench.terminal[1], text, sizeof(text)), 7);
+	cr_assert_eq(strncmp(text, "to err\n", 7), 0);
+	finish(&bench);
+}
+
+Test(relay, keeps_draining_a_worker_whose_terminal_is_stuck, .timeout = 20)
+{
+	static char chunk[4096];
+	const char *lines[LOG_TAIL_LINES];
+	struct bench bench;
+
+	start(&bench);
+	memset(chunk, 'x', sizeof(chunk));
+	chunk[sizeof(chunk) - 1] = '\n';
+	for (int i = 0; i < 500; i++) { /* 2 MB: more than terminal, pipe and buffer hold */
+		cr_assert_eq(write(bench.worker[0], chunk, sizeof(chunk)), (ssize_t)sizeof(chunk));
+		run_loop(&bench);
+	}
+	cr_assert_gt(relay_dropped_lines(&bench.relay), 0);
+	cr_assert_eq(write(bench.worker[0], "last words\n", 11), 11);
+	relay_finish(&bench.relay);
+	cr_assert_eq(log_tail_lines(&bench.relay.tail, lines), (size_t)LOG_TAIL_LINES);
+	cr_assert_str_eq(lines[LOG_TAIL_LINES - 1], "last words",
+			 "dropped for the terminal, kept for the incident");
+	finish(&bench);
+}
+
+Test(relay, reads_what_is_left_in_the_pipe_when_it_is_finished, .timeout = 10)
+{
+	const char *lines[LOG_TAIL_LINES];
+	struct bench bench;
+
+	start(&bench);
+	cr_assert_eq(write(bench.worker[1], "Traceback\nValueError", 20), 20);
+	close(bench.worker[0]);
+	close(bench.worker[1]);
+	relay_finish(&bench.relay);
+	cr_assert_eq(log_tail_lines(&bench.relay.tail, lines), 2);
+	cr_assert_str_eq(lines[1], "ValueError");
+	finish(&bench);
+}
+
+Test(relay, finishing_one_that_never_started_closes_nothing)
+{
+	static struct relay relay;
+
+	relay_finish(&relay);
+	cr_assert_geq(fcntl(0, F_GETFD), 0, "fd 0 is not the relay's");
+}
