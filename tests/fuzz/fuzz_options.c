@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of `pysbx run`, a word a line. What is taken is a valid spec whose limits can be
+ * written; what is refused leaves the output alone and explains itself on one line.
+ */
+#include "policy/limits.h"
+#include "policy/path.h"
+#include "supervisor/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX 64
+#define PAGE_SIZE UINT64_C(4096)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_refusal(const struct run_options *options, const struct error *err)
+{
+	struct run_options untouched;
+
+	memset(&untouched, 0x5a, sizeof(untouched));
+	if (memcmp(options, &untouched, sizeof(untouched)) != 0)
+		abort();
+	if ((err->kind != ERROR_USAGE && err->kind != ERROR_INVALID) || err->text[0] == '\0')
+		abort();
+	for (const char *at = err->text; *at != '\0'; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			abort();
+}
+
+static void check_limits(const struct limits *limits)
+{
+	struct limit_write writes[LIMIT_WRITES_MAX];
+	struct disk disks[SPEC_IO_MAX];
+	size_t count;
+
+	for (unsigned i = 0; i < SPEC_IO_MAX; i++)
+		disks[i] = (struct disk){ 8, i % 3 };
+	count = limits_writes(limits, disks, PAGE_SIZE, writes);
+	for (size_t i = 0; i < count; i++)
+		if (!limits_read_back_matches(&writes[i], writes[i].text))
+			abort();
+}
+
+static void check_taken(const struct run_options *options)
+{
+	const struct app_spec *spec = &options->spec;
+	struct error err;
+
+	if (options->help || options->version)
+		return;
+	if (spec_validate(spec, &err) < 0 || spec->command.count == 0)
+		abort();
+	if (!path_is_normal(spec->directory) || options->cwd != NULL)
+		abort();
+	if (options->report_path != NULL && !path_is_normal(options->report_path))
+		abort();
+	check_limits(&spec->limits);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1), *rest = text, *word;
+	char *words[WORDS_MAX];
+	struct run_options options;
+	struct error err = { 0 };
+	int count = 0;
+
+	if (text == NULL)
+		abort();
+	memcpy(text, data, size);
+	text[size] = '\0';
+	while (count < WORDS_MAX && (word = strsep(&rest, "\n")) != NULL)
+		words[count++] = word;
+
+	memset(&options, 0x5a, sizeof(options));
+	if (run_options_parse(count, words, "/srv/app", &options, &err) < 0) {
+		check_refusal(&options, &err);
+	} else {
+		check_taken(&options);
+		run_options_clear(&options);
+	}
+	free(text);
+	return 0;
+}
