@@ -78,6 +78,8 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 # objects of the static launcher and its libraries have a folder of their own: no PIE there
 static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 
+# The sandbox's unit tests drive the real launcher, which is static and has no sanitizer in it.
+LAUNCHER := build/pysbx-launch
 PROGRAMS := $(B)/pysbx $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
 SYSTEM_TESTS := $(B)/tests/system
@@ -179,6 +181,8 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
 	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 man/*.1
 	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
+	install -D -m 644 packaging/completion/pysbx.zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_pysbx
+	install -D -m 644 packaging/completion/pysbx.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/pysbx.fish
 	install -D -m 644 -t $(DESTDIR)$(docdir) README.md HACKING.md LICENSE
 
 # The stage is what a guest gets: an installed pysbx, the tests and their fixtures.
@@ -197,15 +201,16 @@ check: all tests stage
 	tests/check $(if $(T),--filter '$(T)') --guest $(GUEST) $(STAGE) $(UNIT_TESTS)
 
 ## make check-unit   the unit tests alone
-check-unit: tests
+check-unit: tests $(if $(VARIANT),,$(LAUNCHER))
 	tests/run-suite $(if $(T),--filter '$(T)') $(UNIT_TESTS)
 
-## make check-host   the system tests on this very machine (as root; needs cgroup v2 and systemd)
+## make check-host   the system tests on this very machine (as root; needs cgroup v2, systemd and an
+##                   installed pysbx: `make install` first, and the servers that the tests run)
 check-host: all tests stage
 	tests/check $(if $(T),--filter '$(T)') --host $(STAGE) $(UNIT_TESTS)
 
 ## make asan         the unit tests under address and undefined-behaviour sanitizers
-asan:
+asan: $(LAUNCHER)
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
 

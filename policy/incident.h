@@ -35,8 +35,9 @@ struct incident_pressure { /* avg10 of a PSI file in percent x 100, some and ful
 };
 
 struct incident_process {
-	int pid;      /* as the host sees it; 0 = unknown */
-	bool is_main; /* the command itself, not one of its children */
+	int pid;	/* as the host sees it; 0 = unknown */
+	int pid_inside; /* as the app itself and its log count; 0 = unknown */
+	bool is_main;	/* the command itself, not one of its children */
 	char comm[64];
 	char *command_line; /* owned, NULL if unknown; arguments joined by blanks */
 	uint64_t rss_bytes; /* last seen, 0 if unknown */

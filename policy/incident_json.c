@@ -177,6 +177,8 @@ static json_t *json_victim(const struct incident_process *victim)
 	json_t *object = json_object();
 
 	if (put(object, "pid", json_count_or_null(victim->pid > 0 ? (uint64_t)victim->pid : 0)) &&
+	    put(object, "pid_inside",
+		json_count_or_null(victim->pid_inside > 0 ? (uint64_t)victim->pid_inside : 0)) &&
 	    put(object, "comm", json_words_or_null(victim->comm)) &&
 	    put(object, "command_line", json_command_line(victim)) &&
 	    put(object, "main", json_boolean(victim->is_main)) &&

@@ -328,12 +328,18 @@ static void put_time(FILE *out, const struct incident *incident)
 	put_field(out, "when", text);
 }
 
-/* Of the kernel's lines the one that names the victim with its sizes; the JSON has all. */
+/* Of the kernel's lines the first that names the victim with its sizes; the JSON has all. */
 static void put_kernel_lines(FILE *out, const struct incident *incident)
 {
-	for (size_t i = 0; i < incident->kernel_line_count; i++)
-		if (strstr(incident->kernel_lines[i], "Killed process") != NULL)
+	char victim[48];
+
+	snprintf(victim, sizeof(victim), "Killed process %d ", incident->victim.pid);
+	for (size_t i = 0; i < incident->kernel_line_count; i++) {
+		if (strstr(incident->kernel_lines[i], victim) != NULL) {
 			put_field(out, "kernel", incident->kernel_lines[i]);
+			return;
+		}
+	}
 }
 
 static void put_log(FILE *out, const struct incident *incident)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/nearest.h"
 
+#include "policy/own.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -35,58 +37,72 @@ size_t nearest_distance(const char *a, const char *b)
 	return rows[a_length % 3][b_length];
 }
 
-/* The one name that word is the beginning of: what tab completion would make of it. */
-static const char *completion(const char *word, const char *const names[], size_t count)
-{
-	const char *found = NULL;
+/* Three ways from a word to the index of a name; `count` if there is none. */
 
-	if (word[0] == '\0')
-		return NULL;
+/* The name that is the fewest edits away, if they are few enough for a slip. */
+static size_t correction(const char *word, const char *const names[], size_t count)
+{
+	size_t length = strlen(word), best = count, best_distance = SIZE_MAX;
+	size_t allowed = length >= 6 ? length / 3 : 1;
+
 	for (size_t i = 0; i < count; i++) {
-		if (strncmp(names[i], word, strlen(word)) != 0)
+		size_t distance = nearest_distance(word, names[i]);
+
+		/* All letters replaced is another word, not a slip. */
+		if (distance > allowed || distance >= length || distance >= best_distance)
 			continue;
-		if (found != NULL)
-			return NULL;
-		found = names[i];
+		best = i;
+		best_distance = distance;
+	}
+	return best;
+}
+
+/* The one name that word is the beginning of: what tab completion would make of it. */
+static size_t completion(const char *word, const char *const names[], size_t count)
+{
+	size_t length = strlen(word), found = count;
+
+	if (length == 0)
+		return count;
+	for (size_t i = 0; i < count; i++) {
+		if (strncmp(names[i], word, length) != 0)
+			continue;
+		if (found != count)
+			return count;
+		found = i;
 	}
 	return found;
 }
 
 /* The longest name that word begins with: --memory, --cpus-max. A single letter says nothing. */
-static const char *beginning(const char *word, const char *const names[], size_t count)
+static size_t beginning(const char *word, const char *const names[], size_t count)
 {
-	const char *found = NULL;
+	size_t found = count, longest = 1;
 
 	for (size_t i = 0; i < count; i++) {
 		size_t length = strlen(names[i]);
 
-		if (length >= 2 && strncmp(word, names[i], length) == 0 &&
-		    (found == NULL || length > strlen(found)))
-			found = names[i];
+		if (length <= longest || strncmp(word, names[i], length) != 0)
+			continue;
+		found = i;
+		longest = length;
 	}
 	return found;
 }
 
 const char *nearest_name(const char *word, const char *const names[], size_t count)
 {
-	const char *best = NULL;
-	size_t best_distance = SIZE_MAX;
-	size_t allowed = strlen(word) / 3;
+	static size_t (*const ways[])(const char *word, const char *const names[], size_t count) = {
+		correction,
+		completion,
+		beginning,
+	};
 
-	if (allowed == 0)
-		allowed = 1;
-	for (size_t i = 0; i < count; i++) {
-		size_t distance = nearest_distance(word, names[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		size_t found = ways[i](word, names, count);
 
-		/* A replaced letter in a word of one letter is no slip but another word. */
-		if (distance > allowed || distance >= strlen(word) || distance >= best_distance)
-			continue;
-		best = names[i];
-		best_distance = distance;
+		if (found < count)
+			return names[found];
 	}
-	if (best == NULL)
-		best = completion(word, names, count);
-	if (best == NULL)
-		best = beginning(word, names, count);
-	return best;
+	return NULL;
 }

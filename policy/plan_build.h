@@ -63,10 +63,6 @@ extern const char *const plan_system_paths[];
 /* Variables that come along from the caller without being asked for. */
 bool plan_inherits_variable(const char *name);
 
-/* Why path (canonical) must not be visible as a whole, NULL if it may: "/", the system's own
- * directories, and those that hold other people's files. Completes "PATH ...". */
-const char *plan_path_objection(const char *path);
-
 /*
  * The environment, later ones winning: defaults (PATH, HOME=/tmp, USER, LOGNAME, LANG), what
  * follows from the limits (policy/python_environment.h), the caller's LANG, LC_*, LANGUAGE and TZ,

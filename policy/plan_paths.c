@@ -59,38 +59,3 @@ const char *const plan_system_paths[] = {
 	"/etc/python3.15",
 	NULL,
 };
-
-static const struct {
-	const char *path;
-	bool below_too;
-	const char *objection;
-} objections[] = {
-	{ "/", false, "would show the whole host" },
-	{ "/bin", true, "is a part of the system, visible anyway" },
-	{ "/boot", true, "is a part of the system" },
-	{ "/dev", true, "holds devices: a worker has its own, minimal /dev" },
-	{ "/etc", false, "would show the configuration of all services" },
-	{ "/home", false, "would show the files of all users" },
-	{ "/lib", true, "is a part of the system, visible anyway" },
-	{ "/lib64", true, "is a part of the system, visible anyway" },
-	{ "/proc", true, "shows the kernel's view of the host: a worker has its own /proc" },
-	{ "/root", false, "would show the administrator's files" },
-	{ "/run", false, "would show the sockets of all services" },
-	{ "/run/pysbx", true, "belongs to pysbx itself" },
-	{ "/sbin", true, "is a part of the system, visible anyway" },
-	{ "/sys", true, "shows the kernel's view of the host" },
-	{ "/tmp", false, "is the worker's own, private /tmp inside" },
-	{ "/usr", false, "is a part of the system, visible anyway" },
-	{ "/var", false, "would show the data of all services" },
-	{ "/var/lib/pysbx", true, "belongs to pysbx itself" },
-	{ "/var/tmp", false, "is the worker's own, private /tmp inside" },
-};
-
-const char *plan_path_objection(const char *path)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(objections); i++)
-		if (strcmp(path, objections[i].path) == 0 ||
-		    (objections[i].below_too && path_is_within(path, objections[i].path)))
-			return objections[i].objection;
-	return NULL;
-}

@@ -103,7 +103,7 @@ const char *spec_network_name(enum network network)
 
 int spec_network_parse(const char *text, enum network *ret, struct error *err)
 {
-	unsigned value;
+	unsigned value = 0;
 	int r = parse_choice(text, network_names, ARRAY_SIZE(network_names), &value, err);
 
 	if (r == 0)
@@ -118,7 +118,7 @@ const char *spec_restart_mode_name(enum restart_mode mode)
 
 int spec_restart_mode_parse(const char *text, enum restart_mode *ret, struct error *err)
 {
-	unsigned value;
+	unsigned value = 0;
 	int r = parse_choice(text, restart_mode_names, ARRAY_SIZE(restart_mode_names), &value, err);
 
 	if (r == 0)
@@ -133,7 +133,7 @@ const char *spec_oom_policy_name(enum oom_policy policy)
 
 int spec_oom_policy_parse(const char *text, enum oom_policy *ret, struct error *err)
 {
-	unsigned value;
+	unsigned value = 0;
 	int r = parse_choice(text, oom_policy_names, ARRAY_SIZE(oom_policy_names), &value, err);
 
 	if (r == 0)

@@ -29,37 +29,37 @@ enum { MAY_BE_UNSET = 1, MAY_BE_MAX = 2 };
 
 static const struct range {
 	enum spec_field field;
+	unsigned may_be;
 	size_t offset; /* of a uint64_t in struct app_spec */
 	uint64_t min, max;
-	unsigned may_be;
 	const char *(*format)(uint64_t value, char *text);
 } ranges[] = {
 #define IN(member) offsetof(struct app_spec, member)
-	{ FIELD_MEMORY, IN(limits.memory_max), SPEC_MEMORY_MIN, SIZE_LIMIT_BYTES,
-	  MAY_BE_UNSET | MAY_BE_MAX, quantity_format_size },
-	{ FIELD_MEMORY_HIGH, IN(limits.memory_high), SPEC_MEMORY_MIN, SIZE_LIMIT_BYTES,
-	  MAY_BE_UNSET | MAY_BE_MAX, quantity_format_size },
-	{ FIELD_MEMORY_SWAP, IN(limits.memory_swap_max), 0, SIZE_LIMIT_BYTES,
-	  MAY_BE_UNSET | MAY_BE_MAX, quantity_format_size },
-	{ FIELD_CPU, IN(limits.cpu_max), CPU_MILLI_MIN, CPU_MILLI_LIMIT, MAY_BE_UNSET | MAY_BE_MAX,
+	{ FIELD_MEMORY, MAY_BE_UNSET | MAY_BE_MAX, IN(limits.memory_max), SPEC_MEMORY_MIN,
+	  SIZE_LIMIT_BYTES, quantity_format_size },
+	{ FIELD_MEMORY_HIGH, MAY_BE_UNSET | MAY_BE_MAX, IN(limits.memory_high), SPEC_MEMORY_MIN,
+	  SIZE_LIMIT_BYTES, quantity_format_size },
+	{ FIELD_MEMORY_SWAP, MAY_BE_UNSET | MAY_BE_MAX, IN(limits.memory_swap_max), 0,
+	  SIZE_LIMIT_BYTES, quantity_format_size },
+	{ FIELD_CPU, MAY_BE_UNSET | MAY_BE_MAX, IN(limits.cpu_max), CPU_MILLI_MIN, CPU_MILLI_LIMIT,
 	  quantity_format_cpu },
-	{ FIELD_CPU_WEIGHT, IN(limits.cpu_weight), 1, SPEC_CPU_WEIGHT_MAX, MAY_BE_UNSET,
+	{ FIELD_CPU_WEIGHT, MAY_BE_UNSET, IN(limits.cpu_weight), 1, SPEC_CPU_WEIGHT_MAX,
 	  format_count },
-	{ FIELD_PIDS, IN(limits.pids_max), 1, SPEC_PIDS_LIMIT, MAY_BE_UNSET | MAY_BE_MAX,
+	{ FIELD_PIDS, MAY_BE_UNSET | MAY_BE_MAX, IN(limits.pids_max), 1, SPEC_PIDS_LIMIT,
 	  format_count },
-	{ FIELD_NOFILE, IN(limits.nofile), SPEC_NOFILE_MIN, SPEC_NOFILE_LIMIT, MAY_BE_UNSET,
+	{ FIELD_NOFILE, MAY_BE_UNSET, IN(limits.nofile), SPEC_NOFILE_MIN, SPEC_NOFILE_LIMIT,
 	  format_count },
-	{ FIELD_TMP_SIZE, IN(limits.tmp_size), SPEC_TMP_SIZE_MIN, SIZE_LIMIT_BYTES, MAY_BE_UNSET,
+	{ FIELD_TMP_SIZE, MAY_BE_UNSET, IN(limits.tmp_size), SPEC_TMP_SIZE_MIN, SIZE_LIMIT_BYTES,
 	  quantity_format_size },
-	{ FIELD_MAX_RESTARTS, IN(restart.max_restarts), 0, SPEC_RESTARTS_LIMIT, MAY_BE_MAX,
+	{ FIELD_MAX_RESTARTS, MAY_BE_MAX, IN(restart.max_restarts), 0, SPEC_RESTARTS_LIMIT,
 	  format_count },
-	{ FIELD_BACKOFF, IN(restart.backoff_usec), SPEC_BACKOFF_MIN, SPEC_WAIT_LIMIT, 0,
+	{ FIELD_BACKOFF, 0, IN(restart.backoff_usec), SPEC_BACKOFF_MIN, SPEC_WAIT_LIMIT,
 	  quantity_format_time },
-	{ FIELD_BACKOFF_MAX, IN(restart.backoff_max_usec), SPEC_BACKOFF_MIN, SPEC_WAIT_LIMIT, 0,
+	{ FIELD_BACKOFF_MAX, 0, IN(restart.backoff_max_usec), SPEC_BACKOFF_MIN, SPEC_WAIT_LIMIT,
 	  quantity_format_time },
-	{ FIELD_STABLE, IN(restart.stable_usec), SPEC_STABLE_MIN, SPEC_WAIT_LIMIT, 0,
+	{ FIELD_STABLE, 0, IN(restart.stable_usec), SPEC_STABLE_MIN, SPEC_WAIT_LIMIT,
 	  quantity_format_time },
-	{ FIELD_STOP_GRACE, IN(stop.grace_usec), 0, SPEC_WAIT_LIMIT, 0, quantity_format_time },
+	{ FIELD_STOP_GRACE, 0, IN(stop.grace_usec), 0, SPEC_WAIT_LIMIT, quantity_format_time },
 #undef IN
 };
 
@@ -268,16 +268,16 @@ static int check_signal(const struct spec_check *check)
 static int check_io_limit(const struct spec_check *check, size_t index)
 {
 	const struct io_limit *io = &check->spec->limits.io[index];
-	const struct range bps = { FIELD_IO,
-				   0,
-				   SPEC_IO_BPS_MIN,
-				   SIZE_LIMIT_BYTES,
-				   MAY_BE_UNSET | MAY_BE_MAX,
-				   quantity_format_size };
-	const struct range iops = {
-		FIELD_IO,    0, SPEC_IO_IOPS_MIN, SPEC_IO_IOPS_LIMIT, MAY_BE_UNSET | MAY_BE_MAX,
-		format_count
-	};
+	const struct range bps = { .field = FIELD_IO,
+				   .may_be = MAY_BE_UNSET | MAY_BE_MAX,
+				   .min = SPEC_IO_BPS_MIN,
+				   .max = SIZE_LIMIT_BYTES,
+				   .format = quantity_format_size };
+	const struct range iops = { .field = FIELD_IO,
+				    .may_be = MAY_BE_UNSET | MAY_BE_MAX,
+				    .min = SPEC_IO_IOPS_MIN,
+				    .max = SPEC_IO_IOPS_LIMIT,
+				    .format = format_count };
 	char shown[QUOTE_TEXT_MAX];
 	int r;
 

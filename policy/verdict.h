@@ -80,6 +80,9 @@ struct death {
 	 * itself; else the main process. */
 	const char *victim_name; /* comm or argv[0], NULL if unknown */
 	int victim_pid;
+	int victim_pid_inside; /* as the app's own log counts; 0 if unknown */
+	bool victim_is_child;  /* in a kill of the whole group: the one that the kernel chose is a
+				  child */
 	/* memory.stat before: for sentence and advice; bytes. As in the kernel's file, `file` holds
 	 * `shmem` too. */
 	uint64_t memory_anon, memory_file, memory_shmem, memory_current;

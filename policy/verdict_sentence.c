@@ -36,14 +36,17 @@ static void add_app(struct phrase *text, const struct death *death)
 		phrase_add(text, "the app");
 }
 
-/* "gunicorn (pid 4711)" */
+/* "gunicorn (pid 4711, 3 inside)": the app's own log knows it as 3 */
 static void add_victim(struct phrase *text, const struct death *death)
 {
 	char name[NAME_SHOWN_MAX];
 	bool named = death->victim_name != NULL && death->victim_name[0] != '\0';
 
 	escape_string(death->victim_name, ESCAPE_FOR_TERMINAL, name, sizeof(name));
-	if (named && death->victim_pid > 0)
+	if (named && death->victim_pid > 0 && death->victim_pid_inside > 0)
+		phrase_add(text, "%s (pid %d, %d inside)", name, death->victim_pid,
+			   death->victim_pid_inside);
+	else if (named && death->victim_pid > 0)
 		phrase_add(text, "%s (pid %d)", name, death->victim_pid);
 	else if (named)
 		phrase_add(text, "%s", name);
@@ -175,16 +178,15 @@ static void add_oom_reason(struct phrase *text, const struct death *death, enum 
 	}
 }
 
-/* Who the victim is: see struct death. */
+/* Of a death with OOM kills: is the victim the main process? See struct death. */
 static bool victim_is_main(const struct death *death)
 {
-	if (death->child)
-		return false;
-	return death_new_oom_kills(death) == 0 ||
-	       (death_signaled(death) && WTERMSIG(death->wait_status) == SIGKILL);
+	return !death->child && !death->victim_is_child && death_signaled(death) &&
+	       WTERMSIG(death->wait_status) == SIGKILL;
 }
 
-/* "the kernel killed gunicorn (pid 4711), a child of the main process" */
+/* "the kernel killed gunicorn (pid 4711), a child of the main process". In a kill of the group the
+ * kernel counts the one that it chose twice, so no number is given. */
 static void add_kill(struct phrase *text, const struct death *death)
 {
 	uint64_t kills = death_new_oom_kills(death);
@@ -192,12 +194,13 @@ static void add_kill(struct phrase *text, const struct death *death)
 		     death->explained.leaf_local.oom_group_kill;
 
 	phrase_add(text, "the kernel killed ");
-	if (kills > 1)
-		phrase_add(text, "%s%" PRIu64 " processes%s, among them ", group ? "all " : "",
-			   kills, group ? " together (memory.oom.group)" : "");
+	if (kills > 1 && !group)
+		phrase_add(text, "%" PRIu64 " processes, among them ", kills);
 	add_victim(text, death);
 	phrase_add(text, ", %s",
 		   victim_is_main(death) ? "the main process" : "a child of the main process");
+	if (group)
+		phrase_add(text, ", and with it all others of the app (memory.oom.group)");
 }
 
 static void add_oom(struct phrase *text, const struct death *death, enum oom_level level)
@@ -205,7 +208,7 @@ static void add_oom(struct phrase *text, const struct death *death, enum oom_lev
 	add_kill(text, death);
 	phrase_add(text, ": ");
 	add_oom_reason(text, death, level);
-	if (!death->child && !victim_is_main(death)) {
+	if (!death->child && !death->victim_is_child && !victim_is_main(death)) {
 		phrase_add(text, "; then the main process ");
 		add_ending(text, death);
 	}

@@ -170,7 +170,6 @@ static void main_process_ended(struct init *init, int status, const struct rusag
 	init->end.maxrss_bytes = (uint64_t)usage->ru_maxrss * 1024;
 	init->end.started_nsec = init->launcher->started_nsec;
 	init->end.ended_nsec = monotonic_nsec();
-	kill_all();
 }
 
 static void reap(struct init *init)
@@ -289,12 +288,13 @@ int init_run(struct launcher *launcher, struct error *err)
 	int r;
 
 	r = open_signals(&signals, err);
-	if (r == 0)
-		r = channel_send(LAUNCH_RUNNING, &running, &launcher->worker_pidfd, 1, err);
 	if (r < 0)
 		return r;
 	/* the supervisor's own stdin, stdout and stderr: nobody shall wait for their end on us */
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
+	r = channel_send(LAUNCH_RUNNING, &running, &launcher->worker_pidfd, 1, err);
+	if (r < 0)
+		return r;
 	forget_plan(launcher);
 	init.signals = signals;
 	init.now = monotonic_nsec();

@@ -45,7 +45,8 @@ static int resolve_field(struct host_facts *facts, const char *field, const char
 		return r;
 	if (r < 0)
 		return raise_missing(field, path, r, advice, err);
-	objection = plan_path_objection(real);
+	/* asked of the canonical path: as typed it may be a symlink to anywhere */
+	objection = spec_path_objection(real, purpose == WALK_TO_WRITE);
 	if (objection != NULL)
 		return error_set(err, ERROR_INVALID, 0, "%s: %s %s%s", field, real, objection,
 				 strcmp(field, "directory") == 0 ? ": use --chdir DIR" : "");

@@ -74,7 +74,7 @@ int installation_add(struct host_facts *facts, const char *bin, struct error *er
 	r = walk_check_step(facts, bin, prefix, WALK_TO_READ, err);
 	if (r < 0)
 		return r;
-	return need_libraries(facts, prefix, plan_path_objection(prefix) == NULL, err);
+	return need_libraries(facts, prefix, spec_path_objection(prefix, false) == NULL, err);
 }
 
 bool installation_venv_home(const char *text, char *home, size_t size)
@@ -151,10 +151,10 @@ int installation_add_virtualenv(struct host_facts *facts, struct error *err)
 {
 	int r;
 
-	if (plan_path_objection(facts->virtual_env) != NULL)
+	if (spec_path_objection(facts->virtual_env, false) != NULL)
 		return error_set(err, ERROR_INVALID, 0,
 				 "virtualenv: %s %s: make it in a directory of its own",
-				 facts->virtual_env, plan_path_objection(facts->virtual_env));
+				 facts->virtual_env, spec_path_objection(facts->virtual_env, false));
 	r = need_home(facts, err);
 	if (r >= 0)
 		r = need_venv_python(facts, "python", err);

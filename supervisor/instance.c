@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,7 @@ static void sample(struct instance *instance)
 	if (new_oom_kills(instance, &reading) > 0)
 		return;
 	instance->last = reading;
-	process_table_refresh(&instance->processes, instance->leaf_fd);
+	process_table_refresh(&instance->processes, instance->leaf_fd, instance->host->reader);
 	process_table_forget_dead(&instance->processes);
 }
 
@@ -90,6 +91,13 @@ static int on_sample(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* --- what the watch sees -------------------------------------------------------------------- */
 
+static bool main_has_ended(const struct instance *instance)
+{
+	struct pollfd poller = { .fd = instance->worker_pidfd, .events = POLLIN };
+
+	return poll(&poller, 1, 0) > 0;
+}
+
 static int on_oom_settled(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct instance *instance = userdata;
@@ -97,7 +105,7 @@ static int on_oom_settled(sd_event_source *source, uint64_t usec, void *userdata
 	(void)source, (void)usec;
 
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
-	if (instance->last_words.type != 0)
+	if (instance->last_words.type != 0 || main_has_ended(instance))
 		return 0; /* the main process went with it: judged at the conclusion */
 	instance_judge(instance, true, &verdict);
 	process_table_forget_dead(&instance->processes);
@@ -113,7 +121,10 @@ static void see_memory(struct instance *instance)
 		/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
 		sample(instance);
 	} else if (instance->oom_timer == NULL) {
-		(void)arm(instance, &instance->oom_timer, INSTANCE_OOM_SETTLE_USEC, on_oom_settled);
+		(void)arm(instance, &instance->oom_timer,
+			  instance->spec->oom == OOM_APP ? INSTANCE_OOM_GROUP_SETTLE_USEC
+							 : INSTANCE_OOM_SETTLE_USEC,
+			  on_oom_settled);
 	}
 }
 

@@ -24,10 +24,12 @@
 
 #include <systemd/sd-event.h>
 
-#define INSTANCE_SAMPLE_USEC	    UINT64_C(1000000)
-#define INSTANCE_OOM_SETTLE_USEC    UINT64_C(400000)
-#define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
-#define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */
+#define INSTANCE_SAMPLE_USEC	 UINT64_C(1000000)
+#define INSTANCE_OOM_SETTLE_USEC UINT64_C(400000)
+/* With memory.oom.group the main process dies too: this is for one that was left alive. */
+#define INSTANCE_OOM_GROUP_SETTLE_USEC UINT64_C(10000000)
+#define INSTANCE_KILL_PATIENCE_USEC    UINT64_C(5000000)
+#define INSTANCE_NOTE_INTERVAL_USEC    UINT64_C(60000000) /* pressure and pids notes: one a minute */
 
 /* What all instances share; everything is borrowed. */
 struct instance_host {
@@ -36,6 +38,7 @@ struct instance_host {
 	struct output *out, *err_out; /* where a worker's stdout and stderr go */
 	int image_fd;		      /* the launcher's program */
 	int init_cgroup_fd;
+	const struct reader *reader;
 	int kernel_log_fd; /* -1: not readable here */
 	const char *incident_directory;
 	const char *report_path; /* NULL: none */

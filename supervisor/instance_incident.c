@@ -31,6 +31,19 @@ static bool was_oom_killed(const struct instance *instance, const struct facts *
 	return facts->deltas.leaf_local.oom_kill > instance->explained.leaf_local.oom_kill;
 }
 
+static bool was_group_killed(const struct instance *instance, const struct facts *facts)
+{
+	return facts->deltas.leaf_local.oom_group_kill >
+	       instance->explained.leaf_local.oom_group_kill;
+}
+
+/* The process that the kernel chose, by its own words: the first that it names; 0 if it said none.
+ */
+static int chosen_pid(const struct facts *facts)
+{
+	return facts->kernel_count > 0 ? facts->kernel[0].pid : 0;
+}
+
 /* Did the main process itself die of it, and not just after one of its children? */
 static bool main_was_killed(const struct instance *instance)
 {
@@ -51,6 +64,7 @@ static void describe_main(struct instance *instance, struct incident_process *vi
 	if (process == NULL)
 		return;
 	snprintf(victim->comm, sizeof(victim->comm), "%s", process->comm);
+	victim->pid_inside = (int)process->pid_inside;
 	victim->rss_bytes = process->rss_bytes;
 	if (process->command_line[0] != '\0')
 		victim->command_line = strdup(process->command_line);
@@ -64,7 +78,7 @@ static void describe_child(struct instance *instance, const struct facts *facts,
 	const struct process *process =
 		process_table_find_dead(&instance->processes, instance->worker_pid);
 
-	for (size_t i = 0; i < facts->kernel_count; i++) {
+	for (size_t i = 0; i < facts->kernel_count && victim->pid == 0; i++) {
 		if (facts->kernel[i].pid <= 0 || facts->kernel[i].pid == (int)instance->worker_pid)
 			continue;
 		victim->pid = facts->kernel[i].pid;
@@ -76,6 +90,7 @@ static void describe_child(struct instance *instance, const struct facts *facts,
 		return;
 	victim->pid = (int)process->pid;
 	snprintf(victim->comm, sizeof(victim->comm), "%s", process->comm);
+	victim->pid_inside = (int)process->pid_inside;
 	victim->rss_bytes = process->rss_bytes;
 	if (process->command_line[0] != '\0')
 		victim->command_line = strdup(process->command_line);
@@ -84,6 +99,7 @@ static void describe_child(struct instance *instance, const struct facts *facts,
 static void read_facts(struct instance *instance, bool child, struct facts *facts)
 {
 	*facts = (struct facts){ 0 };
+	process_table_take_answers(&instance->processes, instance->host->reader);
 	if (instance->watch.on_event != NULL) {
 		watch_read(&instance->watch, &facts->now);
 		watch_subtract(&facts->now.counters, &instance->base, &facts->deltas);
@@ -93,6 +109,9 @@ static void read_facts(struct instance *instance, bool child, struct facts *fact
 			kernel_log_read_oom(instance->host->kernel_log_fd, instance->worker_cgroup,
 					    facts->kernel, INCIDENT_KERNEL_LINES);
 	if (child || (was_oom_killed(instance, facts) && !main_was_killed(instance)))
+		describe_child(instance, facts, &facts->victim);
+	else if (was_group_killed(instance, facts) && chosen_pid(facts) > 0 &&
+		 chosen_pid(facts) != (int)instance->worker_pid)
 		describe_child(instance, facts, &facts->victim);
 	else
 		describe_main(instance, &facts->victim);
@@ -132,6 +151,8 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.forwarded_signal = instance->forwarded_signal,
 		.victim_name = facts->victim.comm[0] != '\0' ? facts->victim.comm : NULL,
 		.victim_pid = facts->victim.pid,
+		.victim_pid_inside = facts->victim.pid_inside,
+		.victim_is_child = !facts->victim.is_main && was_group_killed(instance, facts),
 		.memory_anon = before->anon,
 		.memory_file = before->file,
 		.memory_shmem = before->shmem,

@@ -43,27 +43,18 @@ static pid_t read_pid_inside(pid_t pid)
 	return line != NULL ? (pid_t)strtol(line + 1, NULL, 10) : 0;
 }
 
+/* comm, statm and status are the kernel's own words: reading them takes no lock of the worker's. */
 static void read_description(struct process *process)
 {
-	char line[PROCESS_COMMAND_MAX], statm[128];
+	char comm[sizeof(process->comm)], statm[128];
 	unsigned long total, resident;
-	size_t length;
 
-	length = read_proc(process->pid, "comm", line, sizeof(process->comm));
-	if (length > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(process->comm, sizeof(process->comm), "%.*s",
-			 (int)sizeof(process->comm) - 1, line);
+	if (read_proc(process->pid, "comm", comm, sizeof(comm)) > 0) {
+		comm[strcspn(comm, "\n")] = '\0';
+		if (strcmp(comm, process->comm) != 0)
+			process->asked = 0;
+		memcpy(process->comm, comm, sizeof(comm));
 	}
-	length = read_proc(process->pid, "cmdline", line, sizeof(line));
-	while (length > 0 && line[length - 1] == '\0')
-		length--;
-	for (size_t i = 0; i < length; i++) {
-		if (line[i] == '\0')
-			line[i] = ' ';
-	}
-	if (length > 0)
-		memcpy(process->command_line, line, length + 1);
 	if (read_proc(process->pid, "statm", statm, sizeof(statm)) > 0 &&
 	    sscanf(statm, "%lu %lu", &total, &resident) == 2 && resident > 0)
 		process->rss_bytes = (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -111,11 +102,30 @@ static bool see_process(pid_t pid, void *userdata)
 	return true;
 }
 
-void process_table_refresh(struct process_table *table, int dir)
+void process_table_take_answers(struct process_table *table, const struct reader *reader)
+{
+	struct reader_answer answer;
+
+	while (reader_take(reader, &answer)) {
+		struct process *process = find(table, answer.pid);
+
+		if (process != NULL && answer.text[0] != '\0')
+			memcpy(process->command_line, answer.text, sizeof(answer.text));
+	}
+}
+
+void process_table_refresh(struct process_table *table, int dir, const struct reader *reader)
 {
 	struct error ignored;
 
+	process_table_take_answers(table, reader);
 	(void)cgroup_each_process(dir, see_process, table, &ignored);
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->items[i].asked < PROCESS_ASK_MAX) {
+			table->items[i].asked++;
+			reader_ask(reader, table->items[i].pid);
+		}
+	}
 }
 
 const struct process *process_table_find_dead(struct process_table *table, pid_t main_pid)

@@ -6,14 +6,15 @@
  */
 #pragma once
 
-#include "policy/error.h"
+#include "supervisor/reader.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROCESS_TABLE_MAX   256 /* of the leaf's processes; a fork bomb has no use for names */
-#define PROCESS_COMMAND_MAX 512
+#define PROCESS_TABLE_MAX 256 /* of the leaf's processes; a fork bomb has no use for names */
+#define PROCESS_ASK_MAX	  3 /* times the arguments of one are asked for: programs rename themselves \
+			     */
 
 struct process {
 	pid_t pid;
@@ -22,7 +23,8 @@ struct process {
 	bool gone; /* seen dead by process_table_find_dead */
 	uint64_t rss_bytes;
 	char comm[64];
-	char command_line[PROCESS_COMMAND_MAX]; /* arguments joined by blanks; "" if unreadable */
+	unsigned asked;
+	char command_line[READER_TEXT_MAX]; /* arguments joined by blanks; "" if unknown */
 };
 
 struct process_table {
@@ -30,10 +32,14 @@ struct process_table {
 	size_t count;
 };
 
-/* Looks into dir's cgroup.procs: newcomers are added, names and sizes renewed. Dead ones stay until
- * process_table_forget_dead, so that they can be asked about. Best effort: what vanishes meanwhile
- * is passed over. */
-void process_table_refresh(struct process_table *table, int dir);
+/* Looks into dir's cgroup.procs: newcomers are added, names and sizes renewed, as far as that
+ * cannot block; arguments are asked from the reader, and answers that have come are taken. Dead
+ * ones stay until process_table_forget_dead, so that they can be asked about. Best effort: what
+ * vanishes meanwhile is passed over. */
+void process_table_refresh(struct process_table *table, int dir, const struct reader *reader);
+
+/* Takes the reader's answers alone. */
+void process_table_take_answers(struct process_table *table, const struct reader *reader);
 
 /* Marks those whose pidfd says they have ended, and returns the largest of them by rss that is not
  * main_pid; NULL if there is none. */

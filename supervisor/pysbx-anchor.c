@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -119,6 +120,21 @@ static void remove_apps(int run_fd, struct error *err)
 	closedir(stream);
 }
 
+/* The file that says this run is alive. Whoever ended well has removed it: then the link reads
+ * "... (deleted)", and there is no such file. */
+static void remove_run_file(void)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", ANCHOR_FD_LOCK);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	(void)unlink(path);
+}
+
 static void clean_up(const struct state *state)
 {
 	struct error err;
@@ -135,6 +151,7 @@ static void clean_up(const struct state *state)
 	    cgroup_destroy(state->parent_fd, state->charge.remove_name, KILL_PATIENCE_MSEC, &err) <
 		    0)
 		fprintf(stderr, "pysbx-anchor: %s\n", err.text);
+	remove_run_file();
 }
 
 int main(void)

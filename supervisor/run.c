@@ -47,6 +47,7 @@ struct run {
 	int app_fd; /* NAME.slice */
 	char slice_name[SPEC_NAME_MAX + 8];
 	struct delegation delegation;
+	struct reader reader;
 	struct instance_host host;
 	struct instance instance;
 	bool instance_ready;
@@ -278,12 +279,15 @@ static int run_instance(struct run *run, struct error *err)
 		.err_out = &run->err_out,
 		.image_fd = -1,
 		.init_cgroup_fd = run->delegation.init_fd,
+		.reader = &run->reader,
 		.kernel_log_fd = -1,
 		.incident_directory = INCIDENT_DIRECTORY,
 		.report_path = run->options.report_path,
 		.random = random_number,
 	};
 	r = launcher_image(LAUNCHER_PATH, &run->host.image_fd, err);
+	if (r >= 0)
+		r = reader_start(&run->reader, err);
 	if (r < 0)
 		return r;
 	(void)kernel_log_open(&run->host.kernel_log_fd, &ignored);
@@ -305,6 +309,7 @@ static int clean_up(struct run *run, struct error *err)
 
 	if (run->instance_ready)
 		instance_clear(&run->instance);
+	reader_stop(&run->reader);
 	close_and_clear(&run->app_fd);
 	close_and_clear(&run->host.image_fd);
 	close_and_clear(&run->host.kernel_log_fd);
@@ -390,6 +395,7 @@ int run_command(int argc, char *argv[])
 				.parent_fd = -1,
 				.lock_fd = -1,
 				.anchor = { .pidfd = -1, .socket = -1 } },
+		.reader = { .pidfd = -1, .socket = -1 },
 		.host = { .image_fd = -1, .kernel_log_fd = -1 },
 	};
 	struct error err;

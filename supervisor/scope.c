@@ -2,13 +2,13 @@
 #include "supervisor/scope.h"
 
 #include "policy/own.h"
+#include "supervisor/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 
 #define SYSTEMD_NAME	"org.freedesktop.systemd1"
 #define SYSTEMD_PATH	"/org/freedesktop/systemd1"
@@ -19,7 +19,7 @@
 
 static void cleanup_bus(sd_bus **bus)
 {
-	sd_bus_flush_close_unref(*bus);
+	sd_bus_close_unref(*bus);
 }
 static void cleanup_message(sd_bus_message **message)
 {
@@ -117,20 +117,12 @@ static int request_start(sd_bus *bus, const char *unit, const char *description,
 	return r;
 }
 
-static uint64_t monotonic_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int wait_for_job(sd_bus *bus, struct job *job, const char *unit, struct error *err)
 {
-	uint64_t deadline = monotonic_usec() + SCOPE_TIMEOUT_USEC;
+	uint64_t deadline = clock_monotonic_usec() + SCOPE_TIMEOUT_USEC;
 
 	while (job->result[0] == '\0') {
-		uint64_t now = monotonic_usec();
+		uint64_t now = clock_monotonic_usec();
 		int r = now < deadline ? sd_bus_process(bus, NULL) : -ETIMEDOUT;
 
 		if (r == 0)
@@ -146,6 +138,30 @@ static int wait_for_job(sd_bus *bus, struct job *job, const char *unit, struct e
 	return 0;
 }
 
+/* sd_bus_open_system() only begins: whoever accepts the connection may then say nothing. */
+static int connect_bus(sd_bus **ret)
+{
+	__attribute__((cleanup(cleanup_bus))) sd_bus *bus = NULL;
+	uint64_t deadline = clock_monotonic_usec() + SCOPE_CONNECT_USEC;
+	int r;
+
+	r = sd_bus_open_system(&bus);
+	if (r >= 0)
+		r = sd_bus_set_method_call_timeout(bus, SCOPE_TIMEOUT_USEC);
+	while (r >= 0 && sd_bus_is_ready(bus) == 0) {
+		uint64_t now = clock_monotonic_usec();
+
+		r = now < deadline ? sd_bus_process(bus, NULL) : -ETIMEDOUT;
+		if (r == 0)
+			r = sd_bus_wait(bus, deadline - now);
+		if (r == -EINTR)
+			r = 0;
+	}
+	if (r >= 0)
+		*ret = TAKE_PTR(bus);
+	return r;
+}
+
 int scope_start(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
 		struct error *err)
 {
@@ -155,9 +171,7 @@ int scope_start(const char *unit, const char *description, pid_t pid, uint64_t s
 	struct job job = { 0 };
 	int r;
 
-	r = sd_bus_open_system(&bus);
-	if (r >= 0)
-		r = sd_bus_set_method_call_timeout(bus, SCOPE_TIMEOUT_USEC);
+	r = connect_bus(&bus);
 	/* subscribe before asking; sd_bus_call() below queues what comes meanwhile */
 	if (r >= 0)
 		r = sd_bus_match_signal(bus, &slot, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,

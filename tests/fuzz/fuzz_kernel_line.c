@@ -23,6 +23,16 @@ static void require_printable(const char *text, size_t size)
 		require(*text >= ' ' && *text <= '~');
 }
 
+/* "003,..." is 3. */
+static unsigned priority_of(const char *record, size_t size)
+{
+	unsigned value = 0;
+
+	for (size_t i = 0; i < size && record[i] != ',' && value < 1000; i++)
+		value = value * 10 + (unsigned)(record[i] - '0');
+	return value;
+}
+
 static void check(const char *record, size_t size)
 {
 	struct kernel_line line;
@@ -39,7 +49,7 @@ static void check(const char *record, size_t size)
 	require(strchr(line.task_memcg, '\n') == NULL && strchr(line.oom_memcg, '\n') == NULL);
 	require(line.is_oom_kill == (line.pid > 0));
 	if (line.is_oom_kill)
-		require(record[0] >= '0' && record[0] <= '9');
+		require(priority_of(record, size) < 8);
 	else
 		require(line.comm[0] == '\0' && line.task_memcg[0] == '\0' &&
 			line.oom_memcg[0] == '\0');

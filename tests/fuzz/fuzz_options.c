@@ -12,16 +12,20 @@
 
 #define WORDS_MAX 64
 #define PAGE_SIZE UINT64_C(4096)
+#define UNTOUCHED 0x5a
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_refusal(const struct run_options *options, const struct error *err)
-{
-	struct run_options untouched;
+union output {
+	struct run_options options;
+	unsigned char bytes[sizeof(struct run_options)];
+};
 
-	memset(&untouched, 0x5a, sizeof(untouched));
-	if (memcmp(options, &untouched, sizeof(untouched)) != 0)
-		abort();
+static void check_refusal(const union output *output, const struct error *err)
+{
+	for (size_t i = 0; i < sizeof(output->bytes); i++)
+		if (output->bytes[i] != UNTOUCHED)
+			abort();
 	if ((err->kind != ERROR_USAGE && err->kind != ERROR_INVALID) || err->text[0] == '\0')
 		abort();
 	for (const char *at = err->text; *at != '\0'; at++)
@@ -63,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *rest = text, *word;
 	char *words[WORDS_MAX];
-	struct run_options options;
+	union output output;
 	struct error err = { 0 };
 	int count = 0;
 
@@ -74,12 +78,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (count < WORDS_MAX && (word = strsep(&rest, "\n")) != NULL)
 		words[count++] = word;
 
-	memset(&options, 0x5a, sizeof(options));
-	if (run_options_parse(count, words, "/srv/app", &options, &err) < 0) {
-		check_refusal(&options, &err);
+	memset(&output, UNTOUCHED, sizeof(output));
+	if (run_options_parse(count, words, "/srv/app", &output.options, &err) < 0) {
+		check_refusal(&output, &err);
 	} else {
-		check_taken(&options);
-		run_options_clear(&options);
+		check_taken(&output.options);
+		run_options_clear(&output.options);
 	}
 	free(text);
 	return 0;

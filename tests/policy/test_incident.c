@@ -44,7 +44,7 @@ Test(incident, ids_sort_by_time)
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		incident_make_id("web", 0, &(struct timespec){ .tv_sec = times[i] }, 0, id);
 		cr_expect_gt(strcmp(id, last), 0, "%s", id);
-		strcpy(last, id);
+		memcpy(last, id, sizeof(last));
 	}
 	/* a time that no calendar holds is no reason to fail */
 	incident_make_id("web", 0, &(struct timespec){ .tv_sec = INT64_MAX }, 0, id);

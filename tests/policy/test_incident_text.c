@@ -239,25 +239,31 @@ Test(incident_text, names_the_instance_when_there_are_several)
 
 /* Whatever the worker writes: each line begins as one of ours, is printable, and is not too long.
  */
+static bool is_well_formed(const char *line, bool first)
+{
+	unsigned columns = 0;
+
+	for (const char *at = line; *at != '\0'; at++) {
+		unsigned char byte = (unsigned char)*at;
+
+		if (byte < ' ' || byte == 0x7f)
+			return false;
+		if ((byte & 0xc0) != 0x80)
+			columns++;
+	}
+	return columns <= INCIDENT_TEXT_COLUMNS && (first || strncmp(line, "  ", 2) == 0);
+}
+
 static void expect_well_formed(const struct incident *incident)
 {
 	_cleanup_free_ char *text = render(incident);
+	char *end;
 
-	cr_assert_eq(text[strlen(text) - 1], '\n');
-	for (char *line = text; *line != '\0';) {
-		char *end = strchr(line, '\n');
-		unsigned columns = 0;
-
+	for (char *line = text; *line != '\0'; line = end + 1) {
+		end = strchr(line, '\n');
+		cr_assert_not_null(end, "no newline after %s", line);
 		*end = '\0';
-		for (const char *at = line; *at != '\0'; at++) {
-			cr_expect((unsigned char)*at >= ' ' && *at != 0x7f, "0x%02x in %s",
-				  (unsigned char)*at, line);
-			if (((unsigned char)*at & 0xc0) != 0x80)
-				columns++;
-		}
-		cr_expect_leq(columns, INCIDENT_TEXT_COLUMNS, "%u columns: %s", columns, line);
-		cr_expect(line == text || strncmp(line, "  ", 2) == 0, "%s", line);
-		line = end + 1;
+		cr_expect(is_well_formed(line, line == text), "%s", line);
 	}
 }
 
@@ -335,5 +341,23 @@ Test(incident_text, a_line_is_filled_to_its_last_column_and_then_cut)
 	line[94] = 'x';
 	line[95] = '\0';
 	snprintf(expected, sizeof(expected), "\n    | %.91s...\n", line);
+	expect_part(&incident, expected);
+}
+
+/* 88 columns are left beside the label. */
+Test(incident_text, wraps_between_words_at_the_last_column)
+{
+	struct incident incident = worker_killed();
+	char expected[200];
+
+	snprintf(incident.verdict.why, sizeof(incident.verdict.why), "%080d fits7xx", 0);
+	snprintf(expected, sizeof(expected), "  decision  %080d fits7xx\n", 0);
+	expect_part(&incident, expected);
+	snprintf(incident.verdict.why, sizeof(incident.verdict.why), "%080d toolong8 x", 0);
+	snprintf(expected, sizeof(expected), "  decision  %080d\n            toolong8 x\n", 0);
+	expect_part(&incident, expected);
+	/* a word that fits no line is broken where the line ends */
+	snprintf(incident.verdict.why, sizeof(incident.verdict.why), "%0100d", 0);
+	snprintf(expected, sizeof(expected), "  decision  %088d\n            %012d\n", 0, 0);
 	expect_part(&incident, expected);
 }

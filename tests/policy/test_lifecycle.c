@@ -68,7 +68,7 @@ Test(lifecycle, answers_every_pair_as_described)
 {
 	bool seen[APP_STATE_COUNT][APP_EVENT_COUNT] = { 0 };
 
-	cr_assert_eq(EXPECTED_COUNT, APP_STATE_COUNT * APP_EVENT_COUNT);
+	cr_assert_eq(EXPECTED_COUNT, (size_t)APP_STATE_COUNT * APP_EVENT_COUNT);
 	for (size_t i = 0; i < EXPECTED_COUNT; i++) {
 		struct lifecycle_step step = lifecycle_step(expected[i].state, expected[i].event);
 		const char *state = app_state_name(expected[i].state);

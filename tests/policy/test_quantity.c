@@ -400,6 +400,7 @@ Test(quantity, refuses_what_is_not_a_time)
 		{ "18446744073709551615s", "is too long" },
 		{ "18446744073709551616", "is too long" },
 		{ "18446744073709551615us 18446744073709551615us", "is too long" },
+		{ "9223372036854775808us 9223372036854775808us", "is too long" }, /* 2^64 */
 	};
 
 	expect_refusals(quantity_parse_time, refusals, ARRAY_SIZE(refusals));

@@ -312,6 +312,8 @@ Test(spec_validate, refuses_paths_that_are_not_in_normal_form)
 		       "and double slashes");
 	EXPECT_REFUSED(set(&spoilt->directory, "/srv\n/x"),
 		       "directory: \"/srv\\n/x\" holds a control character");
+	EXPECT_REFUSED(set(&spoilt->directory, "/srv\x7f"),
+		       "directory: \"/srv\\x7f\" holds a control character");
 	EXPECT_REFUSED(add(&spoilt->isolation.readable, "/srv/"),
 		       "isolation.readable[0]: \"/srv/\" is not an absolute path without \".\", "
 		       "\"..\" and double slashes");
@@ -421,6 +423,15 @@ Test(spec_validate, takes_a_writable_path_within_a_readable_one)
 	expect_valid(&spec);
 }
 
+Test(spec_validate, takes_as_many_paths_as_it_says)
+{
+	struct app_spec spec = good();
+
+	for (int i = 0; i < SPEC_PATHS_MAX; i++)
+		add(&spec.isolation.readable, "/srv");
+	expect_valid(&spec);
+}
+
 Test(spec_validate, takes_a_profile_by_name_or_path)
 {
 	struct app_spec spec = good();
@@ -485,4 +496,29 @@ Test(spec_validate, takes_signals_that_can_end_a_program)
 	EXPECT_REFUSED(spoilt->stop.signal = -15, "stop.signal: -15 is not a signal");
 	EXPECT_REFUSED(spoilt->stop.signal = 32, "stop.signal: 32 is not a signal");
 	EXPECT_REFUSED(spoilt->stop.signal = 65, "stop.signal: 65 is not a signal");
+}
+
+Test(spec_validate, never_shows_what_belongs_to_others_as_a_whole)
+{
+	static const char *const refused[] = {
+		"/",	    "/bin",	      "/bin/x",
+		"/boot",    "/dev",	      "/dev/shm",
+		"/etc",	    "/home",	      "/lib",
+		"/proc",    "/proc/1/root",   "/root",
+		"/run",	    "/run/pysbx",     "/run/pysbx/control.sock",
+		"/sys",	    "/sys/fs/cgroup", "/tmp",
+		"/usr",	    "/var",	      "/var/lib/pysbx/apps",
+		"/var/tmp",
+	};
+	static const char *const shown[] = { "/srv",	    "/srv/app",		  "/opt",
+					     "/opt/python", "/home/bob",	  "/root/x",
+					     "/etc/app",    "/usr/local/app",	  "/var/lib/app",
+					     "/var/www",    "/tmp/app",		  "/run/postgresql",
+					     "/binaries",   "/developer",	  "/mnt",
+					     "/system",	    "/var/lib/pysbx-data" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		cr_expect_not_null(spec_path_objection(refused[i], false), "%s", refused[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
+		cr_expect_null(spec_path_objection(shown[i], false), "%s", shown[i]);
 }

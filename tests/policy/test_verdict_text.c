@@ -109,9 +109,14 @@ Test(verdict_text, counts_kills_and_knows_group_kills)
 	death.has_status = true;
 	death.wait_status = SIGNALED(SIGKILL);
 	death.events.leaf_local.oom_group_kill = 1;
-	expect_sentence(&death, "the kernel killed all 3 processes together (memory.oom.group), "
-				"among them gunicorn (pid 4711), the main process: app web reached "
-				"its memory limit of 256M");
+	expect_sentence(&death, "the kernel killed gunicorn (pid 4711), the main process, and with "
+				"it all others of the app (memory.oom.group): app web reached its "
+				"memory limit of 256M");
+	death.victim_is_child = true;
+	death.victim_pid_inside = 3;
+	expect_sentence(&death, "the kernel killed gunicorn (pid 4711, 3 inside), a child of the "
+				"main process, and with it all others of the app "
+				"(memory.oom.group): app web reached its memory limit of 256M");
 }
 
 Test(verdict_text, tells_a_killed_main_process_from_one_that_followed_its_child)

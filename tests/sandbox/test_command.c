@@ -48,8 +48,9 @@ Test(command, candidates_are_what_execvp_would_try)
 
 		cr_assert_eq(command_candidates(plan, &candidates, &err), 0);
 		for (size_t k = 0; k < candidates.count; k++) {
-			strcat(all, candidates.items[k]);
-			strcat(all, " ");
+			size_t used = strlen(all);
+
+			snprintf(all + used, sizeof(all) - used, "%s ", candidates.items[k]);
 		}
 		cr_expect_str_eq(all, cases[i].candidates);
 	}

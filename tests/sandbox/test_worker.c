@@ -342,6 +342,21 @@ Test(worker, is_found_behind_a_file_of_the_same_name_that_may_not_be_executed)
 	cr_expect_eq(box.last.wait_status, 0);
 }
 
+Test(worker, tells_of_the_first_file_that_may_not_be_executed)
+{
+	struct error err;
+
+	add_program("server", "", 0640);
+	init_with_app("server");
+	sandbox_add(&box, &(struct sandbox_mount){
+				  .kind = MOUNT_FILE, .target = "/opt/server", .content = "" });
+	cr_assert_eq(strings_env_set(&box.plan->environment, "PATH", "/tmp:/app:/opt", &err), 0);
+	sandbox_expect_failure(&box, STAGE_EXEC, EACCES);
+	cr_expect_str_eq(box.last.text,
+			 "execute /app/server: its mode 0640 lets nobody execute it: "
+			 "Permission denied");
+}
+
 Test(worker, takes_the_first_of_its_name)
 {
 	add_program("true", "#!/bin/sh\necho \"mine $0\"\n", 0755);

@@ -163,3 +163,35 @@ Test(disk, the_disk_of_a_real_path_is_one_that_the_kernel_lists)
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", disk.major, disk.minor);
 	cr_expect_eq(access(path, F_OK), -1);
 }
+
+/* "DEVNAME=vda" in uevent: the kernel's name for the node in /dev. */
+static bool find_node(struct disk disk, char *node, size_t size)
+{
+	char path[64], line[128];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/uevent", disk.major, disk.minor);
+	file = fopen(path, "re");
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		found = strncmp(line, "DEVNAME=", 8) == 0;
+		snprintf(node, size, "/dev/%s", line + 8);
+	}
+	if (file != NULL)
+		fclose(file);
+	return found && access(node, F_OK) == 0;
+}
+
+Test(disk, a_block_device_stands_for_itself)
+{
+	struct disk disk = untouched, again = untouched;
+	struct error err;
+	char node[160];
+
+	if (disk_of_path("/usr", &disk, &err) < 0 || !find_node(disk, node, sizeof(node)))
+		cr_skip_test("no node in /dev for the disk of /usr");
+	cr_assert_eq(disk_of_path(node, &again, &err), 0, "%s", err.text);
+	cr_expect_eq(again.major, disk.major);
+	cr_expect_eq(again.minor, disk.minor);
+}

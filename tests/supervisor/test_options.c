@@ -37,15 +37,19 @@ static struct run_options parsed(const char *const words[])
 
 static void expect_refused(const char *const words[], enum error_kind kind, const char *text)
 {
-	struct run_options options, untouched;
+	union {
+		struct run_options options;
+		unsigned char bytes[sizeof(struct run_options)];
+	} output;
+	unsigned char untouched[sizeof(output)];
 	struct error err = { 0 };
 
-	memset(&options, 0x5a, sizeof(options));
-	memcpy(&untouched, &options, sizeof(options));
-	cr_expect_eq(parse(words, &options, &err), -EINVAL, "taken, not: %s", text);
+	memset(&output, 0x5a, sizeof(output));
+	memset(untouched, 0x5a, sizeof(untouched));
+	cr_expect_eq(parse(words, &output.options, &err), -EINVAL, "taken, not: %s", text);
 	cr_expect_eq(err.kind, kind, "%s", err.text);
 	cr_expect_str_eq(err.text, text);
-	cr_expect_eq(memcmp(&options, &untouched, sizeof(options)), 0, "touched: %s", text);
+	cr_expect_eq(memcmp(output.bytes, untouched, sizeof(untouched)), 0, "touched: %s", text);
 }
 
 /* --- what is taken ---------------------------------------------------------------------------- */

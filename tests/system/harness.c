@@ -94,12 +94,14 @@ static void find_apps(char *ret_path)
 
 static void copy_file(const char *from, const char *to, const char *name)
 {
-	_cleanup_free_ char *source = NULL, *target = NULL, *text = NULL;
+	char path[BENCH_PATH_MAX * 3];
+	char *text;
 
-	cr_assert(asprintf(&source, "%s/%s", from, name) > 0 &&
-		  asprintf(&target, "%s/%s", to, name) > 0);
-	text = read_text(source);
-	write_text(target, text, 0644);
+	snprintf(path, sizeof(path), "%s/%s", from, name);
+	text = read_text(path);
+	snprintf(path, sizeof(path), "%s/%s", to, name);
+	write_text(path, text, 0644);
+	free(text);
 }
 
 static void copy_apps(const char *to)

@@ -24,9 +24,9 @@
 
 #define BENCH_PATH_MAX	 256
 #define BENCH_PIDS_MAX	 256
-#define START_MSEC	 60000 /* until a server of several processes answers */
-#define REACTION_MSEC	 20000 /* until pysbx or a small program has done one thing */
-#define TEST_TIMEOUT_SEC 120
+#define START_MSEC	 120000 /* until a server of several processes answers */
+#define REACTION_MSEC	 30000	/* until pysbx or a small program has done one thing */
+#define TEST_TIMEOUT_SEC 300
 #define POLL_MSEC	 10
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -115,6 +115,8 @@ const char *run_stdout(struct run *run);
 const char *run_stderr(struct run *run);
 void run_await_stdout(struct run *run, const char *text, int msec);
 void run_await_stderr(struct run *run, const char *text, int msec);
+/* Until count lines of stderr begin with text. */
+void run_await_times(struct run *run, const char *text, size_t count, int msec);
 
 /* Both outputs, for the message of a failing assertion; owned by the bench. */
 const char *run_story(struct run *run);

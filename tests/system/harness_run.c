@@ -183,6 +183,24 @@ void run_await_stderr(struct run *run, const char *text, int msec)
 	await_text(run, run->err_path, text, msec);
 }
 
+/* Lines that begin with text: an incident on stderr quotes them, indented. */
+static size_t times_said(const char *path, const char *text)
+{
+	_cleanup_free_ char *content = read_text(path);
+	size_t count = 0;
+
+	for (const char *at = content; (at = strstr(at, text)) != NULL; at += strlen(text))
+		count += at == content || at[-1] == '\n';
+	return count;
+}
+
+void run_await_times(struct run *run, const char *text, size_t count, int msec)
+{
+	cr_assert(AWAIT(times_said(run->err_path, text) == count, msec),
+		  "\"%s\" %zu times, not %zu%s", text, times_said(run->err_path, text), count,
+		  run_story(run));
+}
+
 /* --- cgroups ---------------------------------------------------------------------------------- */
 
 /* NAME.slice below a scope of systemd's, or below a --cgroup-root: wherever it is. */

@@ -10,6 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What flask_app.py says in each worker. One that boots has no signal handler of gunicorn's yet: it
+ * would not hear a stop. */
+#define BOOTED "loaded in pid "
+
 TestSuite(serve, .timeout = TEST_TIMEOUT_SEC);
 
 static void expect_answer(struct run *run, const char *target, const char *body)
@@ -48,12 +52,14 @@ Test(serve, gunicorn_serves_flask_from_four_workers_and_drains)
 
 	bench_open(&bench, "gunicorn");
 	run_start(&run, &bench,
-		  WORDS("--mem", "256M", "--grace", "30s", "--", "gunicorn", "-w", "4", "-b",
-			bench_format(&bench, "127.0.0.1:%d", bench.port), "flask_app:app"));
+		  WORDS("--mem", "256M", "--grace", "30s", "--", "gunicorn", "-w", "4", "--timeout",
+			"120", "-b", bench_format(&bench, "127.0.0.1:%d", bench.port),
+			"flask_app:app"));
 	expect_answer(&run, "/", "hello from flask\n");
 	run_await_pids(&run, 5, START_MSEC); /* the master and four workers */
 	run_signal(&run, SIGTTIN);	     /* gunicorn: one worker more */
 	run_await_pids(&run, 6, START_MSEC);
+	run_await_times(&run, BOOTED, 5, START_MSEC);
 	stop_during_a_slow_request(&run);
 	cr_expect_eq(run_wait(&run, START_MSEC), 0, "%s", run_story(&run));
 	expect_no_incident(&run);

@@ -49,5 +49,7 @@ def slow():
     return "slow but done\n"
 
 
+say("loaded")
+
 if __name__ == "__main__":
     sys.exit("run it under a WSGI server: gunicorn flask_app:app")

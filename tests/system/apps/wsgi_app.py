@@ -39,3 +39,6 @@ def app(environ, start_response):
     body = route(parse_qs(environ["QUERY_STRING"])).encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+os.write(2, b"loaded in pid %d\n" % os.getpid())

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/reader.h"
+
+#include "policy/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+#define READER_FD 3
+
+static void read_command_line(struct reader_answer *answer)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)answer->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, answer->text, sizeof(answer->text) - 1) : -1;
+	while (n > 0 && answer->text[n - 1] == '\0')
+		n--;
+	answer->text[n > 0 ? n : 0] = '\0';
+	for (ssize_t i = 0; i < n; i++) {
+		if (answer->text[i] == '\0')
+			answer->text[i] = ' ';
+	}
+}
+
+/* Keeps nothing of the supervisor's but the socket: an open pipe or lock here would outlive it. */
+static void __attribute__((noreturn)) answer_questions(int socket_fd)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct reader_answer answer;
+	sigset_t none;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)setsid();
+	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 || dup2(null_fd, 2) < 0 ||
+	    dup2(socket_fd, READER_FD) < 0)
+		_exit(125);
+	(void)syscall(SYS_close_range, READER_FD + 1U, ~0U, 0);
+	(void)signal(SIGTERM, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (;;) {
+		ssize_t n = recv(READER_FD, &answer.pid, sizeof(answer.pid), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != (ssize_t)sizeof(answer.pid))
+			_exit(0);
+		memset(answer.text, 0, sizeof(answer.text));
+		read_command_line(&answer);
+		(void)send(READER_FD, &answer, sizeof(answer), MSG_NOSIGNAL);
+	}
+}
+
+int reader_start(struct reader *reader, struct error *err)
+{
+	_cleanup_close_ int ours = -1, theirs = -1;
+	int pidfd = -1, pair[2];
+	struct clone_args args = { .flags = CLONE_PIDFD,
+				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
+				   .exit_signal = SIGCHLD };
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "reader: socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "reader: clone3");
+	if (pid == 0)
+		answer_questions(theirs);
+	*reader = (struct reader){ .pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours) };
+	return 0;
+}
+
+void reader_ask(const struct reader *reader, pid_t pid)
+{
+	if (reader->socket >= 0)
+		(void)send(reader->socket, &pid, sizeof(pid), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+bool reader_take(const struct reader *reader, struct reader_answer *ret)
+{
+	if (reader->socket < 0)
+		return false;
+	return recv(reader->socket, ret, sizeof(*ret), MSG_DONTWAIT) == (ssize_t)sizeof(*ret);
+}
+
+void reader_stop(struct reader *reader)
+{
+	siginfo_t info;
+
+	close_and_clear(&reader->socket);
+	if (reader->pidfd < 0)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, reader->pidfd, SIGKILL, NULL, 0);
+	(void)waitid((idtype_t)P_PIDFD, (id_t)reader->pidfd, &info, WEXITED);
+	close_and_clear(&reader->pidfd);
+}

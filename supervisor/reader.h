@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process of our own for reads that a worker can hold up. /proc/PID/cmdline lies in the worker's
+ * memory: reading it waits for the worker's mmap_lock, which one that forks without end hardly ever
+ * lets go. The loop must not wait there, so it asks this process, and takes the answers when they
+ * have come. An answer that never comes costs a name in a report, nothing else.
+ */
+#pragma once
+
+#include "policy/error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define READER_TEXT_MAX 512
+
+struct reader {
+	pid_t pid;
+	int pidfd;
+	int socket;
+};
+
+struct reader_answer {
+	pid_t pid;
+	char text[READER_TEXT_MAX]; /* arguments joined by blanks, cut to fit; "" if unreadable */
+};
+
+int reader_start(struct reader *reader, struct error *err);
+
+/* Never blocks; a question too many is dropped. */
+void reader_ask(const struct reader *reader, pid_t pid);
+
+/* The next answer, if there is one. */
+bool reader_take(const struct reader *reader, struct reader_answer *ret);
+
+/* Kills and reaps it. */
+void reader_stop(struct reader *reader);
