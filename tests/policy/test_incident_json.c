@@ -31,6 +31,7 @@ static struct incident full(void)
 			     .advice = "raise --mem",
 			     .why = "restart in 2s" },
 		.victim = { .pid = 4711,
+			    .pid_inside = 3,
 			    .is_main = true,
 			    .comm = "gunicorn",
 			    .command_line = (char *)(uintptr_t) "gunicorn app:app",
@@ -129,7 +130,7 @@ Test(incident_json, holds_every_field_of_schema_1)
 		{ "sentence", "\"the kernel killed it\"" },
 		{ "level", "\"app\"" },
 		{ "victim", "{\"comm\":\"gunicorn\",\"command_line\":\"gunicorn app:app\","
-			    "\"main\":true,\"pid\":4711,\"rss_bytes\":11}" },
+			    "\"main\":true,\"pid\":4711,\"pid_inside\":3,\"rss_bytes\":11}" },
 		{ "exit", "{\"core_dumped\":false,\"name\":\"SIGKILL\",\"signal\":9}" },
 		{ "uptime_usec", "123456789" },
 		{ "usage", "{\"maxrss_bytes\":3,\"system_usec\":2,\"user_usec\":1}" },

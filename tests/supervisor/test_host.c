@@ -143,7 +143,7 @@ Test(host, a_directory_that_is_none_says_what_is_wrong)
 		{ "/usr/..", "directory: / would show the whole host: use --chdir DIR" },
 		{ "/root",
 		  "directory: /root would show the administrator's files: use --chdir DIR" },
-		{ "/etc", "directory: /etc would show the configuration of all services: use "
+		{ "/etc", "directory: /etc is the configuration of the whole system: use "
 			  "--chdir DIR" },
 		{ "root", "directory: / would show the whole host: use --chdir DIR" },
 		{ "closed", "directory: %/closed is not readable for uid 4000001 (it is uid @'s, "
