@@ -13,7 +13,7 @@
 
 #define SCOPE_SLICE	   "pysbx.slice"
 #define SCOPE_TIMEOUT_USEC UINT64_C(25000000)
-#define SCOPE_CONNECT_USEC UINT64_C(10000000) /* until the bus has taken us in */
+#define SCOPE_CONNECT_USEC UINT64_C(5000000) /* until the bus has taken us in */
 
 /* Starts `unit` ("pysbx-run-web-1a2b.scope") with process pid in it and waits until it is there.
  * stop_usec: how long systemd waits at `systemctl stop` before SIGKILL.

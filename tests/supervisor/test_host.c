@@ -205,8 +205,20 @@ Test(host, the_kernels_own_file_systems_are_never_shown)
 	scene_init(&scene, "app");
 	add(&scene.spec.isolation.writable, "/proc/sys");
 	expect_error(&scene, NULL, ERROR_INVALID,
-		     "isolation.writable: /proc/sys shows the kernel's view of the host: a worker "
+		     "isolation.writable: /proc/sys shows the kernel's view of the host: the app "
 		     "has its own /proc");
+}
+
+Test(host, a_link_into_the_system_is_no_way_around_an_objection)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_link("link", "/etc/ssl");
+	scene_init(&scene, "app");
+	add(&scene.spec.isolation.writable, tree_path("link"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "isolation.writable: /etc/ssl is the configuration of the whole system");
 }
 
 Test(host, a_writable_path_that_the_app_has_moved_is_not_followed)
