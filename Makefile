@@ -230,11 +230,11 @@ bench: all
 C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 SHELL_FILES = $(shell git ls-files -co --exclude-standard | xargs grep -lE -m1 '^\#!/(usr/bin/env |bin/)(ba)?sh')
 lint:
-	clang-format --dry-run --Werror $(C_FILES)
-	clang-tidy --quiet --warnings-as-errors='*' $(filter %.c,$(C_FILES)) -- -std=gnu17 $(BASE_CPPFLAGS) $(LIB_CFLAGS) 2>&1 \
-		| grep -vE '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' ; test "$${PIPESTATUS:-0}" = 0
-	shellcheck $(SHELL_FILES)
-	mandoc -T lint -W warning man/*.[1-8]
+	$(Q)clang-format --dry-run --Werror $(C_FILES)
+	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 4 tests/tidy \
+		-std=gnu17 $(BASE_CPPFLAGS) $(LIB_CFLAGS) --
+	$(Q)shellcheck $(SHELL_FILES)
+	$(Q)mandoc -T lint -W warning man/*.[1-8]
 
 ## make format       let clang-format lay out all C files
 format:

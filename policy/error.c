@@ -24,11 +24,13 @@ static const struct {
 };
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == ERROR_KIND_COUNT, "a name for each kind");
 
-int error_set(struct error *err, enum error_kind kind, int errnum, const char *format, ...)
+int(error_set)(struct error *err, enum error_kind kind, int errnum, const char *format, ...)
 {
 	va_list args;
 	int length;
 
+	/* a negative errno given by mistake is still that errno */
+	errnum = errnum < 0 ? -errnum : errnum;
 	err->kind = kind;
 	err->errnum = errnum;
 
@@ -58,7 +60,7 @@ void error_prefix(struct error *err, const char *format, ...)
 			 ERROR_TEXT_MAX, old);
 }
 
-int error_no_memory(struct error *err)
+int(error_no_memory)(struct error *err)
 {
 	return error_set(err, ERROR_NO_MEMORY, ENOMEM, "allocation failed");
 }

@@ -46,11 +46,21 @@ struct error {
 int error_set(struct error *err, enum error_kind kind, int errnum, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Says to compiler and analyzer what the contract says: a raise is never a success. */
+static inline int error_raised(int negative)
+{
+	if (negative >= 0)
+		__builtin_unreachable();
+	return negative;
+}
+#define error_set(...) error_raised((error_set)(__VA_ARGS__))
+
 /* Puts "FORMATTED: " before the text that is there. Too long a text is cut at its end. */
 void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ERROR_NO_MEMORY with ENOMEM: returns -ENOMEM. */
 int error_no_memory(struct error *err);
+#define error_no_memory(err) error_raised((error_no_memory)(err))
 
 /* Stable lower-case name of a kind, as in JSON: "invalid", "not-found". Never NULL. */
 const char *error_kind_name(enum error_kind kind);

@@ -154,7 +154,8 @@ int installation_add_virtualenv(struct host_facts *facts, struct error *err)
 	if (spec_path_objection(facts->virtual_env, false) != NULL)
 		return error_set(err, ERROR_INVALID, 0,
 				 "virtualenv: %s %s: make it in a directory of its own",
-				 facts->virtual_env, spec_path_objection(facts->virtual_env, false));
+				 facts->virtual_env,
+				 spec_path_objection(facts->virtual_env, false));
 	r = need_home(facts, err);
 	if (r >= 0)
 		r = need_venv_python(facts, "python", err);

@@ -52,6 +52,19 @@ static bool main_was_killed(const struct instance *instance)
 	       WTERMSIG(instance->last_words.wait_status) == SIGKILL;
 }
 
+/* Of a death of the main process: was it a child that ran out of memory? */
+static bool victim_is_child(const struct instance *instance, const struct facts *facts)
+{
+	int chosen = chosen_pid(facts);
+
+	if (!was_oom_killed(instance, facts))
+		return false;
+	if (!main_was_killed(instance))
+		return true;
+	return was_group_killed(instance, facts) && chosen > 0 &&
+	       chosen != (int)instance->worker_pid;
+}
+
 static void describe_main(struct instance *instance, struct incident_process *victim)
 {
 	const struct process *process =
@@ -108,10 +121,7 @@ static void read_facts(struct instance *instance, bool child, struct facts *fact
 		facts->kernel_count =
 			kernel_log_read_oom(instance->host->kernel_log_fd, instance->worker_cgroup,
 					    facts->kernel, INCIDENT_KERNEL_LINES);
-	if (child || (was_oom_killed(instance, facts) && !main_was_killed(instance)))
-		describe_child(instance, facts, &facts->victim);
-	else if (was_group_killed(instance, facts) && chosen_pid(facts) > 0 &&
-		 chosen_pid(facts) != (int)instance->worker_pid)
+	if (child || victim_is_child(instance, facts))
 		describe_child(instance, facts, &facts->victim);
 	else
 		describe_main(instance, &facts->victim);

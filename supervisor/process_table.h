@@ -13,8 +13,8 @@
 #include <sys/types.h>
 
 #define PROCESS_TABLE_MAX 256 /* of the leaf's processes; a fork bomb has no use for names */
-#define PROCESS_ASK_MAX	  3 /* times the arguments of one are asked for: programs rename themselves \
-			     */
+/* Times the arguments of one are asked for: programs rename themselves. */
+#define PROCESS_ASK_MAX 3
 
 struct process {
 	pid_t pid;

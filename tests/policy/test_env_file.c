@@ -143,7 +143,8 @@ static int parse_entry_of(size_t length, struct strings *env, struct error *err)
 	_cleanup_free_ char *text = calloc(1, length + 1);
 
 	memset(text, 'x', length);
-	memcpy(text, "A=", 2);
+	text[0] = 'A';
+	text[1] = '=';
 	return env_file_parse(text, length, env, err);
 }
 

@@ -60,7 +60,9 @@ Test(shebang, takes_no_name_that_the_kernels_buffer_cuts)
 	struct shebang shebang;
 
 	memset(head, 'x', sizeof(head));
-	memcpy(head, "#!/", 3);
+	head[0] = '#';
+	head[1] = '!';
+	head[2] = '/';
 	cr_expect_not(shebang_parse(head, sizeof(head), &shebang));
 
 	head[SHEBANG_HEAD_MAX - 1] = '\n';
