@@ -138,7 +138,7 @@ $(B)/pysbx-anchor: $(call obj,supervisor/pysbx-anchor.c) $(SUPERVISOR_LIB) $(POL
 
 $(B)/pysbx-launch: $(call static_obj,$(SANDBOX_MAIN)) $(STATIC_SANDBOX_LIB) $(STATIC_POLICY_LIB)
 	$(call say,LINK,$@ (static))
-	$(Q)$(LINK) -static -no-pie -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
+	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
 
 link_test = $(Q)mkdir -p $(@D) && $(LINK) -pie -o $@ $^ $(1) $(CRITERION_LIBS) $(LDLIBS)
 
