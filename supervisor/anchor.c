@@ -33,7 +33,7 @@ static void __attribute__((noreturn)) become_anchor(const char *program, int soc
 	if (high_socket < 0 || high_lock < 0 || null_fd < 0)
 		_exit(125);
 	(void)setsid();
-	if (dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 ||
+	if (dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 || dup2(null_fd, 2) < 0 ||
 	    dup2(high_socket, ANCHOR_FD_SOCKET) < 0 || dup2(high_lock, ANCHOR_FD_LOCK) < 0)
 		_exit(125);
 	(void)syscall(SYS_close_range, ANCHOR_FD_LOCK + 1U, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -69,7 +69,7 @@ int anchor_spawn(const char *program, int lock_fd, struct anchor *ret, struct er
 }
 
 int anchor_charge(const struct anchor *anchor, int run_fd, int keep_fd, int parent_fd,
-		  const char *name, uint32_t patience_msec, struct error *err)
+		  const char *name, const char *own_leaf, uint32_t patience_msec, struct error *err)
 {
 	struct anchor_charge charge = { .version = ANCHOR_VERSION, .patience_msec = patience_msec };
 	const int fds[3] = { run_fd, keep_fd >= 0 ? keep_fd : run_fd, parent_fd };
@@ -87,6 +87,7 @@ int anchor_charge(const struct anchor *anchor, int run_fd, int keep_fd, int pare
 
 	if (name != NULL)
 		snprintf(charge.remove_name, sizeof(charge.remove_name), "%s", name);
+	snprintf(charge.own_leaf, sizeof(charge.own_leaf), "%s", own_leaf);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(fd_bytes);

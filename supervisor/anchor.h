@@ -27,7 +27,8 @@ enum { ANCHOR_FD_SOCKET = 3, ANCHOR_FD_LOCK = 4 };
 struct anchor_charge {
 	uint32_t version;
 	uint32_t patience_msec; /* how long the sandboxes may take to end by themselves */
-	char remove_name[256];	/* below the parent; "" = the run's directory is systemd's */
+	char own_leaf[64]; /* below the parent: where supervisor and anchor had to move to, or "" */
+	char remove_name[256]; /* below the parent; "" = the run's directory is systemd's */
 };
 #define ANCHOR_VERSION 1
 
@@ -40,9 +41,10 @@ struct anchor {
 int anchor_spawn(const char *program, int lock_fd, struct anchor *ret, struct error *err);
 
 /* run_fd: the run's cgroup directory; keep_fd: held open, -1 if there is none; parent_fd and name:
- * as in struct anchor_charge, -1 and NULL if none. */
+ * as in struct anchor_charge, -1 and NULL if none; own_leaf: "" if none. */
 int anchor_charge(const struct anchor *anchor, int run_fd, int keep_fd, int parent_fd,
-		  const char *name, uint32_t patience_msec, struct error *err);
+		  const char *name, const char *own_leaf, uint32_t patience_msec,
+		  struct error *err);
 
 /* Closes the socket and waits for its end; kills it after timeout_msec. */
 void anchor_finish(struct anchor *anchor, int timeout_msec);

@@ -136,6 +136,14 @@ int cgroup_apply(int dir, const struct limit_write *writes, size_t count, struct
 		r = file_write_at(dir, writes[i].file, writes[i].text, err);
 		if (r >= 0)
 			r = file_read_at(dir, writes[i].file, text, sizeof(text), err);
+		if (r == -ENOENT)
+			return error_set(
+				err, ERROR_UNSUPPORTED, 0,
+				"%s: this kernel has no %s, so the limit cannot be enforced%s",
+				writes[i].field, writes[i].file,
+				strcmp(writes[i].file, "memory.swap.max") == 0
+					? " (swap accounting is off: boot with swapaccount=1)"
+					: "");
 		if (r < 0) {
 			error_prefix(err, "%s", writes[i].field);
 			return r;
@@ -265,6 +273,15 @@ int cgroup_destroy(int parent, const char *name, int timeout_msec, struct error 
 	if (r < 0)
 		error_prefix(err, "%s", name);
 	return r;
+}
+
+void cgroup_leave_leaf(int parent, const char *leaf)
+{
+	struct error ignored;
+
+	(void)file_write_at(parent, "cgroup.subtree_control", "-cpu -io -memory -pids", &ignored);
+	if (cgroup_move(parent, getpid(), &ignored) >= 0)
+		(void)unlinkat(parent, leaf, AT_REMOVEDIR);
 }
 
 int cgroup_each_process(int dir, bool (*visit)(pid_t pid, void *userdata), void *userdata,

@@ -48,6 +48,10 @@ int cgroup_wait_empty(int dir, int timeout_msec, struct error *err);
  */
 int cgroup_destroy(int parent, const char *name, int timeout_msec, struct error *err);
 
+/* The caller moves up from parent/leaf to parent, whose controllers are given back first, and
+ * removes the leaf. Best effort: others may have come to live there. */
+void cgroup_leave_leaf(int parent, const char *leaf);
+
 /* Calls visit for each pid in dir's own cgroup.procs (not below). Stops when visit returns false.
  */
 int cgroup_each_process(int dir, bool (*visit)(pid_t pid, void *userdata), void *userdata,

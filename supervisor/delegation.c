@@ -177,7 +177,7 @@ static int open_all(const struct delegation_request *request, struct delegation 
 		r = cgroup_enable(d->fd, request->controllers, d->path, err);
 	if (r >= 0)
 		r = anchor_charge(&d->anchor, d->fd, request->keep_fd, d->parent_fd,
-				  in_scope ? NULL : run_name(d),
+				  in_scope ? NULL : run_name(d), d->own_leaf,
 				  patience < UINT32_MAX ? (uint32_t)patience : UINT32_MAX, err);
 	return r;
 }
@@ -206,22 +206,20 @@ int delegation_open(const struct delegation_request *request, struct delegation 
 /* Back to where we were, so that the leaf can go. Best effort: others may have come meanwhile. */
 static void leave_own_leaf(struct delegation *d)
 {
-	struct error ignored;
-
-	if (d->own_leaf[0] == '\0')
-		return;
-	(void)file_write_at(d->parent_fd, "cgroup.subtree_control", "-cpu -io -memory -pids",
-			    &ignored);
-	if (cgroup_move(d->parent_fd, getpid(), &ignored) >= 0)
-		(void)unlinkat(d->parent_fd, d->own_leaf, AT_REMOVEDIR);
+	if (d->own_leaf[0] != '\0')
+		cgroup_leave_leaf(d->parent_fd, d->own_leaf);
 }
 
 /* systemd removes an empty scope by itself, in its own time. */
-static void wait_until_gone(const char *path)
+static int wait_until_gone(const char *path, struct error *err)
 {
-	for (int waited = 0; waited < CLOSE_PATIENCE_MSEC && access(path, F_OK) == 0;
-	     waited += LOOK_AGAIN_MSEC)
+	for (int waited = 0; waited < CLOSE_PATIENCE_MSEC; waited += LOOK_AGAIN_MSEC) {
+		if (access(path, F_OK) < 0)
+			return 0;
 		(void)poll(NULL, 0, LOOK_AGAIN_MSEC);
+	}
+	return error_set(err, ERROR_SYSTEM, ETIMEDOUT, "%s is still there after %d s", path,
+			 CLOSE_PATIENCE_MSEC / 1000);
 }
 
 int delegation_close(struct delegation *d, struct error *err)
@@ -234,7 +232,7 @@ int delegation_close(struct delegation *d, struct error *err)
 	if (d->parent_fd >= 0 && d->fd >= 0)
 		r = cgroup_destroy(d->parent_fd, run_name(d), CLOSE_PATIENCE_MSEC, err);
 	else if (d->fd >= 0)
-		wait_until_gone(d->path);
+		r = wait_until_gone(d->path, err);
 	leave_own_leaf(d);
 	close_and_clear(&d->init_fd);
 	close_and_clear(&d->fd);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -53,15 +54,21 @@ int file_read_at(int dirfd, const char *name, char *buffer, size_t size, struct 
 int file_read_whole(const char *path, size_t max, char **ret_text, size_t *ret_length,
 		    struct error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	/* looked at before it is opened: opening a FIFO waits, opening a device may do anything */
+	_cleanup_close_ int place = open(path, O_PATH | O_CLOEXEC), fd = -1;
 	_cleanup_free_ char *text = NULL;
+	char link[64];
 	struct stat st;
 	int length;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (place < 0 || fstat(place, &st) < 0)
 		return error_set(err, ERROR_INVALID, errno, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, ERROR_INVALID, 0, "%s: is not a regular file", path);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+	fd = open(link, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERROR_INVALID, errno, "%s", path);
 	if ((uint64_t)st.st_size > max)
 		return error_set(err, ERROR_INVALID, EFBIG, "%s: has %lld bytes, more than %zu",
 				 path, (long long)st.st_size, max);

@@ -13,6 +13,7 @@
 #define DIRECTORY_MODE 0750
 #define FILE_MODE      0640
 #define SUFFIX	       ".json"
+#define APP_OFFSET     17 /* "20261123T174103Z-" */
 
 static int system_error(struct error *err, const char *what, const char *name)
 {
@@ -82,7 +83,7 @@ static int fill_file(int fd, const char *name, const char *json, struct error *e
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, -r, "write %s", name);
 	/* the mode whatever the umask is */
-	if (fchmod(fd, FILE_MODE) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, FILE_MODE) < 0)
 		return system_error(err, "write", name);
 	return 0;
 }
@@ -106,9 +107,6 @@ static int write_and_rename(int directory, const char *id, const char *json, str
 		unlinkat(directory, temporary, 0);
 		return r;
 	}
-	/* a rename that is not on the disk is undone by a power cut */
-	if (fsync(directory) < 0)
-		return system_error(err, "sync the directory of", final);
 	return 0;
 }
 
@@ -142,7 +140,41 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int prune(int directory, size_t keep, struct error *err)
+/* The app in "20261123T174103Z-web-0-3f2a9c01[.json]": what lies between the time and the last two
+ * dashes; its length. An app's name may hold dashes itself. */
+static size_t app_of(const char *id, const char **ret_app)
+{
+	const char *end = id + strlen(id);
+
+	*ret_app = id + APP_OFFSET;
+	for (int dashes = 0; end > *ret_app && dashes < 2;)
+		dashes += *--end == '-';
+	return (size_t)(end - *ret_app);
+}
+
+static bool is_of_same_app(const char *name, const char *id)
+{
+	const char *one, *other;
+	size_t length = app_of(name, &one);
+
+	return length == app_of(id, &other) && memcmp(one, other, length) == 0;
+}
+
+/* Keeps in entries[] those of the app of id; returns how many. */
+static int only_of_same_app(struct dirent **entries, int count, const char *id)
+{
+	int kept = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (is_of_same_app(entries[i]->d_name, id))
+			entries[kept++] = entries[i];
+		else
+			free(entries[i]);
+	}
+	return kept;
+}
+
+static int prune(int directory, const char *id, size_t keep, struct error *err)
 {
 	struct dirent **entries = NULL;
 	int count = scandirat(directory, ".", &entries, filter_incidents, compare_names);
@@ -150,6 +182,7 @@ static int prune(int directory, size_t keep, struct error *err)
 
 	if (count < 0)
 		return system_error(err, "list", "the incidents");
+	count = only_of_same_app(entries, count, id);
 	for (int i = 0; i < count; i++) {
 		bool surplus = (size_t)(count - i) > keep;
 
@@ -164,11 +197,11 @@ static int prune(int directory, size_t keep, struct error *err)
 	return r < 0 ? r : removed;
 }
 
-int incident_store_prune(const char *directory, size_t keep, struct error *err)
+int incident_store_prune(const char *directory, const char *id, size_t keep, struct error *err)
 {
 	_cleanup_close_ int fd = open_directory(directory, err);
 
-	return fd >= 0 ? prune(fd, keep, err) : fd;
+	return fd >= 0 ? prune(fd, id, keep, err) : fd;
 }
 
 int incident_store_write(const char *directory, const char *id, const char *json, struct error *err)
@@ -190,7 +223,7 @@ int incident_store_write(const char *directory, const char *id, const char *json
 		error_prefix(err, "%s", directory);
 		return r;
 	}
-	prune(fd, INCIDENT_STORE_KEEP, &ignored);
+	prune(fd, id, INCIDENT_STORE_KEEP, &ignored);
 	return 0;
 }
 

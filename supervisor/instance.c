@@ -2,6 +2,7 @@
 #include "supervisor/instance.h"
 
 #include "policy/own.h"
+#include "supervisor/anchor.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/file.h"
@@ -65,17 +66,28 @@ static uint64_t new_oom_kills(const struct instance *instance, const struct watc
 	return deltas.leaf_local.oom_kill - instance->explained.leaf_local.oom_kill;
 }
 
-/* A look at everything: who is there, how much it uses. Kept only while no death is in it. */
+/* Keeps what was read, and looks at who is there: only while no unexplained death is in it. The
+ * worker can make memory.events move 100 times a second: its processes are not looked at as often.
+ */
+static void keep_reading(struct instance *instance, const struct watch_reading *reading)
+{
+	uint64_t now = clock_monotonic_usec();
+
+	instance->last = *reading;
+	if (now - instance->table_usec < INSTANCE_TABLE_INTERVAL_USEC)
+		return;
+	instance->table_usec = now;
+	process_table_refresh(&instance->processes, instance->leaf_fd, instance->host->reader);
+	process_table_forget_dead(&instance->processes);
+}
+
 static void sample(struct instance *instance)
 {
 	struct watch_reading reading;
 
 	watch_read(&instance->watch, &reading);
-	if (new_oom_kills(instance, &reading) > 0)
-		return;
-	instance->last = reading;
-	process_table_refresh(&instance->processes, instance->leaf_fd, instance->host->reader);
-	process_table_forget_dead(&instance->processes);
+	if (new_oom_kills(instance, &reading) == 0)
+		keep_reading(instance, &reading);
 }
 
 static int on_sample(sd_event_source *source, uint64_t usec, void *userdata)
@@ -91,24 +103,75 @@ static int on_sample(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* --- what the watch sees -------------------------------------------------------------------- */
 
-static bool main_has_ended(const struct instance *instance)
+/* Has the main process ended, or is it about to? With gigabytes to give back that takes a while:
+ * then its memory is gone from `status` already, or SIGKILL (bit 8 of the pending masks) is on its
+ * way. */
+static bool main_is_ending(const struct instance *instance)
 {
 	struct pollfd poller = { .fd = instance->worker_pidfd, .events = POLLIN };
+	char path[64], text[FILE_KERNEL_MAX];
+	struct error ignored;
+	const char *own, *shared;
 
-	return poll(&poller, 1, 0) > 0;
+	if (instance->worker_pid == 0 || poll(&poller, 1, 0) > 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)instance->worker_pid);
+	if (file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
+		return true;
+	own = strstr(text, "\nSigPnd:");
+	shared = strstr(text, "\nShdPnd:");
+	return strstr(text, "\nVmSize:") == NULL || own == NULL || shared == NULL ||
+	       ((strtoull(own + 8, NULL, 16) | strtoull(shared + 8, NULL, 16)) & 0x100) != 0;
+}
+
+/* A worker that has child after child killed must not fill disk and log: some are told in full. */
+static bool report_is_due(struct instance *instance)
+{
+	uint64_t now = clock_monotonic_usec();
+
+	if (instance->child_reports == 0 ||
+	    now - instance->child_window_usec >= INSTANCE_CHILD_WINDOW_USEC) {
+		instance->child_window_usec = now;
+		instance->child_reports = 0;
+	}
+	return instance->child_reports++ < INSTANCE_CHILD_REPORTS;
+}
+
+static void judge_child(struct instance *instance)
+{
+	struct watch_reading reading;
+	struct verdict verdict;
+
+	if (report_is_due(instance)) {
+		if (instance->child_unreported > 0)
+			log_message(instance->host->log, LOG_LEVEL_WARNING, instance->spec->name,
+				    "%llu more OOM kills were counted, not reported one by one",
+				    (unsigned long long)instance->child_unreported);
+		instance->child_unreported = 0;
+		instance_judge(instance, true, &verdict);
+	} else {
+		watch_read(&instance->watch, &reading);
+		instance->child_unreported += new_oom_kills(instance, &reading);
+		watch_subtract(&reading.counters, &instance->base, &instance->explained);
+	}
+	process_table_forget_dead(&instance->processes);
 }
 
 static int on_oom_settled(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct instance *instance = userdata;
-	struct verdict verdict;
+	struct error ignored;
 	(void)source, (void)usec;
 
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
-	if (instance->last_words.type != 0 || main_has_ended(instance))
+	if (instance->last_words.type != 0)
 		return 0; /* the main process went with it: judged at the conclusion */
-	instance_judge(instance, true, &verdict);
-	process_table_forget_dead(&instance->processes);
+	if (main_is_ending(instance))
+		(void)arm(instance, &instance->oom_timer, INSTANCE_OOM_SETTLE_USEC, on_oom_settled);
+	else if (instance->spec->oom == OOM_APP)
+		(void)cgroup_kill(instance->leaf_fd, &ignored);
+	else
+		judge_child(instance);
 	return 0;
 }
 
@@ -119,7 +182,7 @@ static void see_memory(struct instance *instance)
 	watch_read(&instance->watch, &reading);
 	if (new_oom_kills(instance, &reading) == 0) {
 		/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
-		sample(instance);
+		keep_reading(instance, &reading);
 	} else if (instance->oom_timer == NULL) {
 		(void)arm(instance, &instance->oom_timer,
 			  instance->spec->oom == OOM_APP ? INSTANCE_OOM_GROUP_SETTLE_USEC
@@ -146,11 +209,13 @@ static void see_pids(struct instance *instance)
 
 	watch_read(&instance->watch, &reading);
 	watch_subtract(&reading.counters, &instance->base, &deltas);
-	if (deltas.pids_max > 0 && note_is_due(&instance->pids_noted_usec))
+	if (deltas.pids_max == 0)
+		return;
+	instance->pids_moved_usec = clock_monotonic_usec();
+	if (note_is_due(&instance->pids_noted_usec))
 		log_message(instance->host->log, LOG_LEVEL_WARNING, instance->spec->name,
-			    "reached its limit of %llu processes and threads (pids.max): "
+			    "reached a limit of processes and threads (pids.max): "
 			    "the kernel refused a fork %llu times so far",
-			    (unsigned long long)instance->spec->limits.pids_max,
 			    (unsigned long long)deltas.pids_max);
 }
 
@@ -206,15 +271,11 @@ static pid_t pid_of_pidfd(int pidfd)
 
 static void hear_running(struct instance *instance, int pidfd)
 {
-	struct error ignored;
 	uint64_t took = clock_monotonic_usec() - instance->spawned_usec;
 
 	close_and_clear(&instance->worker_pidfd);
 	instance->worker_pidfd = pidfd;
 	instance->worker_pid = pid_of_pidfd(pidfd);
-	instance->worker_cgroup[0] = '\0';
-	(void)cgroup_of_process(instance->worker_pid, instance->worker_cgroup,
-				sizeof(instance->worker_cgroup), &ignored);
 	sample(instance);
 	log_message(instance->host->log, LOG_LEVEL_INFO, instance->spec->name,
 		    "started %s as pid %d, uid %u", instance->plan->argv.items[0],
@@ -275,6 +336,9 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
 	if (r < 0)
 		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
 			    err.text);
+	/* what speaks another language cannot be told to go either */
+	if (r < 0)
+		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
 	/* hung up: its end, seen on the pidfd, concludes this life */
 	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
@@ -298,6 +362,16 @@ static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, v
 
 /* --- a life, from spawn to conclusion ------------------------------------------------------- */
 
+static int remake_leaf(struct instance *instance, struct error *err)
+{
+	int r = cgroup_destroy(instance->app_cgroup_fd, instance->leaf_name,
+			       (int)(INSTANCE_KILL_PATIENCE_USEC / USEC_PER_MSEC), err);
+
+	if (r < 0)
+		return r;
+	return cgroup_make(instance->app_cgroup_fd, instance->leaf_name, &instance->leaf_fd, err);
+}
+
 static int make_leaf(struct instance *instance, struct error *err)
 {
 	int r;
@@ -305,12 +379,35 @@ static int make_leaf(struct instance *instance, struct error *err)
 	if (instance->leaf_fd < 0) {
 		r = cgroup_make(instance->app_cgroup_fd, instance->leaf_name, &instance->leaf_fd,
 				err);
+		if (r == -EEXIST) /* it could not be removed after the last life: once more */
+			r = remake_leaf(instance, err);
 		if (r < 0)
 			return r;
 	}
 	/* one worker's OOM kill takes the whole app with it, if that is wanted */
 	return file_write_at(instance->leaf_fd, "memory.oom.group",
 			     instance->spec->oom == OOM_APP ? "1" : "0", err);
+}
+
+/* The leaf as the kernel's log names it: beside the launcher's init/. The launcher is there for
+ * sure, the worker may be dead before anybody looks. "" if it cannot be known: then no line is
+ * ours. */
+static void name_worker_cgroup(struct instance *instance)
+{
+	static const char init[] = "/" ANCHOR_INIT_CGROUP;
+	char path[CGROUP_PATH_MAX];
+	struct error ignored;
+	size_t length;
+
+	instance->worker_cgroup[0] = '\0';
+	if (cgroup_of_process(instance->launcher.pid, path, sizeof(path), &ignored) < 0)
+		return;
+	length = strlen(path);
+	if (length <= sizeof(init) || strcmp(path + length - (sizeof(init) - 1), init) != 0)
+		return;
+	snprintf(instance->worker_cgroup, sizeof(instance->worker_cgroup), "%.*s/%s.slice/%s",
+		 (int)(length - (sizeof(init) - 1)), path, instance->spec->name,
+		 instance->leaf_name);
 }
 
 static int begin_life(struct instance *instance, struct error *err)
@@ -335,14 +432,12 @@ static int begin_life(struct instance *instance, struct error *err)
 	r = launcher_spawn(&start, &instance->launcher, err);
 	if (r < 0)
 		return r;
+	name_worker_cgroup(instance);
 	r = sd_event_add_io(instance->host->event, &instance->socket_source,
 			    instance->launcher.socket, EPOLLIN, on_socket, instance);
 	if (r >= 0)
 		r = sd_event_add_io(instance->host->event, &instance->exit_source,
 				    instance->launcher.pidfd, EPOLLIN, on_launcher_exit, instance);
-	/* what it said comes before its end */
-	if (r >= 0)
-		r = sd_event_source_set_priority(instance->exit_source, SD_EVENT_PRIORITY_IDLE);
 	if (r >= 0)
 		r = arm(instance, &instance->sampler, INSTANCE_SAMPLE_USEC, on_sample);
 	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "watch the launcher") : 0;
@@ -369,6 +464,8 @@ static void reset_life(struct instance *instance)
 	instance->forwarded_signal = 0;
 	instance->pressure_noted_usec = 0;
 	instance->pids_noted_usec = 0;
+	instance->pids_moved_usec = 0;
+	instance->table_usec = 0;
 }
 
 static void spawn(struct instance *instance)
@@ -494,7 +591,9 @@ void instance_signal(struct instance *instance, int signal)
 {
 	struct error err;
 
-	if (instance->state != APP_RUNNING && instance->state != APP_STOPPING)
+	/* while it starts, the launcher keeps it until there is a worker */
+	if (instance->state != APP_STARTING && instance->state != APP_RUNNING &&
+	    instance->state != APP_STOPPING)
 		return;
 	instance->forwarded_signal = signal;
 	if (launcher_send(&instance->launcher, LAUNCH_SIGNAL, signal, &err) < 0)

@@ -26,10 +26,17 @@
 
 #define INSTANCE_SAMPLE_USEC	 UINT64_C(1000000)
 #define INSTANCE_OOM_SETTLE_USEC UINT64_C(400000)
-/* With memory.oom.group the main process dies too: this is for one that was left alive. */
+/* With memory.oom.group the main process dies too; one that was left alive is killed after this. */
 #define INSTANCE_OOM_GROUP_SETTLE_USEC UINT64_C(10000000)
-#define INSTANCE_KILL_PATIENCE_USEC    UINT64_C(5000000)
-#define INSTANCE_NOTE_INTERVAL_USEC    UINT64_C(60000000) /* pressure and pids notes: one a minute */
+/* Of children killed for memory so many are reported in full a minute; the others are counted. */
+#define INSTANCE_CHILD_REPORTS	   5
+#define INSTANCE_CHILD_WINDOW_USEC UINT64_C(60000000)
+#define INSTANCE_TABLE_INTERVAL_USEC \
+	UINT64_C(100000) /* a look at all processes, at most so often */
+/* A refused fork explains an end that comes within this time. */
+#define INSTANCE_PIDS_MATTER_USEC   UINT64_C(10000000)
+#define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
+#define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */
 
 /* What all instances share; everything is borrowed. */
 struct instance_host {
@@ -78,6 +85,11 @@ struct instance {
 	struct event_deltas explained; /* deltas that incidents of this life have told about */
 	struct watch_reading last;     /* newest reading in which no unexplained OOM kill shows */
 	uint64_t pressure_noted_usec, pids_noted_usec;
+	uint64_t table_usec;	  /* when the processes were last looked at */
+	uint64_t pids_moved_usec; /* when pids.max was last seen to refuse a fork */
+	uint64_t child_window_usec;
+	unsigned child_reports;	   /* in this window */
+	uint64_t child_unreported; /* kills that were only counted */
 
 	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer;
 };

@@ -141,6 +141,9 @@ static void fill_death(const struct instance *instance, bool child, const struct
 {
 	const struct launch_message *words = &instance->last_words;
 	const struct incident_memory *before = &instance->last.memory;
+	bool pids_matter =
+		instance->pids_moved_usec != 0 &&
+		clock_monotonic_usec() - instance->pids_moved_usec < INSTANCE_PIDS_MATTER_USEC;
 
 	*death = (struct death){
 		.child = child,
@@ -168,6 +171,9 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.memory_shmem = before->shmem,
 		.memory_current = before->current,
 	};
+	/* a fork that was refused yesterday is not why it ended today */
+	if (!pids_matter)
+		death->events.pids_max = 0;
 }
 
 static struct incident_pressure pressure_of(const struct pressure *pressure, bool valid)

@@ -28,6 +28,8 @@ static bool is_at_or_below(const char *path, const char *cgroup)
 {
 	size_t length = strlen(cgroup);
 
+	if (length == 0) /* unknown: then nothing is ours */
+		return false;
 	if (length > 0 && cgroup[length - 1] == '/')
 		length--;
 	return path[0] == '/' && strncmp(path, cgroup, length) == 0 &&

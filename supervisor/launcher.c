@@ -213,9 +213,13 @@ bool launcher_reap(struct launcher *launcher, int *ret_status)
 {
 	siginfo_t info = { 0 };
 
-	if (launcher->pidfd < 0 ||
-	    waitid((idtype_t)P_PIDFD, (id_t)launcher->pidfd, &info, WEXITED | WNOHANG) < 0 ||
-	    info.si_pid == 0)
+	if (launcher->pidfd < 0)
+		return false;
+	if (waitid((idtype_t)P_PIDFD, (id_t)launcher->pidfd, &info, WEXITED | WNOHANG) < 0) {
+		*ret_status = 0;
+		return errno == ECHILD; /* somebody else has reaped it: it has ended all the same */
+	}
+	if (info.si_pid == 0)
 		return false;
 	*ret_status =
 		info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/log.h"
 
+#include "policy/escape.h"
 #include "policy/own.h"
 
 #include <assert.h>
@@ -43,14 +44,16 @@ static void write_json(struct log *log, enum log_level level, const char *app, c
 	_cleanup_free_ char *line = NULL;
 	struct timespec now;
 	struct tm utc;
-	char stamp[64];
+	char stamp[64], words[LOG_MESSAGE_MAX * 2];
 	json_t *object;
+
+	escape_string(message, ESCAPE_FOR_JSON, words, sizeof(words));
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	object = json_pack("{s:s, s:s, s:s*, s:s}", "time", stamp, "level", level_names[level],
-			   "app", app, "message", message);
+			   "app", app, "message", words);
 	line = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	if (line != NULL)

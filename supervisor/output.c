@@ -59,6 +59,12 @@ static ssize_t write_some(struct output *output, const char *data, size_t length
 	return n < 0 ? -errno : n;
 }
 
+static bool is_gone(ssize_t error)
+{
+	return error == -EPIPE || error == -ECONNRESET || error == -EBADF || error == -ENXIO ||
+	       error == -EIO; /* a terminal that hung up */
+}
+
 static void mark_closed(struct output *output)
 {
 	output->closed = true;
@@ -80,9 +86,15 @@ static int drain(struct output *output)
 			continue;
 		if (n == -EAGAIN)
 			return -EAGAIN;
-		if (n < 0) {
+		if (n < 0 && is_gone(n)) {
 			mark_closed(output);
 			return -EPIPE;
+		}
+		if (n < 0) { /* a full disk may have room again later */
+			output->dropped_bytes += output->length;
+			output->dropped_lines++;
+			output->length = 0;
+			break;
 		}
 		output->start = (output->start + (size_t)n) % OUTPUT_BUFFER_MAX;
 		output->length -= (size_t)n;
@@ -139,11 +151,11 @@ static void enqueue(struct output *output, const char *data, size_t length)
 	output->length += length;
 }
 
-void output_write(struct output *output, const char *data, size_t length)
+static void take_or_drop(struct output *output, const char *data, size_t length, size_t capacity)
 {
 	if (output->closed)
 		return;
-	if (length > OUTPUT_BUFFER_MAX - output->length) {
+	if (length + output->length > capacity) {
 		output->dropped_bytes += length;
 		output->dropped_lines += count_lines(data, length);
 		return;
@@ -154,6 +166,16 @@ void output_write(struct output *output, const char *data, size_t length)
 	enqueue(output, data, length);
 	if (drain(output) == -EAGAIN && output->source != NULL)
 		(void)sd_event_source_set_enabled(output->source, SD_EVENT_ON);
+}
+
+void output_write(struct output *output, const char *data, size_t length)
+{
+	take_or_drop(output, data, length, OUTPUT_BUFFER_MAX);
+}
+
+void output_pass(struct output *output, const char *data, size_t length)
+{
+	take_or_drop(output, data, length, OUTPUT_BUFFER_MAX - OUTPUT_RESERVE);
 }
 
 static int64_t now_msec(void)

@@ -17,6 +17,7 @@
 #include <systemd/sd-event.h>
 
 #define OUTPUT_BUFFER_MAX ((size_t)256 * 1024)
+#define OUTPUT_RESERVE	  ((size_t)64 * 1024)
 
 struct output {
 	int fd;
@@ -37,6 +38,10 @@ int output_attach(struct output *output, sd_event *event, struct error *err);
 
 /* Takes all of it or drops all of it; never blocks, never fails. */
 void output_write(struct output *output, const char *data, size_t length);
+
+/* The same for a worker's words, which leave OUTPUT_RESERVE of the buffer to ours: a flood must not
+ * drown the report of how it ended. */
+void output_pass(struct output *output, const char *data, size_t length);
 
 /* What is still buffered gets at most timeout_msec to leave. */
 void output_flush(struct output *output, int timeout_msec);

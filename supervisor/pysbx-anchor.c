@@ -53,6 +53,7 @@ static int receive_charge(struct state *state)
 		return 1;
 	memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	charge.remove_name[sizeof(charge.remove_name) - 1] = '\0';
+	charge.own_leaf[sizeof(charge.own_leaf) - 1] = '\0';
 	*state = (struct state){ .charge = charge, .run_fd = fds[0], .parent_fd = fds[2] };
 	return 1;
 }
@@ -101,6 +102,15 @@ static void kill_launchers(int run_fd)
 		(void)poll(NULL, 0, LOOK_AGAIN_MSEC);
 }
 
+/* stderr may be a pipe whose reader waits for its end: what failed is told to the kernel's log. */
+static void complain(const struct error *err)
+{
+	_cleanup_close_ int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)dprintf(fd, "<3>pysbx-anchor: %s\n", err->text);
+}
+
 static void remove_apps(int run_fd, struct error *err)
 {
 	int copy = fcntl(run_fd, F_DUPFD_CLOEXEC, 3);
@@ -115,7 +125,7 @@ static void remove_apps(int run_fd, struct error *err)
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
 		    strcmp(entry->d_name, ANCHOR_INIT_CGROUP) != 0 &&
 		    cgroup_destroy(run_fd, entry->d_name, KILL_PATIENCE_MSEC, err) < 0)
-			fprintf(stderr, "pysbx-anchor: %s\n", err->text);
+			complain(err);
 	}
 	closedir(stream);
 }
@@ -150,7 +160,9 @@ static void clean_up(const struct state *state)
 	if (state->parent_fd >= 0 && state->charge.remove_name[0] != '\0' &&
 	    cgroup_destroy(state->parent_fd, state->charge.remove_name, KILL_PATIENCE_MSEC, &err) <
 		    0)
-		fprintf(stderr, "pysbx-anchor: %s\n", err.text);
+		complain(&err);
+	if (state->parent_fd >= 0 && state->charge.own_leaf[0] != '\0')
+		cgroup_leave_leaf(state->parent_fd, state->charge.own_leaf);
 	remove_run_file();
 }
 

@@ -29,7 +29,7 @@ static bool pump(struct relay_stream *stream, unsigned max_chunks)
 		if (n == 0)
 			return false;
 		log_tail_feed(&stream->relay->tail, stream->number, chunk, (size_t)n);
-		output_write(stream->output, chunk, (size_t)n);
+		output_pass(stream->output, chunk, (size_t)n);
 	}
 	return true;
 }

@@ -201,7 +201,9 @@ static int on_anchor(sd_event_source *source, int fd, uint32_t revents, void *us
 		log_message(&run->log, LOG_LEVEL_ERROR, run->options.spec.name,
 			    "the anchor of the cgroup was killed: stopping");
 	}
-	instance_stop(&run->instance, run->options.spec.stop.signal);
+	/* at shutdown systemd ends us and the scope at once: that is no second request */
+	if (run->instance.state != APP_STOPPING)
+		instance_stop(&run->instance, run->options.spec.stop.signal);
 	return 0;
 }
 
@@ -211,6 +213,13 @@ static void on_settled(struct instance *instance, void *userdata)
 	(void)instance;
 
 	(void)sd_event_exit(run->event, 0);
+}
+
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 static int attach_signals(struct run *run, struct error *err)
@@ -226,9 +235,13 @@ static int attach_signals(struct run *run, struct error *err)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
-		int r = sd_event_add_signal(run->event, NULL, handlers[i].signal,
-					    handlers[i].handler, run);
+		int r;
 
+		/* nohup, and a shell's `&`, ignore what is not meant for us */
+		if (handlers[i].signal != SIGTERM && is_ignored(handlers[i].signal))
+			continue;
+		r = sd_event_add_signal(run->event, NULL, handlers[i].signal, handlers[i].handler,
+					run);
 		if (r < 0)
 			return error_set(err, ERROR_SYSTEM, -r, "watch signal %d",
 					 handlers[i].signal);
@@ -236,7 +249,8 @@ static int attach_signals(struct run *run, struct error *err)
 	return 0;
 }
 
-/* Signals are blocked from the start, so that none between here and the loop is lost. */
+/* From the moment in which something is there to be cleaned up no signal may just end us: they wait
+ * for the loop. */
 static void block_signals(void)
 {
 	static const int signals[] = { SIGTERM, SIGINT,	  SIGHUP,  SIGUSR1,
@@ -247,7 +261,15 @@ static void block_signals(void)
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaddset(&set, signals[i]);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void set_dispositions(void)
+{
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* inherited as ignored, no child could be waited for */
+	(void)signal(SIGCHLD, SIG_DFL);
+	/* a stopped pysbx watches nothing and drains no pipe, which would stop the worker too */
+	(void)signal(SIGTSTP, SIG_IGN);
 }
 
 static int make_loop(struct run *run, struct error *err)
@@ -332,6 +354,7 @@ static int run_all(struct run *run, struct error *err)
 	if (r >= 0 && run->options.print_plan)
 		r = print_plan(run, err);
 	else if (r >= 0) {
+		block_signals();
 		r = make_cgroups(run, err);
 		if (r >= 0)
 			r = make_loop(run, err);
@@ -402,7 +425,7 @@ int run_command(int argc, char *argv[])
 	int code = 0;
 
 	umask(022);
-	block_signals();
+	set_dispositions();
 	if (cwd == NULL) {
 		fprintf(stderr, "pysbx: the working directory is gone: cd somewhere else\n");
 		return error_exit_code(ERROR_SYSTEM);

@@ -40,18 +40,24 @@ static int make_directory(const char *directory, struct error *err)
 int runs_register(const char *directory, const char *id, int *ret_fd, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
-	char path[1024];
+	char path[1024], unlocked[1024];
 	int r;
 
 	r = make_directory(directory, err);
 	if (r < 0)
 		return r;
+	/* locked before it has its name: another's sweep must never find it without its lock */
 	snprintf(path, sizeof(path), "%s/%s", directory, id);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	snprintf(unlocked, sizeof(unlocked), "%s/.%s", directory, id);
+	fd = open(unlocked, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "%s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "lock %s", path);
+		return error_set(err, ERROR_SYSTEM, errno, "%s", unlocked);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+	    renameat2(AT_FDCWD, unlocked, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+		r = error_set(err, ERROR_SYSTEM, errno, "%s", path);
+		(void)unlink(unlocked);
+		return r;
+	}
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

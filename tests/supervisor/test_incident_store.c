@@ -181,10 +181,14 @@ Test(incident_store, keeps_the_newest_by_name)
 	static const char *const names[] = {
 		"20261123T174103Z-web-0-00000001.json",
 		"20261123T174103Z-web-0-00000002.json",
-		"20251231T235959Z-zzz-0-00000001.json",
-		"20261123T174104Z-aaa-0-00000001.json",
+		"20251231T235959Z-web-1-00000001.json",
+		"20261123T174104Z-web-0-00000001.json",
 	};
+	static const char id[] = "20261123T174105Z-web-0-00000009";
 	static const char *const foreign[] = {
+		"20200101T000000Z-zzz-0-00000001.json",
+		"20200101T000000Z-web-2-0-00000001.json",
+		"20200101T000000Z-we-0-00000001.json",
 		"README",
 		".20201231T235959Z-web-0-1.json.new",
 		"20201231T235959Z-web-0-1.txt",
@@ -199,17 +203,17 @@ Test(incident_store, keeps_the_newest_by_name)
 		touch(names[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		touch(foreign[i]);
-	cr_expect_eq(incident_store_prune(base, 4, &err), 0);
-	cr_expect_eq(incident_store_prune(base, 2, &err), 2);
+	cr_expect_eq(incident_store_prune(base, id, 4, &err), 0);
+	cr_expect_eq(incident_store_prune(base, id, 2, &err), 2);
 	cr_expect_eq(access(below(names[0]), F_OK), -1);
 	cr_expect_eq(access(below(names[1]), F_OK), 0);
 	cr_expect_eq(access(below(names[2]), F_OK), -1);
 	cr_expect_eq(access(below(names[3]), F_OK), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		cr_expect_eq(access(below(foreign[i]), F_OK), 0, "%s is gone", foreign[i]);
-	cr_expect_eq(incident_store_prune(base, 0, &err), 2);
+	cr_expect_eq(incident_store_prune(base, id, 0, &err), 2);
 	cr_expect_eq(entries_of(base), ARRAY_SIZE(foreign));
-	cr_expect_eq(incident_store_prune(below("missing"), 1, &err), -ENOENT);
+	cr_expect_eq(incident_store_prune(below("missing"), id, 1, &err), -ENOENT);
 }
 
 Test(incident_store, is_bounded)
