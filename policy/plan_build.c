@@ -6,6 +6,7 @@
 #include "policy/python_environment.h"
 #include "policy/quote.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -198,9 +199,35 @@ static int set_names(const struct app_spec *spec, const struct host_facts *facts
 	return 0;
 }
 
-/* Whatever shell pysbx was started from must not show through: without capabilities a worker could
- * still use real-time priority or pinned memory that the administrator's limits allow. Numbers of
- * processes and bytes of memory are the cgroup's to bound. */
+/* Whatever shell pysbx was started from must not show through, so every resource is listed
+ * (RLIMIT_NOFILE is the spec's): without capabilities a worker could still use real-time priority
+ * or pinned memory that the administrator's limits allow, and would die of limits meant for the
+ * shell. Numbers of processes and bytes of memory are the cgroup's to bound.
+ *
+ * RLIMIT_CORE: where core_pattern is a pipe, 0 does not keep the kernel from running its handler,
+ * as the host's root and outside all our limits; a worker in a crash loop could bury the host.
+ * The exact value 1 does (fs/coredump.c), and a file of one byte is too small to be begun. So 0
+ * would be weaker than 1, and the profile refuses any change. */
+static const struct plan_rlimit fixed_rlimits[] = {
+	{ RLIMIT_CORE, 1, 1 },
+	{ RLIMIT_MEMLOCK, PLAN_MEMLOCK_BYTES, PLAN_MEMLOCK_BYTES },
+	{ RLIMIT_STACK, PLAN_STACK_BYTES, RLIM_INFINITY },
+	{ RLIMIT_SIGPENDING, PLAN_SIGPENDING, PLAN_SIGPENDING },
+	{ RLIMIT_MSGQUEUE, 0, 0 },
+	{ RLIMIT_NICE, 0, 0 },
+	{ RLIMIT_RTPRIO, 0, 0 },
+	{ RLIMIT_RTTIME, RLIM_INFINITY, RLIM_INFINITY },
+	{ RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY },
+	{ RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY },
+	{ RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY },
+	{ RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY },
+	{ RLIMIT_RSS, RLIM_INFINITY, RLIM_INFINITY },
+	{ RLIMIT_LOCKS, RLIM_INFINITY, RLIM_INFINITY },
+	{ RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY },
+};
+static_assert(ARRAY_SIZE(fixed_rlimits) + 1 == RLIM_NLIMITS, "every resource is listed");
+static_assert(RLIM_NLIMITS <= PLAN_RLIMITS_MAX, "and fits into a plan");
+
 static int set_rlimits(const struct limits *limits, struct plan *plan, struct error *err)
 {
 	uint64_t nofile = PLAN_DEFAULT_NOFILE;
@@ -211,15 +238,9 @@ static int set_rlimits(const struct limits *limits, struct plan *plan, struct er
 	else if (limits->nofile != LIMIT_UNSET)
 		nofile = limits->nofile;
 	r = plan_add_rlimit(plan, RLIMIT_NOFILE, nofile, nofile, err);
-	if (r >= 0)
-		r = plan_add_rlimit(plan, RLIMIT_CORE, 0, 0, err);
-	if (r >= 0)
-		r = plan_add_rlimit(plan, RLIMIT_MEMLOCK, PLAN_MEMLOCK_BYTES, PLAN_MEMLOCK_BYTES,
-				    err);
-	if (r >= 0)
-		r = plan_add_rlimit(plan, RLIMIT_NICE, 0, 0, err);
-	if (r >= 0)
-		r = plan_add_rlimit(plan, RLIMIT_RTPRIO, 0, 0, err);
+	for (size_t i = 0; i < ARRAY_SIZE(fixed_rlimits) && r >= 0; i++)
+		r = plan_add_rlimit(plan, fixed_rlimits[i].resource, fixed_rlimits[i].soft,
+				    fixed_rlimits[i].hard, err);
 	return r;
 }
 

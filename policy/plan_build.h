@@ -59,6 +59,11 @@ extern const char *const plan_system_paths[];
 #define PLAN_DEFAULT_NOFILE 16384
 /* RLIMIT_MEMLOCK: the kernel's own default, whatever the caller's shell has. */
 #define PLAN_MEMLOCK_BYTES (UINT64_C(8) << 20)
+/* RLIMIT_STACK, soft: the kernel's own default. What glibc gives each thread follows from it. */
+#define PLAN_STACK_BYTES (UINT64_C(8) << 20)
+/* RLIMIT_SIGPENDING: queued signals and POSIX timers of one user. The kernel's default grows with
+ * its memory, for users who have the machine to themselves. */
+#define PLAN_SIGPENDING 4096
 
 /* Variables that come along from the caller without being asked for. */
 bool plan_inherits_variable(const char *name);

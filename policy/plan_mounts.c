@@ -14,8 +14,13 @@
  * Paths that are only there to be found (directory, interpreter, virtualenv) are content with any
  * mount above them, also a writable one; what the user named --ro stays read-only even in there.
  *
+ * A directory that is a mount point cannot be renamed, but its parent can, and another put in its
+ * place. So every directory between a --rw path and a path in it that is shown otherwise is a mount
+ * point too.
+ *
  * Nothing can be executed from scratch space, nor from --rw paths that hold no part of the app's
- * code: an upload must not become a program or a loaded library.
+ * code: an upload does not become a program or a loaded library by mistake. That stops accidents,
+ * not hostile code, which can read its program and interpret it.
  */
 #include "policy/plan_mounts.h"
 
@@ -302,13 +307,52 @@ static const struct mount_step *nearest_bind(const struct plan *plan, const char
 	return nearest;
 }
 
+/* Is what the mount above shows as it was wished for? A mount that is read-only may forbid more. */
+static bool shows_as_wished(const struct mount_step *above, const struct shown *shown)
+{
+	bool writable = (above->flags & MOUNT_READ_ONLY) == 0;
+	bool no_exec = (above->flags & MOUNT_NOEXEC) != 0;
+
+	if (shown->implicit)
+		return true;
+	return writable == shown->writable && (!writable || no_exec == shown->no_exec);
+}
+
+/* Makes each directory between the mount `top` and path a mount point, shown as top shows it. */
+static int add_pins(const char *top, const char *path, uint32_t flags, struct plan *plan,
+		    struct error *err)
+{
+	size_t length = strlen(path);
+
+	for (size_t i = strlen(top) + 1; i < length; i++) {
+		_cleanup_free_ char *directory = NULL;
+		int r;
+
+		if (path[i] != '/')
+			continue;
+		directory = strndup(path, i);
+		if (directory == NULL)
+			return error_no_memory(err);
+		r = add_step(plan, MOUNT_BIND, directory, directory, flags, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int add_shown(const struct shown *shown, struct plan *plan, struct error *err)
 {
 	const struct mount_step *above = nearest_bind(plan, shown->path);
 	uint32_t flags = shown->writable ? 0 : MOUNT_READ_ONLY;
+	int r;
 
-	if (above != NULL && (shown->implicit || (above->flags & MOUNT_READ_ONLY) == flags))
+	if (above != NULL && shows_as_wished(above, shown))
 		return 0;
+	if (above != NULL && (above->flags & MOUNT_READ_ONLY) == 0) {
+		r = add_pins(above->target, shown->path, above->flags, plan, err);
+		if (r < 0)
+			return r;
+	}
 	if (shown->no_exec)
 		flags |= MOUNT_NOEXEC;
 	return add_step(plan, MOUNT_BIND, shown->path, shown->path, flags, err);

@@ -10,7 +10,7 @@
  *   ended    -> COLLECTED, supervisor is gone     -> return
  *
  * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children,
- * OUTPUT_DRAIN_BYTES of each pipe, one message.
+ * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal.
  */
 #include "sandbox/init.h"
 
@@ -72,6 +72,16 @@ void init_block_signals(void)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* A child that is stopped and continued in a loop shall not keep us awake: only its end counts. */
+static int ignore_stops(struct error *err)
+{
+	const struct sigaction action = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
+
+	if (sigaction(SIGCHLD, &action, NULL) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "sigaction for SIGCHLD");
+	return 0;
 }
 
 /* Everything in the PID namespace but its init, which is us. */
@@ -146,13 +156,13 @@ static void tell_end(struct init *init)
 
 /* --- signals and children ---------------------------------------------------------------------*/
 
+/* One a turn: they may come faster than they are read. SIGTERM, the lower number, is read first. */
 static void handle_signals(struct init *init)
 {
 	struct signalfd_siginfo info;
 
-	while (read(init->signals, &info, sizeof(info)) == sizeof(info))
-		if (info.ssi_signo == SIGTERM)
-			stop(init);
+	if (read(init->signals, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGTERM)
+		stop(init);
 }
 
 static uint64_t usec_of(const struct timeval *time)
@@ -287,7 +297,9 @@ int init_run(struct launcher *launcher, struct error *err)
 	struct launch_message running = { .started_nsec = launcher->started_nsec };
 	int r;
 
-	r = open_signals(&signals, err);
+	r = ignore_stops(err);
+	if (r == 0)
+		r = open_signals(&signals, err);
 	if (r < 0)
 		return r;
 	/* the supervisor's own stdin, stdout and stderr: nobody shall wait for their end on us */

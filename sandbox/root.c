@@ -296,10 +296,9 @@ static int make_proc(struct root *root, const struct mount_step *step, struct er
 static int make_devpts(struct root *root, const struct mount_step *step, struct error *err)
 {
 	static const struct mount_option options[] = {
-		{ "source", "devpts" },
-		{ "newinstance", NULL },
-		{ "ptmxmode", "0666" },
-		{ "mode", "0620" },
+		{ "source", "devpts" }, { "newinstance", NULL }, { "ptmxmode", "0666" },
+		{ "mode", "0620" },	{ "max", "64" }, /* kernel.pty.max is one number for the
+							    whole machine */
 	};
 	_cleanup_close_ int tree = -1;
 	int r;

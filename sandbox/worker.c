@@ -24,6 +24,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -71,13 +72,52 @@ static int reset_signals(struct worker *worker)
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-/* A nameless session keyring is always a new one. Kernels without keys have nothing to share. */
+/* Whether keyctl is refused as a whole, as by the seccomp filter of a container around us. Asking
+ * for one's own keyring is otherwise never forbidden. */
+static bool keys_are_refused(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) < 0 &&
+	       errno == EPERM;
+}
+
+/* A nameless session keyring is always a new one. Where nobody can use keys, be it for a kernel
+ * without them or a filter, there is nothing to share. */
 static int start_session(struct worker *worker)
 {
 	(void)worker;
 	if (setsid() < 0)
 		return -errno;
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	return keys_are_refused() ? 0 : -EPERM;
+}
+
+/* What survives execve and weakens it: no address randomization, executable data. */
+static int reset_personality(struct worker *worker)
+{
+	(void)worker;
+	return personality(PER_LINUX) < 0 ? -errno : 0;
+}
+
+/* A supervisor with a real-time class or a negative nice value must not hand it on: cpu.max does
+ * not bound the one, and the worker could starve the machine. What makes it weaker (SCHED_IDLE,
+ * positive nice) stays: it was meant. By syscall(2), as not every libc has the first two. */
+static int reset_scheduling(struct worker *worker)
+{
+	const struct sched_param none = { 0 };
+	long policy = syscall(SYS_sched_getscheduler, 0);
+
+	(void)worker;
+	if (policy < 0)
+		return -errno;
+	policy &= ~SCHED_RESET_ON_FORK;
+	if ((policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE) &&
+	    syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none) < 0)
+		return -errno;
+	errno = 0;
+	if (getpriority(PRIO_PROCESS, 0) < 0 && errno == 0 && setpriority(PRIO_PROCESS, 0, 0) < 0)
 		return -errno;
 	return 0;
 }
@@ -187,6 +227,8 @@ static const struct {
 	{ STAGE_CGROUP, "make a cgroup namespace", enter_cgroup_namespace },
 	{ STAGE_LIMITS, "reset signals", reset_signals },
 	{ STAGE_LIMITS, "start a session with a keyring", start_session },
+	{ STAGE_LIMITS, "reset the personality", reset_personality },
+	{ STAGE_LIMITS, "reset scheduling class and nice value", reset_scheduling },
 	{ STAGE_LIMITS, "write /proc/self/oom_score_adj", set_oom_score },
 	{ STAGE_LIMITS, "set resource limit", set_rlimits },
 	{ STAGE_LIMITS, "open /dev/null and connect the output", connect_output },

@@ -146,11 +146,13 @@ int command_find(const struct command_search *search, const char *name, char **r
  */
 static bool find_behind_shim(const char *root, size_t root_length, const char *name, char **ret)
 {
-	char path[PATH_TEXT_MAX + 1], version[VERSION_BYTES_MAX];
+	_cleanup_free_ char *version = NULL;
+	char path[PATH_TEXT_MAX + 1];
 	struct error ignored;
+	size_t length;
 
 	snprintf(path, sizeof(path), "%.*s/version", (int)root_length, root);
-	if (file_read_at(-1, path, version, sizeof(version), &ignored) < 0)
+	if (file_read_whole(path, VERSION_BYTES_MAX, &version, &length, &ignored) < 0)
 		return false;
 	version[strcspn(version, "\r\n:")] = '\0';
 	snprintf(path, sizeof(path), "%.*s/versions/%s/bin/%s", (int)root_length, root, version,

@@ -13,6 +13,7 @@
 #include "supervisor/python.h"
 #include "supervisor/walk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -41,6 +42,8 @@ static int resolve_field(struct host_facts *facts, const char *field, const char
 	int r;
 
 	r = walk_resolve(facts, path, purpose, &real, err);
+	if (r == -EACCES && err->kind == ERROR_INVALID)
+		error_prefix(err, "%s", field);
 	if (r < 0 && err->kind != ERROR_SYSTEM)
 		return r;
 	if (r < 0)
@@ -54,16 +57,18 @@ static int resolve_field(struct host_facts *facts, const char *field, const char
 	return 0;
 }
 
-/* The canonical --rw paths, for the walks that follow; those that are wrong are found then. */
-static int note_writable(const struct app_spec *spec, struct host_facts *facts, struct error *err)
+/* The canonical --rw paths, for the walks that follow; those that are wrong are found then. They go
+ * into facts->writable once, and into `noted` one for each of the spec's, "" where there is none.
+ */
+static int note_writable(const struct app_spec *spec, struct strings *noted,
+			 struct host_facts *facts, struct error *err)
 {
 	for (size_t i = 0; i < spec->isolation.writable.count; i++) {
 		_cleanup_free_ char *real = realpath(spec->isolation.writable.items[i], NULL);
-		int r;
+		int r = strings_append(noted, real == NULL ? "" : real, err);
 
-		if (real == NULL || strings_contains(&facts->writable, real))
-			continue;
-		r = strings_append(&facts->writable, real, err);
+		if (r >= 0 && real != NULL && !strings_contains(&facts->writable, real))
+			r = strings_append(&facts->writable, real, err);
 		if (r < 0)
 			return r;
 	}
@@ -103,8 +108,28 @@ static int check_writable(const struct identity *identity, const char *path, str
 			 path, identity->uid, st.st_uid, st.st_mode & 07777U, identity->uid, path);
 }
 
+/* Walks to a --rw path by the rules. What is bound is what was noted, so that must be the end of
+ * this walk, too: whoever owns a link on the way could turn it in between. */
+static int check_noted(const char *path, const char *noted, const struct identity *identity,
+		       struct host_facts *facts, struct error *err)
+{
+	_cleanup_free_ char *real = NULL;
+	int r;
+
+	r = resolve_field(facts, "isolation.writable", path, WALK_TO_WRITE, ": make it first",
+			  &real, err);
+	if (r < 0)
+		return r;
+	assert(real != NULL);
+	if (strcmp(real, noted) != 0)
+		return error_set(err, ERROR_INVALID, 0,
+				 "isolation.writable: %s changed while it was looked at: try again",
+				 path);
+	return check_writable(identity, real, err);
+}
+
 static int gather_lists(const struct app_spec *spec, const struct identity *identity,
-			struct host_facts *facts, struct error *err)
+			const struct strings *noted, struct host_facts *facts, struct error *err)
 {
 	for (size_t i = 0; i < spec->isolation.readable.count; i++) {
 		_cleanup_free_ char *real = NULL;
@@ -118,13 +143,9 @@ static int gather_lists(const struct app_spec *spec, const struct identity *iden
 			return r;
 	}
 	for (size_t i = 0; i < spec->isolation.writable.count; i++) {
-		_cleanup_free_ char *real = NULL;
-		int r = resolve_field(facts, "isolation.writable",
-				      spec->isolation.writable.items[i], WALK_TO_WRITE,
-				      ": make it first", &real, err);
+		int r = check_noted(spec->isolation.writable.items[i], noted->items[i], identity,
+				    facts, err);
 
-		if (r >= 0)
-			r = check_writable(identity, real, err);
 		if (r < 0)
 			return r;
 	}
@@ -181,24 +202,84 @@ static int gather_caller(const struct app_spec *spec, char *const caller[],
 	return 0;
 }
 
-static int gather_files(const struct app_spec *spec, struct host_facts *facts, struct error *err)
+/* As walk_resolve; but the sandbox does not show the file, so no link to it is noted. */
+static int resolve_aside(const struct host_facts *facts, const char *path, char **ret_real,
+			 struct error *err)
+{
+	struct host_facts aside = { .directory = facts->directory, .writable = facts->writable };
+	int r = walk_resolve(&aside, path, WALK_TO_READ, ret_real, err);
+
+	aside.directory = NULL;
+	aside.writable = (struct strings){ 0 };
+	host_facts_clear(&aside);
+	return r;
+}
+
+/* Who says PATH and VIRTUAL_ENV: the last file that does, as with their values. */
+struct sayings {
+	char *path_file, *virtual_env_file; /* canonical, NULL if none does */
+};
+
+static void sayings_clear(struct sayings *sayings)
+{
+	free(sayings->path_file);
+	free(sayings->virtual_env_file);
+}
+#define _cleanup_sayings_ __attribute__((cleanup(sayings_clear)))
+
+static int note_saying(const struct strings *environment, const char *name, const char *file,
+		       char **saying, struct error *err)
+{
+	char *copy;
+
+	if (strings_env_get(environment, name) == NULL)
+		return 0;
+	copy = strdup(file);
+	if (copy == NULL)
+		return error_no_memory(err);
+	free(*saying);
+	*saying = copy;
+	return 0;
+}
+
+static int gather_file(const char *path, struct host_facts *facts, struct sayings *sayings,
+		       struct error *err)
+{
+	struct strings own _cleanup_strings_ = { 0 };
+	_cleanup_free_ char *real = NULL, *text = NULL;
+	size_t length;
+	int r;
+
+	r = resolve_aside(facts, path, &real, err);
+	if (r < 0 && err->kind == ERROR_SYSTEM)
+		return raise_missing("environment_files", path, r, "", err);
+	if (r >= 0)
+		r = walk_read(real, ENV_FILE_SIZE_MAX, &text, &length, err);
+	if (r < 0) {
+		error_prefix(err, "environment_files");
+		return r;
+	}
+	r = env_file_parse(text, length, &facts->file_environment, err);
+	if (r >= 0)
+		r = env_file_parse(text, length, &own, err);
+	if (r < 0) {
+		error_prefix(err, "environment_files: %s", path);
+		return r;
+	}
+	r = note_saying(&own, "PATH", real, &sayings->path_file, err);
+	if (r >= 0)
+		r = note_saying(&own, "VIRTUAL_ENV", real, &sayings->virtual_env_file, err);
+	return r;
+}
+
+static int gather_files(const struct app_spec *spec, struct host_facts *facts,
+			struct sayings *sayings, struct error *err)
 {
 	for (size_t i = 0; i < spec->environment_files.count; i++) {
-		const char *path = spec->environment_files.items[i];
-		_cleanup_free_ char *text = NULL;
-		size_t length;
-		int r;
+		int r = gather_file(spec->environment_files.items[i], facts, sayings, err);
 
-		r = file_read_whole(path, ENV_FILE_SIZE_MAX, &text, &length, err);
-		if (r >= 0) {
-			r = env_file_parse(text, length, &facts->file_environment, err);
-			if (r < 0)
-				error_prefix(err, "%s", path);
-		}
-		if (r < 0) {
-			error_prefix(err, "environment_files");
+		if (r < 0)
 			return r;
-		}
 	}
 	return 0;
 }
@@ -214,25 +295,23 @@ static const char *caller_get(char *const caller[], const char *name)
 	return NULL;
 }
 
-/* What spec or files say about a variable; "NAME" alone is the caller's. */
-static const char *said(const struct app_spec *spec, const struct host_facts *facts,
-			char *const caller[], const char *name)
+/* What the spec says about a variable; "NAME" alone is the caller's. */
+static const char *said(const struct app_spec *spec, char *const caller[], const char *name)
 {
 	const char *value = strings_env_get(&spec->environment, name);
 
 	if (value == NULL && strings_contains(&spec->environment, name))
 		value = caller_get(caller, name);
-	if (value == NULL)
-		value = strings_env_get(&facts->file_environment, name);
 	return value;
 }
 
 static int gather_command(const struct app_spec *spec, const struct identity *identity,
-			  char *const caller[], struct host_facts *facts, struct error *err)
+			  char *const caller[], const struct sayings *sayings,
+			  struct host_facts *facts, struct error *err)
 {
 	struct python_hints hints = {
-		.path = said(spec, facts, caller, "PATH"),
-		.virtual_env = said(spec, facts, caller, "VIRTUAL_ENV"),
+		.path = said(spec, caller, "PATH"),
+		.virtual_env = said(spec, caller, "VIRTUAL_ENV"),
 		.caller_virtual_env = caller_get(caller, "VIRTUAL_ENV"),
 		.caller_path = caller_get(caller, "PATH"),
 		.identity = identity,
@@ -240,6 +319,14 @@ static int gather_command(const struct app_spec *spec, const struct identity *id
 
 	if (spec->command.count == 0)
 		return error_set(err, ERROR_INVALID, 0, "command: is empty");
+	if (hints.path == NULL) {
+		hints.path = strings_env_get(&facts->file_environment, "PATH");
+		hints.path_file = sayings->path_file;
+	}
+	if (hints.virtual_env == NULL) {
+		hints.virtual_env = strings_env_get(&facts->file_environment, "VIRTUAL_ENV");
+		hints.virtual_env_file = sayings->virtual_env_file;
+	}
 	return python_discover(spec->command.items[0], &hints, facts, err);
 }
 
@@ -335,21 +422,23 @@ int host_facts_gather(const struct app_spec *spec, const struct identity *identi
 		      char *const caller_environment[], struct host_facts *ret, struct error *err)
 {
 	struct host_facts facts __attribute__((cleanup(cleanup_facts))) = { 0 };
+	struct sayings sayings _cleanup_sayings_ = { 0 };
+	struct strings noted _cleanup_strings_ = { 0 };
 	int r;
 
 	r = gather_identity(identity, &facts, err);
 	if (r >= 0)
-		r = note_writable(spec, &facts, err);
+		r = note_writable(spec, &noted, &facts, err);
 	if (r >= 0)
 		r = gather_directory(spec, &facts, err);
 	if (r >= 0)
-		r = gather_lists(spec, identity, &facts, err);
+		r = gather_lists(spec, identity, &noted, &facts, err);
 	if (r >= 0)
 		r = gather_caller(spec, caller_environment, &facts, err);
 	if (r >= 0)
-		r = gather_files(spec, &facts, err);
+		r = gather_files(spec, &facts, &sayings, err);
 	if (r >= 0)
-		r = gather_command(spec, identity, caller_environment, &facts, err);
+		r = gather_command(spec, identity, caller_environment, &sayings, &facts, err);
 	if (r >= 0)
 		r = check_all_readable(identity, &facts, err);
 	if (r >= 0)

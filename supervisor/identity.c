@@ -119,6 +119,11 @@ static int made_up_name(const char *app, char **ret, struct error *err)
 	return 0;
 }
 
+static bool is_given_to_apps(id_t id)
+{
+	return id - IDENTITY_DYNAMIC_FIRST < IDENTITY_DYNAMIC_COUNT;
+}
+
 static int check_ids(const char *user, uid_t uid, gid_t gid, struct error *err)
 {
 	char shown[QUOTE_TEXT_MAX];
@@ -135,14 +140,30 @@ static int check_ids(const char *user, uid_t uid, gid_t gid, struct error *err)
 			"user: the group of %s is root's (gid 0): name another group, as in "
 			"\"uid:gid\"",
 			quote_text(user, shown));
-	if (uid - IDENTITY_DYNAMIC_FIRST < IDENTITY_DYNAMIC_COUNT ||
-	    gid - IDENTITY_DYNAMIC_FIRST < IDENTITY_DYNAMIC_COUNT)
+	if (is_given_to_apps(uid) || is_given_to_apps(gid))
 		return error_set(
 			err, ERROR_INVALID, 0,
 			"user: %s is among the ids that pysbx gives to apps without a user "
 			"(%u to %u)",
 			quote_text(user, shown), IDENTITY_DYNAMIC_FIRST,
 			IDENTITY_DYNAMIC_FIRST + IDENTITY_DYNAMIC_COUNT - 1);
+	return 0;
+}
+
+/* Root's group opens what is root's (mode 0640), a dynamic one another app's files. */
+static int check_groups(const struct identity *identity, struct error *err)
+{
+	for (size_t i = 0; i < identity->group_count; i++) {
+		gid_t gid = identity->groups[i];
+
+		if (gid != 0 && !is_given_to_apps(gid))
+			continue;
+		return error_set(err, ERROR_INVALID, 0,
+				 "user: %s is in group %u, which %s: take the user out of it, or "
+				 "give \"uid:gid\"",
+				 identity->user_name, gid,
+				 gid == 0 ? "is root's" : "pysbx gives to an app");
+	}
 	return 0;
 }
 
@@ -227,6 +248,8 @@ static int resolve_user(const char *user, const char *app, struct identity *iden
 	}
 	if (r >= 0)
 		r = check_ids(user, identity->uid, identity->gid, err);
+	if (r >= 0)
+		r = check_groups(identity, err);
 	if (r >= 0)
 		r = group_name(identity->gid, identity->user_name, &identity->group_name, err);
 	return r;

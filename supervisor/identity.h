@@ -29,9 +29,10 @@ struct identity {
 };
 
 /* user: NULL, "name", "uid" or "uid:gid". A uid that the system knows brings its groups, one that
- * it doesn't know has a group of the same number; "uid:gid" has that group alone. uid 0, gid 0 and
- * the dynamic range are refused (ERROR_INVALID, "user: ..."). lock_directory is "/run/pysbx/uid"
- * but for tests; it and its parent are made if they are missing. */
+ * it doesn't know has a group of the same number; "uid:gid" has that group alone. uid 0, gid 0
+ * (a supplementary one, too) and the dynamic range are refused (ERROR_INVALID, "user: ...").
+ * lock_directory is "/run/pysbx/uid" but for tests; it and its parent are made if they are missing.
+ */
 int identity_resolve(const char *user, const char *app, const char *lock_directory,
 		     struct identity *ret, struct error *err);
 void identity_clear(struct identity *identity);

@@ -2,7 +2,6 @@
 #include "supervisor/installation.h"
 
 #include "policy/own.h"
-#include "supervisor/file.h"
 #include "supervisor/walk.h"
 
 #include <ctype.h>
@@ -105,27 +104,29 @@ bool installation_venv_home(const char *text, char *home, size_t size)
 /* What pyvenv.cfg says: Python looks for its standard library from there. */
 static int need_home(struct host_facts *facts, struct error *err)
 {
-	char config[PATH_MAX + 16], home[PATH_MAX];
-	_cleanup_free_ char *text = NULL, *real = NULL;
+	_cleanup_free_ char *config = NULL, *text = NULL, *real = NULL;
+	char name[PATH_MAX + 16], home[PATH_MAX];
 	size_t length;
 	int r;
 
-	snprintf(config, sizeof(config), "%s/pyvenv.cfg", facts->virtual_env);
-	r = file_read_whole(config, CONFIG_BYTES_MAX, &text, &length, err);
+	snprintf(name, sizeof(name), "%s/pyvenv.cfg", facts->virtual_env);
+	r = walk_resolve(facts, name, WALK_TO_READ, &config, err);
+	if (r >= 0)
+		r = walk_read(config, CONFIG_BYTES_MAX, &text, &length, err);
 	if (r < 0) {
 		error_prefix(err, "virtualenv");
 		return r;
 	}
 	if (!installation_venv_home(text, home, sizeof(home)) || home[0] != '/')
 		return 0;
-	r = walk_resolve(facts, home, WALK_TO_READ, &real, err);
+	r = walk_resolve_from(facts, config, home, WALK_TO_READ, &real, err);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return error_set(err, ERROR_INVALID, 0,
 				 "virtualenv: %s was made from the Python in %s, which is gone: "
 				 "make it anew",
 				 facts->virtual_env, home);
-	if (r >= 0)
-		r = walk_check_step(facts, config, real, WALK_TO_READ, err);
+	if (r == -EACCES)
+		error_prefix(err, "virtualenv");
 	return r < 0 ? r : installation_add(facts, real, err);
 }
 
@@ -140,6 +141,8 @@ static int need_venv_python(struct host_facts *facts, const char *name, struct e
 	r = walk_resolve(facts, path, WALK_TO_READ, &real, err);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
+	if (r == -EACCES)
+		error_prefix(err, "virtualenv");
 	if (r >= 0)
 		r = installation_add_path(facts, real, err);
 	if (r >= 0 && installation_parent(real, bin))

@@ -19,6 +19,7 @@
 
 static void step(struct instance *instance, enum app_event event);
 static void conclude(struct instance *instance);
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
 
 void instance_init(struct instance *instance, const struct instance_host *host,
 		   const struct app_spec *spec, struct plan *plan, int filter_fd, int app_cgroup_fd)
@@ -282,6 +283,7 @@ static void hear_running(struct instance *instance, int pidfd)
 		    (int)instance->worker_pid, (unsigned)instance->plan->uid);
 	log_message(instance->host->log, LOG_LEVEL_DEBUG, instance->spec->name,
 		    "start took %.1f ms", (double)took / 1000.0);
+	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 	step(instance, EVENT_EXEC);
 }
 
@@ -310,6 +312,7 @@ static void hear(struct instance *instance, struct launcher_event *event)
 	case LAUNCH_FAILED:
 	case LAUNCH_ENDED:
 		instance->last_words = event->message;
+		(void)arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
 		(void)launcher_send(&instance->launcher, LAUNCH_COLLECTED, 0, &ignored);
 		break;
 	case LAUNCH_SIGNAL:
@@ -344,6 +347,32 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+/* A launcher that neither starts a worker nor ends after one is given up. It can be held by a
+ * process in uninterruptible sleep (a dead NFS or FUSE server): waiting for that would be for ever.
+ */
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	(void)source, (void)usec;
+
+	instance->deadline = sd_event_source_disable_unref(instance->deadline);
+	if (instance->state == APP_STARTING && instance->last_words.type == 0) {
+		instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
+								.stage = STAGE_EXEC,
+								.errnum = ETIMEDOUT,
+								.text = "no execve within 60 s" };
+		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
+		(void)arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
+		return 0;
+	}
+	log_message(
+		instance->host->log, LOG_LEVEL_ERROR, instance->spec->name,
+		"a process of it cannot be killed (uninterruptible sleep, state D: look for a file "
+		"system that does not answer): going on without waiting for it");
+	conclude(instance);
+	return 0;
+}
+
 static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct instance *instance = userdata;
@@ -362,16 +391,6 @@ static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, v
 
 /* --- a life, from spawn to conclusion ------------------------------------------------------- */
 
-static int remake_leaf(struct instance *instance, struct error *err)
-{
-	int r = cgroup_destroy(instance->app_cgroup_fd, instance->leaf_name,
-			       (int)(INSTANCE_KILL_PATIENCE_USEC / USEC_PER_MSEC), err);
-
-	if (r < 0)
-		return r;
-	return cgroup_make(instance->app_cgroup_fd, instance->leaf_name, &instance->leaf_fd, err);
-}
-
 static int make_leaf(struct instance *instance, struct error *err)
 {
 	int r;
@@ -379,8 +398,6 @@ static int make_leaf(struct instance *instance, struct error *err)
 	if (instance->leaf_fd < 0) {
 		r = cgroup_make(instance->app_cgroup_fd, instance->leaf_name, &instance->leaf_fd,
 				err);
-		if (r == -EEXIST) /* it could not be removed after the last life: once more */
-			r = remake_leaf(instance, err);
 		if (r < 0)
 			return r;
 	}
@@ -439,6 +456,8 @@ static int begin_life(struct instance *instance, struct error *err)
 		r = sd_event_add_io(instance->host->event, &instance->exit_source,
 				    instance->launcher.pidfd, EPOLLIN, on_launcher_exit, instance);
 	if (r >= 0)
+		r = arm(instance, &instance->deadline, INSTANCE_START_PATIENCE_USEC, on_deadline);
+	if (r >= 0)
 		r = arm(instance, &instance->sampler, INSTANCE_SAMPLE_USEC, on_sample);
 	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "watch the launcher") : 0;
 }
@@ -450,6 +469,7 @@ static void reset_life(struct instance *instance)
 	instance->timer = sd_event_source_disable_unref(instance->timer);
 	instance->sampler = sd_event_source_disable_unref(instance->sampler);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
+	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 	relay_finish(&instance->relay);
 	watch_stop(&instance->watch);
 	process_table_clear(&instance->processes);
@@ -507,10 +527,16 @@ static void conclude(struct instance *instance)
 	instance_judge(instance, false, &verdict);
 	reset_life(instance);
 	close_and_clear(&instance->leaf_fd);
+	/* its processes are gone with the launcher, so this does not wait but for those in state D
+	 */
 	if (cgroup_destroy(instance->app_cgroup_fd, instance->leaf_name,
-			   (int)(INSTANCE_KILL_PATIENCE_USEC / USEC_PER_MSEC), &err) < 0)
+			   INSTANCE_LEAF_PATIENCE_MSEC, &err) < 0) {
 		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
 			    err.text);
+		instance->lost_leaves++;
+		snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u-%u",
+			 instance->plan->instance, instance->lost_leaves);
+	}
 	instance->backoff_usec = verdict.restart_delay_usec;
 	step(instance, event_of(verdict.decision));
 }
@@ -532,9 +558,12 @@ static void kill_all(struct instance *instance)
 {
 	struct error err;
 
-	if (instance->killed_by_us)
+	if (instance->killed_by_us) {
+		log_message(instance->host->log, LOG_LEVEL_WARNING, instance->spec->name,
+			    "still there after SIGKILL: killing its launcher too");
 		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
-	else if (cgroup_kill(instance->leaf_fd, &err) < 0)
+		(void)arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
+	} else if (cgroup_kill(instance->leaf_fd, &err) < 0)
 		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
 			    err.text);
 	instance->killed_by_us = true;

@@ -34,7 +34,11 @@
 #define INSTANCE_TABLE_INTERVAL_USEC \
 	UINT64_C(100000) /* a look at all processes, at most so often */
 /* A refused fork explains an end that comes within this time. */
-#define INSTANCE_PIDS_MATTER_USEC   UINT64_C(10000000)
+#define INSTANCE_PIDS_MATTER_USEC    UINT64_C(10000000)
+#define INSTANCE_START_PATIENCE_USEC UINT64_C(60000000) /* from spawn to execve */
+/* From a worker's end to its launcher's: longer only with a process in uninterruptible sleep. */
+#define INSTANCE_END_PATIENCE_USEC  UINT64_C(10000000)
+#define INSTANCE_LEAF_PATIENCE_MSEC 500
 #define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
 #define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */
 
@@ -58,7 +62,9 @@ struct instance {
 	struct plan *plan; /* owned */
 	int filter_fd;	   /* borrowed */
 	int app_cgroup_fd; /* borrowed: the app's slice */
-	char leaf_name[16];
+	char leaf_name[32];
+	unsigned lost_leaves; /* that could not be removed: the next life has a leaf of another name
+			       */
 	void (*on_settled)(struct instance *instance, void *userdata); /* stopped or failed */
 	void *userdata;
 
@@ -91,7 +97,7 @@ struct instance {
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */
 
-	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer;
+	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *deadline;
 };
 
 /* plan is taken over. */

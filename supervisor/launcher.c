@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -160,12 +161,17 @@ int launcher_receive(const struct launcher *launcher, struct launcher_event *ret
 				 .msg_control = control.space,
 				 .msg_controllen = sizeof(control.space) };
 	struct launcher_event event = { .fds = { -1, -1 } };
-	ssize_t n;
+	ssize_t n = -1;
 	int r;
 
-	do {
+	/* a launcher that left a record of ours unread gives ECONNRESET once, before what it said
+	 */
+	for (int tries = 0; tries < 3; tries++) {
+		header.msg_controllen = sizeof(control.space);
 		n = recvmsg(launcher->socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
+		if (n >= 0 || (errno != EINTR && errno != ECONNRESET))
+			break;
+	}
 	if (n < 0 && errno == EAGAIN)
 		return -EAGAIN;
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
@@ -201,12 +207,14 @@ int launcher_send(const struct launcher *launcher, enum launch_message_type type
 
 void launcher_kill(struct launcher *launcher)
 {
-	siginfo_t info;
+	struct pollfd poller = { .fd = launcher->pidfd, .events = POLLIN };
+	int status;
 
 	if (launcher->pidfd < 0)
 		return;
 	(void)syscall(SYS_pidfd_send_signal, launcher->pidfd, SIGKILL, NULL, 0);
-	(void)waitid((idtype_t)P_PIDFD, (id_t)launcher->pidfd, &info, WEXITED);
+	(void)poll(&poller, 1, LAUNCHER_REAP_MSEC);
+	(void)launcher_reap(launcher, &status);
 }
 
 bool launcher_reap(struct launcher *launcher, int *ret_status)

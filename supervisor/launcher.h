@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #define LAUNCHER_PATH	   PYSBX_LIBEXECDIR "/pysbx-launch"
+#define LAUNCHER_REAP_MSEC 2000
 #define LAUNCHER_IMAGE_MAX (16U << 20)
 
 /* Reads the program at path into a sealed, executable memfd. */
@@ -52,7 +53,9 @@ int launcher_receive(const struct launcher *launcher, struct launcher_event *ret
 int launcher_send(const struct launcher *launcher, enum launch_message_type type, int signal,
 		  struct error *err);
 
-/* Kills it, and so all in its PID namespace, and reaps it. */
+/* Kills it, and so all in its PID namespace, and reaps it, if that takes no longer than
+ * LAUNCHER_REAP_MSEC: it cannot end before a process of its own that is in uninterruptible sleep.
+ */
 void launcher_kill(struct launcher *launcher);
 
 /* Reaps it if it has ended. True: *ret_status is its wait status. */

@@ -9,7 +9,6 @@
 #include "supervisor/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
@@ -18,6 +17,7 @@ struct discovery {
 	struct host_facts *facts;
 	char *virtual_env; /* as found, not canonical; NULL as long as there is none */
 	char *path;	   /* PATH inside, as known so far */
+	bool is_searched;  /* the program at hand was found in that */
 };
 
 static void discovery_clear(struct discovery *discovery)
@@ -109,7 +109,8 @@ static int finish(struct discovery *discovery, struct error *err)
 
 	if (discovery->virtual_env == NULL)
 		return 0;
-	r = walk_resolve(facts, discovery->virtual_env, WALK_TO_READ, &facts->virtual_env, err);
+	r = walk_resolve_from(facts, discovery->hints->virtual_env_file, discovery->virtual_env,
+			      WALK_TO_READ, &facts->virtual_env, err);
 	if (r < 0) {
 		error_prefix(err, "virtualenv");
 		return r;
@@ -123,11 +124,15 @@ static int finish(struct discovery *discovery, struct error *err)
 static int read_head(const char *path, char head[SHEBANG_HEAD_MAX + 1], size_t *ret_length,
 		     struct error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_close_ int fd = -1;
 	ssize_t length;
+	int r;
 
-	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "command: %s", path);
+	r = walk_open(path, &fd, err);
+	if (r < 0) {
+		error_prefix(err, "command");
+		return r;
+	}
 	length = read(fd, head, SHEBANG_HEAD_MAX);
 	if (length < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "command: %s", path);
@@ -154,7 +159,7 @@ static int check_access(const struct identity *identity, const char *path, bool 
 			 identity->uid, is_script ? "rx" : "x", path);
 }
 
-static int find_interpreter(const struct discovery *discovery, const struct shebang *shebang,
+static int find_interpreter(struct discovery *discovery, const struct shebang *shebang,
 			    const char *script, char **ret, struct error *err)
 {
 	struct command_search search = { .directory = discovery->facts->directory,
@@ -165,6 +170,7 @@ static int find_interpreter(const struct discovery *discovery, const struct sheb
 
 	if (shebang_env_program(shebang, program))
 		name = program;
+	discovery->is_searched = strchr(name, '/') == NULL;
 	r = command_find(&search, name, ret, err);
 	if (r < 0)
 		error_prefix(err, "command: the interpreter in the first line of %s", script);
@@ -200,24 +206,30 @@ static int take_program(struct discovery *discovery, const char *program, const 
 	return installation_parent(real, bin) ? installation_add(discovery->facts, bin, err) : 0;
 }
 
-/* Resolves program; `from` is the canonical script that named it, NULL for the command. */
+/* Resolves program; `from` is the canonical script that named it, NULL for the command. Where PATH
+ * has led to it, the file that says PATH must be allowed to do so, too. */
 static int resolve_program(struct discovery *discovery, const char *program, const char *from,
 			   char **ret_real, struct error *err)
 {
-	_cleanup_free_ char *real = NULL;
+	const char *path_file = discovery->is_searched ? discovery->hints->path_file : NULL;
+	_cleanup_free_ char *real = NULL, *again = NULL;
 	int r;
 
+	r = walk_resolve_from(discovery->facts, from, program, WALK_TO_READ, &real, err);
+	if (r >= 0 && path_file != NULL)
+		r = walk_resolve_from(discovery->facts, path_file, program, WALK_TO_READ, &again,
+				      err);
+	if (r == -EACCES)
+		error_prefix(err, "command");
+	if (r < 0)
+		return r;
 	r = command_refuse_shim(program, err);
 	if (r < 0) {
 		error_prefix(err, "command");
 		return r;
 	}
-	r = walk_resolve(discovery->facts, program, WALK_TO_READ, &real, err);
-	if (r >= 0 && from != NULL)
-		r = walk_check_step(discovery->facts, from, real, WALK_TO_READ, err);
-	if (r >= 0)
-		*ret_real = TAKE_PTR(real);
-	return r;
+	*ret_real = TAKE_PTR(real);
+	return 0;
 }
 
 static int follow(struct discovery *discovery, const char *command, struct error *err)
@@ -278,6 +290,7 @@ static int find_command(struct discovery *discovery, const char *name, char **re
 	bool found = false;
 	int r = command_find(&search, name, ret, err);
 
+	discovery->is_searched = strchr(name, '/') == NULL;
 	if (r < 0 && err->kind == ERROR_NOT_FOUND && strchr(name, '/') == NULL &&
 	    strlen(name) <= NAME_MAX && discovery->hints->path == NULL &&
 	    discovery->hints->virtual_env == NULL) {

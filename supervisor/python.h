@@ -16,8 +16,10 @@
 #define PYTHON_CHAIN_MAX 5 /* scripts that are the interpreter of scripts; the kernel allows 5 */
 
 struct python_hints {
-	const char *path;		/* PATH as spec or files say; NULL if they don't */
-	const char *virtual_env;	/* VIRTUAL_ENV as spec or files say; NULL if they don't */
+	const char *path;	      /* PATH as spec or files say; NULL if they don't */
+	const char *path_file;	      /* the file that says it, canonical; NULL if it's the spec */
+	const char *virtual_env;      /* VIRTUAL_ENV as spec or files say; NULL if they don't */
+	const char *virtual_env_file; /* as path_file */
 	const char *caller_virtual_env; /* the caller's; NULL if unset */
 	const char *caller_path;	/* the caller's; for hints in errors alone */
 	const struct identity *identity;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define SWEEP_PATIENCE_MSEC 5000
+#define LOOK_AGAIN_MSEC	    10
 
 /* mkdir -p with 0700 for the last two levels: /run/pysbx and /run/pysbx/run. */
 static int make_directory(const char *directory, struct error *err)
@@ -79,6 +81,33 @@ void runs_unregister(const char *directory, const char *id)
 	(void)unlink(path);
 }
 
+/* A scope is systemd's to remove. Removed by us in the same moment in which it became empty, the
+ * notification of that is lost, and systemd keeps the unit for ever. */
+static int empty_scope(int parent, const char *name, struct error *err)
+{
+	_cleanup_close_ int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (dir < 0)
+		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open %s", name);
+	r = cgroup_kill(dir, err);
+	if (r >= 0)
+		r = cgroup_wait_empty(dir, SWEEP_PATIENCE_MSEC, err);
+	for (int waited = 0; r >= 0 && waited < SWEEP_PATIENCE_MSEC; waited += LOOK_AGAIN_MSEC) {
+		if (faccessat(parent, name, F_OK, 0) < 0)
+			return 0;
+		(void)poll(NULL, 0, LOOK_AGAIN_MSEC);
+	}
+	return r;
+}
+
+static bool is_scope(const char *name)
+{
+	size_t length = strlen(name), suffix = strlen(".scope");
+
+	return length > suffix && strcmp(name + length - suffix, ".scope") == 0;
+}
+
 /* The last path component has to carry the id and lie on cgroup v2: a file with other words in it
  * must not make us remove anything else. */
 static int sweep_cgroup(char *path, const char *id, struct error *err)
@@ -97,6 +126,12 @@ static int sweep_cgroup(char *path, const char *id, struct error *err)
 		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open %s", path);
 	if (fstatfs(parent, &fs) < 0 || (unsigned long)fs.f_type != CGROUP2_SUPER_MAGIC)
 		return error_set(err, ERROR_INVALID, 0, "run %s: %s is not cgroup v2", id, path);
+	if (is_scope(slash + 1)) {
+		int r = empty_scope(parent, slash + 1, err);
+
+		if (r < 0)
+			return r;
+	}
 	return cgroup_destroy(parent, slash + 1, SWEEP_PATIENCE_MSEC, err);
 }
 

@@ -3,19 +3,33 @@
 
 #include "policy/own.h"
 #include "policy/path.h"
+#include "supervisor/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* What has led here: a symlink on the way, or the file whose text names the path. */
+struct guide {
+	const char *path; /* canonical; of facts->links, or the caller's */
+	uid_t uid;
+	bool is_link;
+};
 
 /* The way so far: `done` is canonical, `rest` is what remains to be walked. */
 struct walk {
 	char done[PATH_MAX];
 	char rest[PATH_MAX];
-	size_t crossed[WALK_LINKS_MAX]; /* indices of facts->links */
-	size_t crossed_count;
+	struct guide guides[1 + WALK_LINKS_MAX];
+	size_t guide_count;
+	size_t link_count; /* of them */
 };
+
+/* --- what the app can change ------------------------------------------------------------------*/
 
 static bool is_seen_anyway(const struct host_facts *facts, const char *writable, const char *real,
 			   enum walk_purpose purpose)
@@ -45,6 +59,60 @@ int walk_check_step(const struct host_facts *facts, const char *step, const char
 	return 0;
 }
 
+/* --- whose word it is -------------------------------------------------------------------------*/
+
+/* Is that granted to everybody? To owner's group and others alike: whether the guide's uid is in
+ * the group is not known here. */
+static bool is_open(const struct stat *st, unsigned wanted)
+{
+	return (wanted & ~((unsigned)st->st_mode & (unsigned)st->st_mode >> 3)) == 0;
+}
+
+static int raise_mistrust(const struct guide *guide, const char *path, const struct stat *st,
+			  struct error *err)
+{
+	error_set(err, ERROR_INVALID, 0,
+		  "%s is a %s of uid %u that leads to %s of uid %u (mode %04o): root does not "
+		  "follow it, name the real path",
+		  guide->path, guide->is_link ? "symlink" : "file", guide->uid, path, st->st_uid,
+		  st->st_mode & 07777U);
+	return -EACCES;
+}
+
+/* done is a directory on the way: could the owners of what has led here pass it themselves? */
+static int check_passage(const struct walk *walk, const struct stat *st, struct error *err)
+{
+	for (size_t i = 0; i < walk->guide_count; i++) {
+		const struct guide *guide = &walk->guides[i];
+
+		if (guide->uid != 0 && guide->uid != st->st_uid && !is_open(st, S_IXOTH))
+			return raise_mistrust(guide, walk->done, st, err);
+	}
+	return 0;
+}
+
+/* done is the end: whose is it? */
+static int check_end(const struct walk *walk, enum walk_purpose purpose, struct error *err)
+{
+	struct stat st;
+	unsigned wanted;
+
+	if (lstat(walk->done, &st) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "%s", walk->done);
+	wanted = S_ISDIR(st.st_mode) ? S_IROTH | S_IXOTH : S_IROTH;
+	for (size_t i = 0; i < walk->guide_count; i++) {
+		const struct guide *guide = &walk->guides[i];
+
+		if (guide->uid == 0 || guide->uid == st.st_uid ||
+		    (purpose == WALK_TO_READ && st.st_uid == 0 && is_open(&st, wanted)))
+			continue;
+		return raise_mistrust(guide, walk->done, &st, err);
+	}
+	return 0;
+}
+
+/* --- links ------------------------------------------------------------------------------------*/
+
 static int append_link(struct host_facts *facts, const char *path, const char *text,
 		       struct error *err)
 {
@@ -66,13 +134,13 @@ static int append_link(struct host_facts *facts, const char *path, const char *t
 	return 0;
 }
 
-static int note_link(struct walk *walk, const char *path, const char *text,
+static int note_link(struct walk *walk, const char *path, uid_t uid, const char *text,
 		     struct host_facts *facts, struct error *err)
 {
 	size_t i = 0;
 	int r;
 
-	if (walk->crossed_count == WALK_LINKS_MAX)
+	if (walk->link_count == WALK_LINKS_MAX)
 		return error_set(err, ERROR_SYSTEM, ELOOP, "%s", path);
 	while (i < facts->link_count && strcmp(facts->links[i].path, path) != 0)
 		i++;
@@ -81,9 +149,13 @@ static int note_link(struct walk *walk, const char *path, const char *text,
 		if (r < 0)
 			return r;
 	}
-	walk->crossed[walk->crossed_count++] = i;
+	walk->link_count++;
+	walk->guides[walk->guide_count++] =
+		(struct guide){ .path = facts->links[i].path, .uid = uid, .is_link = true };
 	return 0;
 }
+
+/* --- the way ----------------------------------------------------------------------------------*/
 
 static void step_up(char *done)
 {
@@ -110,7 +182,7 @@ static bool next_component(char *rest, char component[NAME_MAX + 1], bool *ret_t
 }
 
 /* done/component is a symlink: its text takes the component's place in front of rest. */
-static int follow_link(struct walk *walk, const char *at, struct host_facts *facts,
+static int follow_link(struct walk *walk, const char *at, uid_t uid, struct host_facts *facts,
 		       struct error *err)
 {
 	char text[PATH_MAX], rest[2 * PATH_MAX + 1];
@@ -120,7 +192,7 @@ static int follow_link(struct walk *walk, const char *at, struct host_facts *fac
 	if (length < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "%s", at);
 	text[length] = '\0';
-	r = note_link(walk, at, text, facts, err);
+	r = note_link(walk, at, uid, text, facts, err);
 	if (r < 0)
 		return r;
 	snprintf(rest, sizeof(rest), "%s/%s", text, walk->rest);
@@ -144,56 +216,139 @@ static int step_down(struct walk *walk, const char *component, struct host_facts
 	if (lstat(at, &st) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "%s", at);
 	if (S_ISLNK(st.st_mode))
-		return follow_link(walk, at, facts, err);
+		return follow_link(walk, at, st.st_uid, facts, err);
 	memcpy(walk->done, at, strlen(at) + 1);
-	return 0;
+	return S_ISDIR(st.st_mode) ? check_passage(walk, &st, err) : 0;
 }
 
-/* Was a link crossed on this walk that the app may turn elsewhere? Only now its end is known. */
-static int check_links(const struct walk *walk, const struct host_facts *facts,
-		       enum walk_purpose purpose, struct error *err)
+/* Has something led here that the app may turn elsewhere? Only now the end is known. */
+static int check_guides(const struct walk *walk, const struct host_facts *facts,
+			enum walk_purpose purpose, struct error *err)
 {
-	for (size_t i = 0; i < walk->crossed_count; i++) {
-		const char *link = facts->links[walk->crossed[i]].path;
-		int r = walk_check_step(facts, link, walk->done, purpose, err);
+	for (size_t i = 0; i < walk->guide_count; i++) {
+		int r = walk_check_step(facts, walk->guides[i].path, walk->done, purpose, err);
 
 		if (r < 0)
 			return r;
 	}
+	return check_end(walk, purpose, err);
+}
+
+static int begin(struct walk *walk, const char *from, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (strlen(path) >= sizeof(walk->rest))
+		return error_set(err, ERROR_SYSTEM, ENAMETOOLONG, "%.*s...", 64, path);
+	memcpy(walk->done, "/", 2);
+	memcpy(walk->rest, path, strlen(path) + 1);
+	walk->guide_count = walk->link_count = 0;
+	if (from == NULL)
+		return 0;
+	if (lstat(from, &st) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "%s", from);
+	walk->guides[walk->guide_count++] = (struct guide){ .path = from, .uid = st.st_uid };
 	return 0;
 }
 
-int walk_resolve(struct host_facts *facts, const char *path, enum walk_purpose purpose,
-		 char **ret_real, struct error *err)
+static int go(struct walk *walk, struct host_facts *facts, struct error *err)
 {
-	struct walk walk = { .done = "/" };
 	char component[NAME_MAX + 1];
 	bool too_long;
-	char *real;
-	int r;
 
-	if (strlen(path) >= sizeof(walk.rest))
-		return error_set(err, ERROR_SYSTEM, ENAMETOOLONG, "%.*s...", 64, path);
-	memcpy(walk.rest, path, strlen(path) + 1);
-	while (next_component(walk.rest, component, &too_long)) {
+	while (next_component(walk->rest, component, &too_long)) {
+		int r;
+
 		if (strcmp(component, ".") == 0)
 			continue;
 		if (strcmp(component, "..") == 0) {
-			step_up(walk.done);
+			step_up(walk->done);
 			continue;
 		}
-		r = step_down(&walk, component, facts, err);
+		r = step_down(walk, component, facts, err);
 		if (r < 0)
 			return r;
 	}
 	if (too_long)
-		return error_set(err, ERROR_SYSTEM, ENAMETOOLONG, "%.*s...", 64, path);
-	r = check_links(&walk, facts, purpose, err);
+		return error_set(err, ERROR_SYSTEM, ENAMETOOLONG, "%.*s...", 64, walk->rest);
+	return 0;
+}
+
+int walk_resolve_from(struct host_facts *facts, const char *from, const char *path,
+		      enum walk_purpose purpose, char **ret_real, struct error *err)
+{
+	struct walk walk;
+	char *real;
+	int r;
+
+	r = begin(&walk, from, path, err);
+	if (r >= 0)
+		r = go(&walk, facts, err);
+	if (r >= 0)
+		r = check_guides(&walk, facts, purpose, err);
 	if (r < 0)
 		return r;
 	real = strdup(walk.done);
 	if (real == NULL)
 		return error_no_memory(err);
 	*ret_real = real;
+	return 0;
+}
+
+int walk_resolve(struct host_facts *facts, const char *path, enum walk_purpose purpose,
+		 char **ret_real, struct error *err)
+{
+	return walk_resolve_from(facts, NULL, path, purpose, ret_real, err);
+}
+
+/* --- the file at its end ----------------------------------------------------------------------*/
+
+/* O_PATH first: to open a device or a FIFO is already to act on it. */
+int walk_open(const char *real, int *ret_fd, struct error *err)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	_cleanup_close_ int place = (int)syscall(SYS_openat2, AT_FDCWD, real, &how, sizeof(how));
+	char again[sizeof("/proc/self/fd/-2147483648")];
+	struct stat st;
+	int fd;
+
+	if (place < 0 || fstat(place, &st) < 0)
+		return error_set(err, ERROR_INVALID, errno, "%s", real);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERROR_INVALID, 0, "%s: is not a regular file", real);
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
+	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return error_set(err, ERROR_INVALID, errno, "%s", real);
+	*ret_fd = fd;
+	return 0;
+}
+
+int walk_read(const char *real, size_t max, char **ret_text, size_t *ret_length, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *text = NULL;
+	int length;
+	int r;
+
+	r = walk_open(real, &fd, err);
+	if (r < 0)
+		return r;
+	text = malloc(max + 2); /* one more than max, so that what is longer is not cut */
+	if (text == NULL)
+		return error_no_memory(err);
+	length = file_read_fd(fd, text, max + 2, err);
+	if (length >= 0 && (size_t)length > max)
+		length = error_set(err, ERROR_INVALID, EFBIG, "has more than %zu bytes", max);
+	if (length < 0) {
+		err->kind = ERROR_INVALID;
+		error_prefix(err, "%s", real);
+		return length;
+	}
+	*ret_text = TAKE_PTR(text);
+	*ret_length = (size_t)length;
 	return 0;
 }

@@ -3,8 +3,8 @@
 #
 # What `run` and `shell` share: the machine. Sourced.
 #
-# Two disks: the cached image, whose changes go to a temporary file and are forgotten, and the staged
-# build as a tar. The first is NVMe, whose driver Debian's cloud kernels have built in, so no initrd
+# Two disks: the cached image, whose changes go to a temporary file and are forgotten, and the
+# staged build as a tar. The first is NVMe, whose driver Debian's cloud kernels have built in, so no initrd
 # is needed; the second is virtio, as NVMe disks are numbered in the order of their discovery. One
 # virtio-serial port for the agent. No network card: a test has loopback and what it makes itself.
 #

@@ -280,20 +280,36 @@ Test(plan_build, resource_limits_do_not_depend_on_the_callers_shell)
 {
 	static const struct {
 		int resource;
-		uint64_t value;
+		uint64_t soft, hard;
 	} samples[] = {
-		{ RLIMIT_NOFILE, 16384 }, { RLIMIT_CORE, 0 },	{ RLIMIT_MEMLOCK, 8 << 20 },
-		{ RLIMIT_NICE, 0 },	  { RLIMIT_RTPRIO, 0 },
+		{ RLIMIT_NOFILE, 16384, 16384 },
+		/* not 0: only the exact value 1 keeps a crash from starting a core_pattern pipe */
+		{ RLIMIT_CORE, 1, 1 },
+		{ RLIMIT_MEMLOCK, 8 << 20, 8 << 20 },
+		{ RLIMIT_STACK, 8 << 20, RLIM_INFINITY },
+		{ RLIMIT_SIGPENDING, 4096, 4096 },
+		{ RLIMIT_MSGQUEUE, 0, 0 },
+		{ RLIMIT_NICE, 0, 0 },
+		{ RLIMIT_RTPRIO, 0, 0 },
+		{ RLIMIT_RTTIME, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_RSS, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_LOCKS, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY },
 	};
 	struct scene scene _cleanup_scene_ = make_scene();
 
 	build(&scene);
-	cr_expect_eq(scene.plan->rlimit_count, ARRAY_SIZE(samples));
+	cr_expect_eq(scene.plan->rlimit_count, RLIM_NLIMITS, "one is inherited");
+	cr_expect_eq(ARRAY_SIZE(samples), RLIM_NLIMITS);
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		const struct plan_rlimit *limit = rlimit(&scene, samples[i].resource);
 
-		cr_expect_eq(limit->soft, samples[i].value, "%d", samples[i].resource);
-		cr_expect_eq(limit->hard, samples[i].value, "%d", samples[i].resource);
+		cr_expect_eq(limit->soft, samples[i].soft, "%d", samples[i].resource);
+		cr_expect_eq(limit->hard, samples[i].hard, "%d", samples[i].resource);
 	}
 }
 

@@ -331,6 +331,40 @@ Test(plan_mounts, a_writable_path_of_the_system_is_bound_over_it)
 		     "bind /usr/local/share/app/static /usr/local/share/app/static ro", NULL);
 }
 
+Test(plan_mounts, nothing_between_a_writable_path_and_a_read_only_part_can_be_renamed)
+{
+	struct scene scene _cleanup_scene_ = make_scene("/srv/app");
+
+	add(&scene.facts.writable, "/data");
+	add(&scene.facts.readable, "/data/a/bb/c");
+	add(&scene.facts.readable, "/data/a/bb/d/e");
+	add(&scene.facts.readable, "/data/near");
+	add(&scene.facts.writable, "/data/a/bb/c/x/y");
+	build(&scene);
+	expect_steps(&scene, FIXED_STEPS, "bind /data /data noexec", "bind /data/a /data/a noexec",
+		     "bind /data/a/bb /data/a/bb noexec", "bind /data/a/bb/c /data/a/bb/c ro",
+		     "bind /data/a/bb/c/x/y /data/a/bb/c/x/y noexec",
+		     "bind /data/a/bb/d /data/a/bb/d noexec",
+		     "bind /data/a/bb/d/e /data/a/bb/d/e ro", "bind /data/near /data/near ro",
+		     "bind /srv/app /srv/app ro", NULL);
+}
+
+Test(plan_mounts, uploads_below_writable_code_are_not_executable)
+{
+	struct scene scene _cleanup_scene_ = make_scene("/srv/app");
+
+	add(&scene.facts.writable, "/srv/app");
+	add(&scene.facts.writable, "/srv/app/var/uploads");
+	add(&scene.facts.writable, "/srv/app/var/uploads/new");
+	add(&scene.facts.readable, "/srv/app/var/www");
+	build(&scene);
+	/* the mount on var comes before those in it: later, it would cover them */
+	expect_steps(&scene, FIXED_STEPS, "bind /srv/app /srv/app",
+		     "bind /srv/app/var /srv/app/var",
+		     "bind /srv/app/var/uploads /srv/app/var/uploads noexec",
+		     "bind /srv/app/var/www /srv/app/var/www ro", NULL);
+}
+
 Test(plan_mounts, nothing_runs_from_writable_paths_but_where_code_lives)
 {
 	static const struct {

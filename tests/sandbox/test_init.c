@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -280,6 +281,38 @@ Test(init, keeps_no_privilege_but_kill)
 	}
 	sandbox_send(&box, LAUNCH_SIGNAL, SIGKILL);
 	sandbox_finish(&box);
+}
+
+/* How often the launcher has waited for something. */
+static long count_waits(void)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char text[4096];
+	const char *at;
+
+	read_status(text, sizeof(text));
+	at = strstr(text, key);
+	cr_assert(at != NULL, "%s", text);
+	return strtol(at + strlen(key), NULL, 10);
+}
+
+Test(init, sleeps_through_stops_of_the_worker)
+{
+	long before;
+
+	sandbox_init(&box, "echo ready; exec sleep 1000");
+	start_script("ready");
+	usleep(100000); /* it goes to sleep */
+	before = count_waits();
+	for (int i = 0; i < 20; i++) {
+		syscall(SYS_pidfd_send_signal, box.worker_pidfd, i % 2 ? SIGCONT : SIGSTOP, NULL,
+			0);
+		usleep(10000);
+	}
+	cr_expect_lt(count_waits() - before, 5);
+	sandbox_send(&box, LAUNCH_SIGNAL, SIGKILL);
+	sandbox_finish(&box);
+	cr_expect_eq(box.last.wait_status, SIGKILL);
 }
 
 Test(init, survives_a_flood_of_orphans)

@@ -154,6 +154,29 @@ Test(root, mounts_a_writable_directory_inside_a_read_only_one)
 	cr_expect(access(host_path("app/file"), F_OK) != 0);
 }
 
+Test(root, keeps_every_mount_point_from_being_renamed)
+{
+	host_directory("data");
+	host_directory("data/deep");
+	host_directory("data/deep/keys");
+	host_directory("data/free");
+	sandbox_init(&box, "cd /srv/data; mv deep/keys deep/old; mv deep old; mv free gone; ls");
+	add_bind(host_path("data"), "/srv/data", 0);
+	add_bind(host_path("data/deep"), "/srv/data/deep", 0);
+	add_bind(host_path("data/deep/keys"), "/srv/data/deep/keys", MOUNT_READ_ONLY);
+	sandbox_run(&box);
+	cr_expect_str_eq(box.text[0], "deep\ngone\n");
+	cr_expect_str_eq(box.text[1],
+			 "mv: cannot move 'deep/keys' to 'deep/old': Device or resource busy\n"
+			 "mv: cannot move 'deep' to 'old': Device or resource busy\n");
+}
+
+Test(root, bounds_the_number_of_terminals)
+{
+	sandbox_run_script(&box, "grep ' /dev/pts ' /proc/self/mountinfo");
+	cr_expect(strstr(box.text[0], ",max=64") != NULL, "%s", box.text[0]);
+}
+
 Test(root, creates_no_mount_point_on_the_host)
 {
 	host_directory("app");

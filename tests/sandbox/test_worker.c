@@ -6,9 +6,11 @@
 #include <criterion/criterion.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -136,6 +138,71 @@ Test(worker, has_a_session_keyring_of_its_own)
 	snprintf(number, sizeof(number), "%ld\n", ours);
 	cr_expect_str_neq(box.text[0], number);
 	cr_expect_gt(atol(box.text[0]), 0, "%s%s", box.text[0], box.text[1]);
+}
+
+/* keyctl answers EPERM for this process and the launcher: altogether, or joining a keyring alone.
+ */
+static void refuse_keyctl(bool altogether)
+{
+	struct sock_filter no_keys[] = {
+		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) },
+		{ BPF_JMP | BPF_JEQ | BPF_K, 0, 3, SYS_keyctl },
+		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, args[0]) },
+		{ BPF_JMP | BPF_JEQ | BPF_K, 0, altogether ? 0 : 1, KEYCTL_JOIN_SESSION_KEYRING },
+		{ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM },
+		{ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW },
+	};
+	const struct sock_fprog filter = { ARRAY_SIZE(no_keys), no_keys };
+
+	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+Test(worker, starts_where_a_filter_around_us_refuses_all_keys)
+{
+	refuse_keyctl(true);
+	sandbox_run_script(&box, "echo here");
+	cr_expect_str_eq(box.text[0], "here\n");
+}
+
+Test(worker, does_not_start_with_a_keyring_that_is_not_its_own)
+{
+	if (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) < 0)
+		cr_skip_test("no keyrings here: %s", strerror(errno));
+	refuse_keyctl(false);
+	sandbox_init(&box, "echo here");
+	sandbox_expect_failure(&box, STAGE_LIMITS, EPERM);
+}
+
+Test(worker, inherits_neither_personality_nor_scheduling)
+{
+	const struct sched_param first = { 1 };
+	bool real_time = sched_setscheduler(0, SCHED_RR, &first) == 0;
+
+	cr_assert(personality(ADDR_NO_RANDOMIZE) >= 0);
+	cr_assert_eq(setpriority(PRIO_PROCESS, 0, -5), 0, "%s", strerror(errno));
+	/* of stat, fields 19 and 41: nice value and policy */
+	sandbox_run_script(&box, "exec cat /proc/self/personality /proc/self/stat");
+	const char *end = strrchr(box.text[0], ')');
+	long nice_value = -1;
+	unsigned policy = 99;
+
+	cr_assert(end != NULL, "%s", box.text[0]);
+	cr_assert_eq(sscanf(end + 2,
+			    "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld "
+			    "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			    "%*s %*s %*s %*s %u",
+			    &nice_value, &policy),
+		     2);
+	cr_expect(strncmp(box.text[0], "00000000\n", 9) == 0, "%s", box.text[0]);
+	cr_expect_eq(nice_value, 0);
+	cr_expect_eq(policy, SCHED_OTHER, "%u, from a real-time class: %d", policy, real_time);
+}
+
+Test(worker, keeps_a_nice_value_that_makes_it_weaker)
+{
+	cr_assert_eq(setpriority(PRIO_PROCESS, 0, 7), 0);
+	sandbox_run_script(&box, "nice");
+	cr_expect_str_eq(box.text[0], "7\n");
 }
 
 Test(worker, sees_its_own_cgroup_as_the_root)

@@ -147,3 +147,13 @@ Test(command, sees_through_a_pyenv_shim)
 	cr_expect_eq(command_refuse_shim(tree_path("env/tool"), &err), 0);
 	cr_expect_eq(command_refuse_shim("/nonexistent/shims/tool", &err), 0);
 }
+
+Test(command, a_version_file_that_is_a_fifo_is_never_opened)
+{
+	struct error err;
+
+	tree_file("env/shims/tool", 0755, "#!/usr/bin/env bash\nexec \"/x/pyenv\" exec \"$p\"\n");
+	cr_assert_eq(mkfifo(tree_path("env/version"), 0644), 0);
+	cr_assert_lt(command_refuse_shim(tree_path("env/shims/tool"), &err), 0);
+	cr_expect_not_null(strstr(err.text, "see pyenv which"), "%s", err.text);
+}

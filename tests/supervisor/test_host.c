@@ -3,6 +3,10 @@
 #include "supervisor/host.h"
 #include "tests/supervisor/tree.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
 TestSuite(host, .init = tree_make, .fini = tree_remove);
 
 struct scene {
@@ -308,12 +312,190 @@ Test(host, an_environment_file_that_is_wrong_is_named_with_its_line)
 		"digits and '_'");
 	scene_init(&missing, "app");
 	add(&missing.spec.environment_files, tree_path("no"));
-	expect_error(&missing, NULL, ERROR_INVALID,
-		     "environment_files: %/no: No such file or directory");
+	expect_error(&missing, NULL, ERROR_INVALID, "environment_files: %/no does not exist");
 	scene_init(&directory, "app");
 	add(&directory.spec.environment_files, tree_path("app"));
 	expect_error(&directory, NULL, ERROR_INVALID,
 		     "environment_files: %/app: is not a regular file");
+}
+
+#define TENANT 4000011U
+#define VICTIM 4000012U
+
+static void tree_owned(const char *name, mode_t mode, const char *content, uid_t uid)
+{
+	tree_file(name, mode, content);
+	tree_own(name, uid);
+}
+
+static void tree_owned_link(const char *name, const char *text, uid_t uid)
+{
+	tree_link(name, text);
+	tree_own(name, uid);
+}
+
+Test(host, a_tenants_link_to_anothers_files_is_not_followed)
+{
+	static const char *const fields[] = { "directory", "isolation.readable",
+					      "isolation.writable", "environment_files" };
+
+	tree_directory("app", 0755);
+	tree_owned("v/data", 0666, "SECRET=1\n", VICTIM);
+	tree_own("v", VICTIM);
+	cr_assert_eq(chmod(tree_path("v"), 0700), 0);
+	tree_owned_link("t/link", "../v/data", TENANT);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		struct scene scene _cleanup_scene_;
+		struct strings *const lists[] = { NULL, &scene.spec.isolation.readable,
+						  &scene.spec.isolation.writable,
+						  &scene.spec.environment_files };
+		char wanted[512];
+
+		scene_init(&scene, i == 0 ? "t/link" : "app");
+		if (i > 0)
+			add(lists[i], tree_path("t/link"));
+		snprintf(wanted, sizeof(wanted),
+			 "%s: %%/t/link is a symlink of uid 4000011 that leads to %%/v of uid "
+			 "4000012 (mode 0700): root does not follow it, name the real path",
+			 fields[i]);
+		expect_error(&scene, NULL, ERROR_INVALID, wanted);
+	}
+}
+
+Test(host, a_tenants_link_to_a_file_of_root_alone_is_not_read)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_file("secret", 0640, "SECRET=1\n");
+	tree_owned_link("app/.env", "../secret", TENANT);
+	scene_init(&scene, "app");
+	add(&scene.spec.environment_files, tree_path("app/.env"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "environment_files: %/app/.env is a symlink of uid 4000011 that leads to "
+		     "%/secret of uid 0 (mode 0640): root does not follow it, name the real path");
+}
+
+Test(host, an_environment_file_behind_a_link_is_read_and_the_sandbox_knows_nothing_of_it)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_file("shared/env", 0600, "A=1\n");
+	tree_link("env", "shared/env");
+	scene_init(&scene, "app");
+	add(&scene.spec.environment_files, tree_path("env"));
+	gather(&scene, NULL);
+	cr_expect_str_eq(strings_env_get(&scene.facts.file_environment, "A"), "1");
+	for (size_t i = 0; i < scene.facts.link_count; i++)
+		cr_expect_str_neq(scene.facts.links[i].path, tree_path("env"));
+}
+
+Test(host, an_environment_file_that_the_app_can_turn_elsewhere_is_not_followed)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_directory("data", 0777);
+	tree_file("secret", 0644, "SECRET=1\n");
+	tree_link("data/env", "../secret");
+	scene_init(&scene, "app");
+	add(&scene.spec.isolation.writable, tree_path("data"));
+	add(&scene.spec.environment_files, tree_path("data/env"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "environment_files: isolation.writable: %/data holds %/data/env, which leads "
+		     "to %/secret, and the app could make it lead anywhere: name narrower writable "
+		     "paths");
+}
+
+Test(host, a_fifo_is_no_environment_file)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	cr_assert_eq(mkfifo(tree_path("env"), 0644), 0);
+	scene_init(&scene, "app");
+	add(&scene.spec.environment_files, tree_path("env"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "environment_files: %/env: is not a regular file");
+}
+
+Test(host, a_tenants_environment_file_leads_to_nobody_elses_programs)
+{
+	static const char *const said[] = { "PATH=", "VIRTUAL_ENV=" };
+	static const char *const wanted[] = { "command: %/env is", "virtualenv: %/env is" };
+
+	tree_directory("app", 0755);
+	tree_owned("v/venv/bin/tool", 0755, "#!/bin/sh\n", VICTIM);
+	tree_owned("v/venv/pyvenv.cfg", 0644, "home = /usr/bin\n", VICTIM);
+	tree_own("v/venv", VICTIM);
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		struct scene scene _cleanup_scene_;
+		char line[512], text[512];
+
+		snprintf(line, sizeof(line), "%s%s\n", said[i],
+			 tree_path(i == 0 ? "v/venv/bin" : "v/venv"));
+		tree_owned("env", 0644, line, TENANT);
+		snprintf(text, sizeof(text),
+			 "%s a file of uid 4000011 that leads to %%/v/venv%s of uid 4000012 (mode "
+			 "0755): root does not follow it, name the real path",
+			 wanted[i], i == 0 ? "/bin/tool" : "");
+		scene_init(&scene, "app");
+		strings_clear(&scene.spec.command);
+		add(&scene.spec.command, "tool");
+		add(&scene.spec.environment_files, tree_path("env"));
+		expect_error(&scene, NULL, ERROR_INVALID, text);
+		/* the same said by root */
+		tree_own("env", 0);
+		gather(&scene, NULL);
+		cr_expect_str_eq(scene.facts.command, tree_path("v/venv/bin/tool"));
+	}
+}
+
+/* Turns tree/link between two targets until it is killed. */
+static pid_t start_turning(void)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		static const char *const targets[] = { "open", "shut" };
+
+		for (size_t i = 0; i < 2; i++) {
+			(void)!symlink(targets[i], tree_path("new"));
+			rename(tree_path("new"), tree_path("link"));
+		}
+	}
+}
+
+Test(host, the_writable_path_that_is_shown_is_the_one_that_was_looked_at)
+{
+	unsigned shown = 0;
+	pid_t turner;
+
+	tree_directory("app", 0755);
+	tree_directory("open", 0777);
+	tree_directory("shut", 0755); /* not writable for the app: an error where it is looked at */
+	tree_link("link", "open");
+	turner = start_turning();
+	cr_assert_gt(turner, 0);
+	for (int i = 0; i < 500; i++) {
+		struct scene scene _cleanup_scene_;
+
+		scene_init(&scene, "app");
+		add(&scene.spec.isolation.writable, tree_path("link"));
+		if (host_facts_gather(&scene.spec, &scene.identity, NULL, &scene.facts,
+				      &scene.err) < 0)
+			continue;
+		shown++;
+		cr_expect_eq(scene.facts.writable.count, 1);
+		cr_expect_str_eq(scene.facts.writable.items[0], tree_path("open"));
+	}
+	kill(turner, SIGKILL);
+	waitpid(turner, NULL, 0);
+	cr_expect_gt(shown, 0, "it was never seen at rest");
 }
 
 Test(host, path_comes_from_the_spec_then_from_the_files_and_never_from_the_caller)

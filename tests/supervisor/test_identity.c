@@ -5,6 +5,8 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/xattr.h>
 
 TestSuite(identity, .init = tree_make, .fini = tree_remove);
@@ -216,6 +218,64 @@ Test(identity, refuses_who_must_not_run_a_worker)
 		cr_expect_eq(strncmp(err.text, "user: ", 6), 0, "%s", err.text);
 		cr_expect_not_null(strstr(err.text, samples[i].message), "%s: %s", samples[i].user,
 				   err.text);
+		cr_expect_eq(identity.uid, 42);
+		cr_expect_eq(identity.lock_fd, -7);
+	}
+}
+
+/* This process alone sees another /etc/group. */
+static bool use_group_file(const char *text)
+{
+	static bool is_private;
+
+	tree_file("group", 0644, text);
+	is_private =
+		is_private || (unshare(CLONE_NEWNS) == 0 &&
+			       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+			       mount(tree_path("group"), "/etc/group", NULL, MS_BIND, NULL) == 0);
+	return is_private;
+}
+
+Test(identity, a_user_in_a_group_of_root_or_of_an_app_is_refused)
+{
+	static const struct {
+		const char *group, *message;
+	} samples[] = {
+		{ "0", "is in group 0, which is root's: take the user out of it, or give "
+		       "\"uid:gid\"" },
+		{ "1879048192", "is in group 1879048192, which pysbx gives to an app: take the "
+				"user out of it, or give \"uid:gid\"" },
+		{ "1879113727", "is in group 1879113727, which pysbx gives to an app: take the "
+				"user out of it, or give \"uid:gid\"" },
+		{ "1879048191", NULL },
+		{ "1879113728", NULL },
+	};
+	char name[64], text[256];
+	uid_t uid;
+	gid_t gid;
+
+	if (!find_ordinary_account(name, sizeof(name), &uid, &gid))
+		cr_skip_test("no account but root's here");
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		struct identity identity = { .uid = 42, .lock_fd = -7 };
+		struct error err;
+		int r;
+
+		snprintf(text, sizeof(text), "own:x:%u:\nextra:x:%s:%s\n", gid, samples[i].group,
+			 name);
+		if (!use_group_file(text))
+			cr_skip_test("no mount namespace can be made here");
+		r = identity_resolve(name, "web", tree_path("run/uid"), &identity, &err);
+		if (samples[i].message == NULL) {
+			cr_assert_eq(r, 0, "%s", err.text);
+			cr_expect_eq(identity.group_count, 1);
+			identity_clear(&identity);
+			continue;
+		}
+		cr_assert_lt(r, 0, "%s", samples[i].group);
+		cr_expect_eq(err.kind, ERROR_INVALID);
+		snprintf(text, sizeof(text), "user: %s %s", name, samples[i].message);
+		cr_expect_str_eq(err.text, text);
 		cr_expect_eq(identity.uid, 42);
 		cr_expect_eq(identity.lock_fd, -7);
 	}

@@ -497,3 +497,111 @@ Test(python, an_installation_that_must_not_be_shown_whole_gives_its_library_alon
 	cr_expect_not(strings_contains(&facts.python_paths, "/usr"));
 	host_facts_clear(&facts);
 }
+
+/* --- whose word it is -------------------------------------------------------------------------*/
+
+#define TENANT 4000011U
+#define VICTIM 4000012U
+
+/* A Python of another tenant in a home that is closed. */
+static void tree_closed_python(void)
+{
+	tree_python("v/py");
+	tree_own("v", VICTIM);
+	cr_assert_eq(chmod(tree_path("v"), 0700), 0);
+}
+
+static void expect_mistrust(struct scene *scene, const char *command, const char *field,
+			    const char *what, const char *name)
+{
+	expect_error(scene, command, ERROR_INVALID,
+		     "%s: %s is a %s of uid 4000011 that leads to %s of uid 4000012 (mode 0700): "
+		     "root does not follow it, name the real path",
+		     field, tree_path(name), what, tree_path("v"));
+}
+
+Test(python, a_tenants_virtualenv_uses_roots_python)
+{
+	struct scene scene _cleanup_scene_;
+
+	scene_init(&scene);
+	tree_python("py");
+	tree_venv("app/venv", "py");
+	tree_own("app/venv/bin/python", TENANT);
+	tree_own("app/venv/bin/tool", TENANT);
+	tree_own("app/venv/pyvenv.cfg", TENANT);
+	discover(&scene, "tool");
+	expect_paths(&scene, "app/venv/bin/tool", "py/bin/python3.11", "py", NULL);
+}
+
+Test(python, a_tenants_links_and_files_lead_to_nobody_elses_python)
+{
+	static const struct {
+		const char *owned, *field, *what;
+	} samples[] = {
+		{ "app/venv/bin/python", "command", "symlink" },
+		{ "app/venv/pyvenv.cfg", "virtualenv", "file" },
+	};
+
+	tree_closed_python();
+	tree_venv("app/venv", "v/py");
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		struct scene scene _cleanup_scene_;
+
+		scene_init(&scene);
+		tree_own(samples[i].owned, TENANT);
+		expect_mistrust(&scene, "tool", samples[i].field, samples[i].what,
+				samples[i].owned);
+		tree_own(samples[i].owned, 0);
+	}
+}
+
+Test(python, a_tenants_script_names_nobody_elses_interpreter)
+{
+	struct scene scene _cleanup_scene_;
+	char text[512];
+
+	scene_init(&scene);
+	tree_closed_python();
+	snprintf(text, sizeof(text), "#!%s\n", tree_path("v/py/bin/python3"));
+	tree_file("app/serve", 0755, text);
+	tree_own("app/serve", TENANT);
+	expect_mistrust(&scene, "./serve", "command", "file", "app/serve");
+}
+
+Test(python, a_tenants_virtualenv_is_not_a_link_to_anothers)
+{
+	struct scene scene _cleanup_scene_;
+
+	scene_init(&scene);
+	tree_closed_python();
+	tree_venv("v/venv", "v/py");
+	tree_link("app/.venv", tree_path("v/venv"));
+	tree_own("app/.venv", TENANT);
+	expect_mistrust(&scene, "tool", "command", "symlink", "app/.venv");
+}
+
+Test(python, a_tenants_pyvenv_cfg_is_not_read_through_a_link)
+{
+	struct scene scene _cleanup_scene_;
+
+	scene_init(&scene);
+	tree_closed_python();
+	tree_file("v/cfg", 0600, "home = /usr/bin\n");
+	tree_program("app/venv/bin/python");
+	tree_link("app/venv/pyvenv.cfg", tree_path("v/cfg"));
+	tree_own("app/venv/pyvenv.cfg", TENANT);
+	expect_mistrust(&scene, tree_path("app/venv/bin/python"), "virtualenv", "symlink",
+			"app/venv/pyvenv.cfg");
+}
+
+Test(python, a_fifo_for_a_configuration_is_never_opened)
+{
+	struct scene scene _cleanup_scene_;
+
+	scene_init(&scene);
+	tree_program("venv/bin/python");
+	cr_assert_eq(mkfifo(tree_path("venv/pyvenv.cfg"), 0644), 0);
+	expect_error(&scene, tree_path("venv/bin/python"), ERROR_INVALID,
+		     "virtualenv: %s: is not a regular file", tree_path("venv/pyvenv.cfg"));
+}

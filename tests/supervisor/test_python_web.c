@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -293,9 +294,35 @@ static const struct call_row hostile[] = {
 	{ "mknodat(S_IFBLK)", SYS_mknodat, { AT_FDCWD, BAD, S_IFBLK | 0600, 259 }, EPERM },
 	{ "mknodat(S_ISUID)", SYS_mknodat, { AT_FDCWD, BAD, S_IFREG | 04755 }, EPERM },
 	{ "fchmod(04755)", SYS_fchmod, { -1, 04755 }, EPERM },
-	{ "fchmodat(02755)", SYS_fchmodat, { AT_FDCWD, BAD, 02755 }, EPERM },
+	{ "fchmodat(06755)", SYS_fchmodat, { AT_FDCWD, BAD, 06755 }, EPERM },
+	{ "fchmodat2(04755)", 452, { AT_FDCWD, BAD, 04755 }, EPERM },
+	{ "openat(O_CREAT, 02755)", SYS_openat, { AT_FDCWD, BAD, O_CREAT, 02755 }, EPERM },
 	{ "openat(O_CREAT, 04755)", SYS_openat, { AT_FDCWD, BAD, O_CREAT, 04755 }, EPERM },
 	{ "openat(O_TMPFILE, 04755)", SYS_openat, { AT_FDCWD, BAD, O_TMPFILE, 04755 }, EPERM },
+	{ "setrlimit(RLIMIT_CORE)", SYS_setrlimit, { RLIMIT_CORE, BAD }, EPERM },
+	{ "setrlimit(RLIMIT_CORE) with a high bit",
+	  SYS_setrlimit,
+	  { (long)(HIGH | RLIMIT_CORE), BAD },
+	  EPERM },
+	{ "prlimit(RLIMIT_CORE)", SYS_prlimit64, { 0, RLIMIT_CORE, BAD, 0 }, EPERM },
+	{ "prlimit(RLIMIT_CORE) with a high bit",
+	  SYS_prlimit64,
+	  { 0, (long)(HIGH | RLIMIT_CORE), BAD, 0 },
+	  EPERM },
+	{ "prlimit(RLIMIT_CORE) with a pointer whose low half is 0",
+	  SYS_prlimit64,
+	  { 0, RLIMIT_CORE, (long)HIGH, 0 },
+	  EPERM },
+	{ "setsockopt(TCP_ULP)", SYS_setsockopt, { -1, 6, 31, BAD, 4 }, EPERM },
+	{ "setsockopt(TCP_ULP) with high bits",
+	  SYS_setsockopt,
+	  { -1, (long)(HIGH | 6), (long)(HIGH | 31), BAD, 4 },
+	  EPERM },
+	{ "setsockopt(SO_ATTACH_FILTER)", SYS_setsockopt, { -1, 1, 26, BAD, 16 }, EPERM },
+	{ "setsockopt(SO_ATTACH_BPF)", SYS_setsockopt, { -1, 1, 50, BAD, 4 }, EPERM },
+	{ "setsockopt(SO_ATTACH_REUSEPORT_CBPF)", SYS_setsockopt, { -1, 1, 51, BAD, 16 }, EPERM },
+	{ "setsockopt(SO_ATTACH_REUSEPORT_EBPF)", SYS_setsockopt, { -1, 1, 52, BAD, 4 }, EPERM },
+	{ "setsockopt(UDP_ENCAP)", SYS_setsockopt, { -1, 17, 100, BAD, 4 }, EPERM },
 	{ "a call that no kernel has", 999, { 0 }, ENOSYS },
 #ifdef __x86_64__
 	{ "modify_ldt", SYS_modify_ldt, { 99 }, EPERM },
@@ -352,7 +379,15 @@ static const struct call_row needed[] = {
 	{ "openat, junk mode", SYS_openat, { AT_FDCWD, BAD, O_RDONLY, 07777 }, EFAULT },
 	{ "openat(O_CREAT, 0644)", SYS_openat, { AT_FDCWD, BAD, O_CREAT, 0644 }, EFAULT },
 	{ "mknodat(S_IFIFO)", SYS_mknodat, { AT_FDCWD, BAD, S_IFIFO | 0600 }, EFAULT },
-	{ "fchmodat(01777)", SYS_fchmodat, { AT_FDCWD, BAD, 01777 }, EFAULT },
+	{ "fchmodat(03777)", SYS_fchmodat, { AT_FDCWD, BAD, 03777 }, EFAULT },
+	{ "fchmod(02755)", SYS_fchmod, { -1, 02755 }, EBADF },
+	{ "setrlimit(RLIMIT_NOFILE)", SYS_setrlimit, { RLIMIT_NOFILE, BAD }, EFAULT },
+	{ "setrlimit(RLIMIT_DATA)", SYS_setrlimit, { RLIMIT_DATA, BAD }, EFAULT },
+	{ "prlimit(RLIMIT_CORE), asking only", SYS_prlimit64, { 0, RLIMIT_CORE, 0, BAD }, EFAULT },
+	{ "setsockopt(TCP_NODELAY)", SYS_setsockopt, { -1, 6, 1, BAD, 4 }, EBADF },
+	{ "setsockopt(SO_REUSEPORT)", SYS_setsockopt, { -1, 1, SO_REUSEPORT, BAD, 4 }, EBADF },
+	{ "setsockopt(SOL_SOCKET, 31)", SYS_setsockopt, { -1, 1, 31, BAD, 4 }, EBADF },
+	{ "setsockopt(IPPROTO_TCP, 26)", SYS_setsockopt, { -1, 6, 26, BAD, 4 }, EBADF },
 	{ "getrandom", SYS_getrandom, { BAD, 1 }, EFAULT },
 	{ "execve", SYS_execve, { BAD }, EFAULT },
 };
@@ -365,6 +400,22 @@ Test(python_web, lets_through_what_python_needs)
 		int errnum = try_call(&program, needed[i].number, needed[i].args);
 		cr_expect_eq(errnum, needed[i].expected, "%s: errno %d, expected %d",
 			     needed[i].name, errnum, needed[i].expected);
+	}
+	free(program.items);
+}
+
+Test(python_web, lets_every_limit_be_set_but_the_one_on_core_dumps)
+{
+	struct program program = compile_shipped();
+
+	for (uint64_t resource = 0; resource < RLIM_NLIMITS; resource++) {
+		const uint64_t set[6] = { 0, resource, BAD, 0 }, get[6] = { 0, resource, 0, BAD };
+
+		cr_expect_eq(ask(&program, SYS_prlimit64, set),
+			     resource == RLIMIT_CORE ? ERRNO(EPERM) : SECCOMP_RET_ALLOW, "%d",
+			     (int)resource);
+		cr_expect_eq(ask(&program, SYS_prlimit64, get), SECCOMP_RET_ALLOW, "%d",
+			     (int)resource);
 	}
 	free(program.items);
 }

@@ -72,6 +72,14 @@ __attribute__((unused)) static void tree_link(const char *name, const char *text
 	cr_assert_eq(symlink(text, tree_path(name)), 0, "%s", name);
 }
 
+/* Gives it away, a link itself too. Only root can, so the test is skipped for others. */
+__attribute__((unused)) static void tree_own(const char *name, uid_t uid)
+{
+	if (geteuid() != 0)
+		cr_skip_test("only root can give files away");
+	cr_assert_eq(lchown(tree_path(name), uid, uid), 0, "%s", name);
+}
+
 static void tree_make(void)
 {
 	snprintf(tree, sizeof(tree), "/tmp/pysbx-test-XXXXXX");
