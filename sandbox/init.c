@@ -68,20 +68,14 @@ static uint64_t monotonic_nsec(void)
 
 void init_block_signals(void)
 {
+	/* A child that is stopped and continued in a loop shall not keep us awake. This comes
+	 * before there is a child: setting SIG_DFL discards a SIGCHLD that is pending. */
+	const struct sigaction ends_only = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	sigset_t all;
 
+	sigaction(SIGCHLD, &ends_only, NULL); /* can't fail but for a bad argument */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-}
-
-/* A child that is stopped and continued in a loop shall not keep us awake: only its end counts. */
-static int ignore_stops(struct error *err)
-{
-	const struct sigaction action = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
-
-	if (sigaction(SIGCHLD, &action, NULL) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "sigaction for SIGCHLD");
-	return 0;
 }
 
 /* Everything in the PID namespace but its init, which is us. */
@@ -297,9 +291,7 @@ int init_run(struct launcher *launcher, struct error *err)
 	struct launch_message running = { .started_nsec = launcher->started_nsec };
 	int r;
 
-	r = ignore_stops(err);
-	if (r == 0)
-		r = open_signals(&signals, err);
+	r = open_signals(&signals, err);
 	if (r < 0)
 		return r;
 	/* the supervisor's own stdin, stdout and stderr: nobody shall wait for their end on us */

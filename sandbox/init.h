@@ -7,7 +7,8 @@
 #include "sandbox/launcher.h"
 
 /* Blocks the signals that the init will read, so that none is lost before it runs: the kernel drops
- * an unblocked signal to a pid 1 that has no handler for it. */
+ * an unblocked signal to a pid 1 that has no handler for it. From here on a child that is stopped
+ * or continued sends no SIGCHLD. */
 void init_block_signals(void);
 
 /* Says LAUNCH_RUNNING, and returns when the worker has ended and its end has been collected, or
