@@ -52,6 +52,7 @@ struct run {
 	struct instance instance;
 	bool instance_ready;
 	sd_event *event;
+	sd_event_source *anchor_source;
 };
 
 static uint32_t random_number(void)
@@ -277,8 +278,11 @@ static int make_loop(struct run *run, struct error *err)
 	int r = sd_event_new(&run->event);
 
 	if (r >= 0)
-		r = sd_event_add_io(run->event, NULL, run->delegation.anchor.socket, EPOLLIN,
-				    on_anchor, run);
+		r = sd_event_add_io(run->event, &run->anchor_source, run->delegation.anchor.socket,
+				    EPOLLIN, on_anchor, run);
+	/* systemd ends the worker in the same breath: the request is to be heard before its end */
+	if (r >= 0)
+		r = sd_event_source_set_priority(run->anchor_source, SD_EVENT_PRIORITY_IMPORTANT);
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, -r, "event loop");
 	r = output_attach(&run->out, run->event, err);
@@ -329,6 +333,7 @@ static int clean_up(struct run *run, struct error *err)
 {
 	int r;
 
+	run->anchor_source = sd_event_source_disable_unref(run->anchor_source);
 	if (run->instance_ready)
 		instance_clear(&run->instance);
 	reader_stop(&run->reader);

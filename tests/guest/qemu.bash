@@ -4,9 +4,10 @@
 # What `run` and `shell` share: the machine. Sourced.
 #
 # Two disks: the cached image, whose changes go to a temporary file and are forgotten, and the
-# staged build as a tar. The first is NVMe, whose driver Debian's cloud kernels have built in, so no initrd
-# is needed; the second is virtio, as NVMe disks are numbered in the order of their discovery. One
-# virtio-serial port for the agent. No network card: a test has loopback and what it makes itself.
+# staged build as a tar. The first is NVMe, whose driver Debian's cloud kernels have built in, so
+# no initrd is needed; the second is virtio, as NVMe disks are numbered in the order of their
+# discovery. One virtio-serial port for the agent. No network card: a test has loopback and what it
+# makes itself.
 #
 # PYSBX_GUEST_ACCEL (tcg), PYSBX_GUEST_CPUS (2) and PYSBX_GUEST_MEMORY (2048, in MiB) override.
 # Software emulation is the default because it works everywhere; "kvm" is there for who has it.

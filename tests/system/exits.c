@@ -216,6 +216,52 @@ Test(exits, signals_reach_the_worker_and_it_decides)
 	bench_close(&bench);
 }
 
+/* "pysbx-run-NAME-ID.scope" out of the path of the app's slice; owned by the bench. */
+static const char *scope_of(struct run *run)
+{
+	const char *slice = run_slice(run), *end = strstr(slice, ".scope"), *start = end;
+
+	cr_assert_not_null(end, "%s", slice);
+	while (start > slice && start[-1] != '/')
+		start--;
+	return bench_format(run->bench, "%.*s.scope", (int)(end - start), start);
+}
+
+Test(exits, systemctl_stop_of_the_scope_is_a_stop_and_no_incident)
+{
+	struct bench bench;
+	struct run run;
+	_cleanup_json_ json_t *incidents = NULL;
+
+	bench_open(&bench, "scope");
+	run_start(&run, &bench, WORDS("--restart", "always", "--", "python3", "signals.py"));
+	run_await_stdout(&run, "ready\n", START_MSEC);
+	cr_assert_eq(system(bench_format(&bench, "systemctl stop %s", scope_of(&run))), 0);
+	cr_expect_eq(run_wait(&run, REACTION_MSEC), 6, "%s", run_story(&run));
+	incidents = run_incidents(&run);
+	cr_expect_eq(json_array_size(incidents), 0, "%s", run_story(&run));
+	bench_close(&bench);
+}
+
+Test(exits, what_the_caller_ignores_stays_ignored_but_for_the_end_of_children)
+{
+	struct bench bench;
+	struct run run;
+	const struct run_setup setup = { .wrap = WORDS("env", "--ignore-signal=CHLD,HUP,INT") };
+
+	bench_open(&bench, "ignored");
+	run_start_with(&run, &bench, &setup, WORDS("--", "python3", "signals.py"));
+	run_await_stdout(&run, "ready\n", START_MSEC);
+	run_signal(&run, SIGHUP);
+	run_signal(&run, SIGINT);
+	run_signal(&run, SIGUSR1);
+	run_await_stdout(&run, "got SIGUSR1\n", REACTION_MSEC);
+	run_signal(&run, SIGTERM);
+	cr_expect_eq(run_wait(&run, REACTION_MSEC), 6, "%s", run_story(&run));
+	cr_expect_str_eq(run_stdout(&run), "ready\ngot SIGUSR1\ngot SIGTERM\n");
+	bench_close(&bench);
+}
+
 Test(exits, sigterm_sends_the_kill_signal_that_was_asked_for)
 {
 	struct bench bench;
