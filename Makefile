@@ -188,7 +188,7 @@ install: all
 # The stage is what a guest gets: an installed pysbx, the tests and their fixtures.
 STAGE := build/stage
 install-tests: tests
-	install -D -m 755 -t $(DESTDIR)$(testsdir) $(SYSTEM_TESTS) $(UNIT_TESTS) tests/run-suite
+	install -D -m 755 -t $(DESTDIR)$(testsdir) $(SYSTEM_TESTS) $(UNIT_TESTS) tests/run-suite tests/summary
 	cp -r --no-preserve=ownership tests/system/apps $(DESTDIR)$(testsdir)/
 
 .PHONY: stage
