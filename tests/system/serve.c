@@ -85,7 +85,7 @@ Test(serve, uvicorn_serves_asgi_from_four_workers_and_drains)
 	bench_close(&bench);
 }
 
-Test(serve, hypercorn_serves_asgi_from_four_workers_and_drains)
+Test(serve, hypercorn_serves_asgi_from_four_workers)
 {
 	struct bench bench;
 	struct run run;
@@ -96,7 +96,8 @@ Test(serve, hypercorn_serves_asgi_from_four_workers_and_drains)
 			bench_format(&bench, "127.0.0.1:%d", bench.port), "asgi_app:app"));
 	expect_answer(&run, "/", "hello from asgi\n");
 	expect_answer(&run, "/thread", "499500\n");
-	stop_during_a_slow_request(&run);
+	/* 0.17 cuts off what is under way, without pysbx too: only its end is looked at */
+	run_signal(&run, SIGTERM);
 	cr_expect_eq(run_wait(&run, START_MSEC), 0, "%s", run_story(&run));
 	expect_no_incident(&run);
 	bench_close(&bench);
