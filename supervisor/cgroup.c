@@ -3,6 +3,7 @@
 
 #include "policy/keyed.h"
 #include "policy/own.h"
+#include "supervisor/clock.h"
 #include "supervisor/file.h"
 
 #include <dirent.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct {
@@ -191,18 +191,10 @@ int cgroup_kill(int dir, struct error *err)
 	return file_write_at(dir, "cgroup.kill", "1", err);
 }
 
-static int64_t now_msec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int cgroup_wait_empty(int dir, int timeout_msec, struct error *err)
 {
 	_cleanup_close_ int fd = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	int64_t deadline = now_msec() + timeout_msec;
+	int64_t deadline = clock_monotonic_msec() + timeout_msec;
 	char text[FILE_KERNEL_MAX];
 	int r;
 
@@ -210,7 +202,7 @@ int cgroup_wait_empty(int dir, int timeout_msec, struct error *err)
 		return error_set(err, ERROR_SYSTEM, errno, "cgroup: open cgroup.events");
 	for (;;) {
 		struct pollfd poller = { .fd = fd, .events = POLLPRI };
-		int64_t left = deadline - now_msec();
+		int64_t left = deadline - clock_monotonic_msec();
 
 		r = file_read_fd(fd, text, sizeof(text), err);
 		if (r < 0)

@@ -12,3 +12,9 @@ static inline uint64_t clock_monotonic_usec(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
+
+/* The same in milliseconds, as poll(2) counts. */
+static inline int64_t clock_monotonic_msec(void)
+{
+	return (int64_t)(clock_monotonic_usec() / 1000);
+}

@@ -2,6 +2,7 @@
 #include "supervisor/output.h"
 
 #include "policy/own.h"
+#include "supervisor/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 int output_open(struct output *output, int fd, struct error *err)
@@ -178,21 +178,13 @@ void output_pass(struct output *output, const char *data, size_t length)
 	take_or_drop(output, data, length, OUTPUT_BUFFER_MAX - OUTPUT_RESERVE);
 }
 
-static int64_t now_msec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void output_flush(struct output *output, int timeout_msec)
 {
-	int64_t deadline = now_msec() + timeout_msec;
+	int64_t deadline = clock_monotonic_msec() + timeout_msec;
 
 	while (!output->closed && drain(output) == -EAGAIN) {
 		struct pollfd poller = { .fd = output->fd, .events = POLLOUT };
-		int64_t left = deadline - now_msec();
+		int64_t left = deadline - clock_monotonic_msec();
 
 		if (left <= 0 || poll(&poller, 1, (int)left) == 0)
 			return;
