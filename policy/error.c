@@ -21,6 +21,9 @@ static const struct {
 	[ERROR_SYSTEM] = { "system", 125 },
 	[ERROR_NO_MEMORY] = { "no-memory", 125 },
 	[ERROR_INTERNAL] = { "internal", 125 },
+	[ERROR_CONFLICT] = { "conflict", 125 },
+	[ERROR_TOO_MANY] = { "too-many", 125 },
+	[ERROR_FAILED] = { "failed", 125 },
 };
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == ERROR_KIND_COUNT, "a name for each kind");
 
@@ -33,6 +36,7 @@ int(error_set)(struct error *err, enum error_kind kind, int errnum, const char *
 	errnum = errnum < 0 ? -errnum : errnum;
 	err->kind = kind;
 	err->errnum = errnum;
+	err->path[0] = '\0';
 
 	va_start(args, format);
 	length = vsnprintf(err->text, sizeof(err->text), format, args);
@@ -42,6 +46,15 @@ int(error_set)(struct error *err, enum error_kind kind, int errnum, const char *
 		snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %s",
 			 strerror(errnum));
 	return errnum != 0 ? -errnum : -EINVAL;
+}
+
+void error_set_path(struct error *err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(err->path, sizeof(err->path), format, args);
+	va_end(args);
 }
 
 void error_prefix(struct error *err, const char *format, ...)

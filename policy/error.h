@@ -30,21 +30,31 @@ enum error_kind {
 	ERROR_SYSTEM,	      /* a system call failed for a reason of its own */
 	ERROR_NO_MEMORY,
 	ERROR_INTERNAL, /* our own bug */
+	ERROR_CONFLICT, /* not possible in the state that things are in */
+	ERROR_TOO_MANY, /* a bound on numbers, sizes or rates is reached */
+	ERROR_FAILED,	/* what was asked for was tried, and the app itself failed at it */
 	ERROR_KIND_COUNT,
 };
 
 #define ERROR_TEXT_MAX 1000
+#define ERROR_PATH_MAX 160
 
 struct error {
 	enum error_kind kind;
 	int errnum; /* positive errno, 0 if there is none to name */
 	char text[ERROR_TEXT_MAX];
+	char path[ERROR_PATH_MAX]; /* of the JSON value that is wrong: "limits.io", "" if none is */
 };
 
 /* Sets kind, errno and text; when errnum is not 0, ": strerror" is appended.
  * Returns -errnum, or -EINVAL when errnum is 0, so that a raise is one line. */
 int error_set(struct error *err, enum error_kind kind, int errnum, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Names the JSON value that is wrong, for programs; the text, for people, has it already. Too long
+ * a path is cut. */
+void error_set_path(struct error *err, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Says to compiler and analyzer what the contract says: a raise is never a success. */
 static inline int error_raised(int negative)

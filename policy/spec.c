@@ -39,6 +39,11 @@ int spec_init(struct app_spec *spec, struct error *err)
 		.syscalls = syscalls,
 		.restart = default_restart,
 		.oom = OOM_WORKER,
+		.enabled = true,
+		.log = { .target = LOG_TO_JOURNAL,
+			 .max_size = SPEC_LOG_SIZE_DEFAULT,
+			 .keep = SPEC_LOG_KEEP_DEFAULT,
+			 .rate = SPEC_LOG_RATE_DEFAULT },
 		.stop = { .signal = SIGTERM, .grace_usec = SPEC_GRACE_DEFAULT },
 	};
 	spec->isolation.network = NETWORK_HOST;
@@ -48,6 +53,8 @@ int spec_init(struct app_spec *spec, struct error *err)
 void spec_clear(struct app_spec *spec)
 {
 	free(spec->name);
+	free(spec->tenant);
+	free(spec->plan);
 	strings_clear(&spec->command);
 	free(spec->directory);
 	free(spec->user);

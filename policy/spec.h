@@ -60,12 +60,25 @@
 #define SPEC_BACKOFF_DEFAULT	 (1 * USEC_PER_SEC)
 #define SPEC_BACKOFF_MAX_DEFAULT (60 * USEC_PER_SEC)
 #define SPEC_STABLE_DEFAULT	 (60 * USEC_PER_SEC)
+#define SPEC_LOG_SIZE_DEFAULT	 (UINT64_C(10) << 20)
+#define SPEC_LOG_KEEP_DEFAULT	 5
+/* What one chatty but honest app says; more would push all others' lines out of the journal. */
+#define SPEC_LOG_RATE_DEFAULT 1000
 /* gunicorn gives its workers 30 s (graceful_timeout) and then needs a moment of its own. */
 #define SPEC_GRACE_DEFAULT (35 * USEC_PER_SEC)
 
 enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_COUNT };
 enum restart_mode { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER, RESTART_MODE_COUNT };
 enum oom_policy { OOM_WORKER, OOM_APP, OOM_POLICY_COUNT };
+enum log_target { LOG_TO_JOURNAL, LOG_TO_FILE, LOG_TARGET_COUNT };
+
+/* Where the daemon puts a worker's output; `pysbx run` passes it on to its own. */
+struct log_policy {
+	enum log_target target;
+	uint64_t max_size; /* bytes of a log file before it is rotated */
+	uint64_t keep;	   /* rotated files that are kept */
+	uint64_t rate;	   /* lines a second that are taken; LIMIT_MAX = no bound */
+};
 
 /* One io.max line, by path; the supervisor resolves the path to its disk. Bytes/s and operations/s.
  */
@@ -97,6 +110,10 @@ struct restart_policy {
 
 struct app_spec {
 	char *name;
+	char *tenant; /* NULL: none; daemon only, as are the three that follow */
+	char *plan; /* name of a hosting plan (policy/hosting_plan.h), NULL: the tenant's, if any */
+	bool enabled; /* started at boot */
+	struct log_policy log;
 	struct strings command; /* argv, [0] as typed */
 	char *directory;	/* absolute */
 	char *user;		/* "name", "uid" or "uid:gid"; NULL = a dynamic uid */
@@ -123,6 +140,13 @@ struct app_spec {
 enum spec_field {
 	FIELD_NONE,
 	FIELD_NAME,
+	FIELD_TENANT,
+	FIELD_PLAN,
+	FIELD_ENABLED,
+	FIELD_LOG_TARGET,
+	FIELD_LOG_MAX_SIZE,
+	FIELD_LOG_KEEP,
+	FIELD_LOG_RATE,
 	FIELD_COMMAND,
 	FIELD_DIRECTORY,
 	FIELD_USER,

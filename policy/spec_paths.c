@@ -17,11 +17,15 @@ int spec_refuse(const struct spec_check *check, enum spec_field field, const cha
 {
 	char text[ERROR_TEXT_MAX];
 	va_list args;
+	int r;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	return error_set(check->err, ERROR_INVALID, 0, "%s: %s", check->labels->of[field], text);
+	r = error_set(check->err, ERROR_INVALID, 0, "%s: %s", check->labels->of[field], text);
+	if (check->labels->indexed)
+		error_set_path(check->err, "%s", check->labels->of[field]);
+	return r;
 }
 
 int spec_refuse_item(const struct spec_check *check, enum spec_field field, size_t index,
@@ -29,14 +33,17 @@ int spec_refuse_item(const struct spec_check *check, enum spec_field field, size
 {
 	char text[ERROR_TEXT_MAX];
 	va_list args;
+	int r;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (!check->labels->indexed || index == SPEC_NO_INDEX)
 		return spec_refuse(check, field, "%s", text);
-	return error_set(check->err, ERROR_INVALID, 0, "%s[%zu]: %s", check->labels->of[field],
-			 index, text);
+	r = error_set(check->err, ERROR_INVALID, 0, "%s[%zu]: %s", check->labels->of[field], index,
+		      text);
+	error_set_path(check->err, "%s[%zu]", check->labels->of[field], index);
+	return r;
 }
 
 enum reach {
