@@ -50,7 +50,7 @@ struct instance_host {
 	int image_fd;		      /* the launcher's program */
 	int init_cgroup_fd;
 	const struct reader *reader;
-	int kernel_log_fd; /* -1: not readable here */
+	struct kernel_log *kernel_log;
 	const char *incident_directory;
 	const char *report_path; /* NULL: none */
 	uint32_t (*random)(void);
