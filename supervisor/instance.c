@@ -292,8 +292,7 @@ static void hear_pipes(struct instance *instance, struct launcher_event *event)
 	struct error err;
 
 	if (relay_start(&instance->relay, instance->host->event, TAKE_FD(event->fds[0]),
-			TAKE_FD(event->fds[1]), instance->host->out, instance->host->err_out,
-			&err) < 0)
+			TAKE_FD(event->fds[1]), &instance->sink, &err) < 0)
 		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
 			    err.text);
 }
@@ -470,12 +469,11 @@ static void reset_life(struct instance *instance)
 	instance->sampler = sd_event_source_disable_unref(instance->sampler);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
-	relay_finish(&instance->relay);
+	relay_clear(&instance->relay);
 	watch_stop(&instance->watch);
 	process_table_clear(&instance->processes);
 	launcher_close(&instance->launcher);
 	close_and_clear(&instance->worker_pidfd);
-	instance->relay = (struct relay){ 0 };
 	instance->watch = (struct watch){ 0 };
 	instance->explained = (struct event_deltas){ 0 };
 	instance->last_words = (struct launch_message){ 0 };

@@ -46,8 +46,7 @@
 struct instance_host {
 	sd_event *event;
 	struct log *log;
-	struct output *out, *err_out; /* where a worker's stdout and stderr go */
-	int image_fd;		      /* the launcher's program */
+	int image_fd; /* the launcher's program */
 	int init_cgroup_fd;
 	const struct reader *reader;
 	int kernel_log_fd; /* -1: not readable here */
@@ -70,8 +69,9 @@ struct instance {
 
 	enum app_state state;
 	struct restart_state restarts;
-	uint64_t backoff_usec; /* delay of the restart that is due */
-	int exit_code;	       /* of the last end: what `pysbx run` ends with */
+	uint64_t backoff_usec;	/* delay of the restart that is due */
+	struct relay_sink sink; /* where its worker's output goes: set between init and start */
+	int exit_code;		/* of the last end: what `pysbx run` ends with */
 	int stop_signal;
 	bool stop_requested, killed_by_us;
 	int forwarded_signal;

@@ -247,6 +247,12 @@ static void report(const struct instance *instance, const struct facts *facts,
 	const char *log_lines[LOG_TAIL_LINES], *kernel_lines[INCIDENT_KERNEL_LINES];
 	_cleanup_free_ char *text = NULL, *pretty = NULL, *line = NULL;
 	struct incident incident;
+	const struct log_subject subject = {
+		.app = instance->spec->name,
+		.tenant = instance->spec->tenant,
+		.instance = &incident.instance,
+		.incident = incident.id,
+	};
 	struct error err;
 	int r;
 
@@ -268,7 +274,9 @@ static void report(const struct instance *instance, const struct facts *facts,
 			    "%s (incident: %s)", verdict->sentence, err.text);
 		return;
 	}
-	log_report(instance->host->log, text, line);
+	log_report(instance->host->log,
+		   death->child ? LOG_EVENT_APP_CHILD_KILLED : LOG_EVENT_APP_DIED, &subject, text,
+		   line);
 	store(instance, &incident, pretty, line);
 }
 

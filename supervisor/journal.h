@@ -32,6 +32,7 @@ struct journal_field {
 
 struct journal {
 	int fd;
+	char *buffer; /* of JOURNAL_ENTRY_MAX: an entry on its way out */
 	char path[JOURNAL_PATH_MAX];
 	uint64_t dropped; /* entries that were not taken */
 };

@@ -39,6 +39,7 @@ struct run {
 	struct run_options options;
 	struct log log;
 	struct output out, err_out;
+	struct relay_outputs worker_output; /* the same two */
 	struct identity identity;
 	struct host_facts facts;
 	struct plan *plan; /* until the instance takes it over */
@@ -301,8 +302,6 @@ static int run_instance(struct run *run, struct error *err)
 	run->host = (struct instance_host){
 		.event = run->event,
 		.log = &run->log,
-		.out = &run->out,
-		.err_out = &run->err_out,
 		.image_fd = -1,
 		.init_cgroup_fd = run->delegation.init_fd,
 		.reader = &run->reader,
@@ -319,6 +318,8 @@ static int run_instance(struct run *run, struct error *err)
 	(void)kernel_log_open(&run->host.kernel_log_fd, &ignored);
 	instance_init(&run->instance, &run->host, &run->options.spec, TAKE_PTR(run->plan),
 		      run->filter_fd, run->app_fd);
+	run->worker_output = (struct relay_outputs){ { &run->out, &run->err_out } };
+	run->instance.sink = relay_to_outputs(&run->worker_output);
 	run->instance.on_settled = on_settled;
 	run->instance.userdata = run;
 	run->instance_ready = true;
