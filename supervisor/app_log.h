@@ -20,11 +20,12 @@
 #include <systemd/sd-event.h>
 
 #define APP_LOG_LINE_MAX \
-	((size_t)48 * 1024)	       /* LineMax= of journald.conf(5): longer ones are split */
-#define APP_LOG_BURST_SEC	    5  /* so many seconds' worth of log.rate at once */
-#define APP_LOG_FOLLOWERS_MAX	    32 /* of one app */
-#define APP_LOG_ERROR_INTERVAL_USEC UINT64_C(60000000) /* a file that fails is told once a minute \
-							*/
+	((size_t)48 * 1024)	 /* LineMax= of journald.conf(5): longer ones are split */
+#define APP_LOG_BURST_SEC     5	 /* so many seconds' worth of log.rate at once */
+#define APP_LOG_FOLLOWERS_MAX 32 /* of one app */
+#define APP_LOG_ERROR_INTERVAL_USEC                                   \
+	UINT64_C(60000000) /* a file that fails is told once a minute \
+			    */
 
 /* What all apps share; everything is borrowed. */
 struct app_log_host {
@@ -41,7 +42,8 @@ struct app_log {
 	const struct app_log_host *host;
 	const struct app_spec *spec; /* borrowed */
 	unsigned instance;
-	bool walking; /* followers are being told */
+	bool walking;		  /* followers are being told */
+	bool too_fast, not_taken; /* why lines were dropped that are not told yet */
 	struct log_file file;
 	uint64_t error_told_usec;
 	struct rate rate;
