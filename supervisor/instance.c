@@ -468,7 +468,8 @@ void instance_adopt(struct instance *instance)
 	if (adopt_launcher(instance, &err) < 0) {
 		/* on record already? then only the cleaning up is left to do */
 		if (!instance->judged)
-			log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject, "%s", err.text);
+			log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject, "%s",
+				  err.text);
 		instance_conclude(instance);
 		return;
 	}

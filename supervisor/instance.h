@@ -62,7 +62,8 @@ struct instance_host {
 	int image_fd; /* the launcher's program */
 	int root_fd;  /* the delegated cgroup that app_path of each instance begins at */
 	int init_cgroup_fd;
-	const char *root_cgroup; /* as the kernel's log names it: "/pysbx.slice/..."; "" = unknown */
+	const char
+		*root_cgroup; /* as the kernel's log names it: "/pysbx.slice/..."; "" = unknown */
 	const struct reader *reader;
 	struct kernel_log *kernel_log;
 	const char *incident_directory;
@@ -117,7 +118,7 @@ struct instance {
 	bool judged;			  /* this life's end; then: */
 	enum decision decision;
 	struct relay relay;
-	int pipes[2];	 /* read ends that wait for LAUNCH_RUNNING; -1 */
+	int pipes[2];	  /* read ends that wait for LAUNCH_RUNNING; -1 */
 	char *spooled[2]; /* output that the launcher has kept, and waits for it too */
 	size_t spooled_length[2];
 	struct watch watch;
@@ -162,7 +163,8 @@ void instance_adopt(struct instance *instance);
 /* The leaf's directory. */
 int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err);
 
-/* --- between the files of this module ---------------------------------------------------------- */
+/* --- between the files of this module ----------------------------------------------------------
+ */
 
 void instance_step(struct instance *instance, enum app_event event);
 int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,

@@ -253,12 +253,18 @@ static void store(const struct instance *instance, const struct incident *incide
 			    err.text);
 }
 
-static void report(struct instance *instance, const struct facts *facts,
-		   const struct death *death, const struct verdict *verdict)
+static void report(struct instance *instance, const struct facts *facts, const struct death *death,
+		   const struct verdict *verdict)
 {
 	const char *log_lines[LOG_TAIL_LINES], *kernel_lines[INCIDENT_KERNEL_LINES];
 	_cleanup_free_ char *text = NULL, *pretty = NULL, *line = NULL;
 	struct incident incident;
+	const struct log_subject subject = {
+		.app = instance->spec->name,
+		.tenant = instance->spec->tenant,
+		.instance = &incident.instance,
+		.incident = incident.id,
+	};
 	struct error err;
 	int r;
 
@@ -281,12 +287,8 @@ static void report(struct instance *instance, const struct facts *facts,
 		return;
 	}
 	log_report(instance->host->log,
-		   death->child ? LOG_EVENT_APP_CHILD_KILLED : LOG_EVENT_APP_DIED,
-		   &(struct log_subject){ .app = instance->spec->name,
-					  .tenant = instance->spec->tenant,
-					  .instance = &instance->number,
-					  .incident = incident.id },
-		   text, line);
+		   death->child ? LOG_EVENT_APP_CHILD_KILLED : LOG_EVENT_APP_DIED, &subject, text,
+		   line);
 	store(instance, &incident, pretty, line);
 	if (instance->host->on_incident != NULL)
 		instance->host->on_incident(instance, incident.id, verdict);
