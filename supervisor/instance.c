@@ -315,9 +315,14 @@ static void hear(struct instance *instance, struct launcher_event *event)
 		(void)arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
 		(void)launcher_send(&instance->launcher, LAUNCH_COLLECTED, 0, &ignored);
 		break;
-	case LAUNCH_SIGNAL:
+	case LAUNCH_SPOOL: /* for those who adopt */
+	case LAUNCH_STALLED:
+	case LAUNCH_SIGNAL: /* ours to say */
 	case LAUNCH_STOP:
-	case LAUNCH_COLLECTED: /* ours to say */
+	case LAUNCH_COLLECTED:
+	case LAUNCH_TAKE:
+	case LAUNCH_TAKEN:
+	case LAUNCH_TYPE_END:
 		break;
 	}
 	close_and_clear(&event->fds[0]);
