@@ -39,7 +39,7 @@ static void say_error(const struct instance *instance, const struct error *err)
 	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
 }
 
-static struct log_subject subject_of(const struct instance *instance)
+struct log_subject instance_subject(const struct instance *instance)
 {
 	return (struct log_subject){ .app = instance->spec->name,
 				     .tenant = instance->spec->tenant,
@@ -320,7 +320,7 @@ static void signal_stop(struct instance *instance, enum app_state from)
 /* The leaf first; if the launcher is still there later, it too: its end takes the PID namespace. */
 static void kill_all(struct instance *instance)
 {
-	const struct log_subject subject = subject_of(instance);
+	const struct log_subject subject = instance_subject(instance);
 	_cleanup_close_ int leaf = -1;
 	struct error err;
 
@@ -337,7 +337,7 @@ static void kill_all(struct instance *instance)
 
 static void tell_pause(struct instance *instance, bool frozen)
 {
-	const struct log_subject subject = subject_of(instance);
+	const struct log_subject subject = instance_subject(instance);
 
 	if (frozen)
 		log_event(instance->host->log, LOG_EVENT_APP_SUSPENDED, &subject, "suspended");
@@ -456,7 +456,7 @@ static int adopt_launcher(struct instance *instance, struct error *err)
 
 void instance_adopt(struct instance *instance)
 {
-	const struct log_subject subject = subject_of(instance);
+	const struct log_subject subject = instance_subject(instance);
 	uint64_t due_usec = instance->due_usec;
 	struct error err;
 

@@ -163,6 +163,9 @@ void instance_adopt(struct instance *instance);
 /* The leaf's directory. */
 int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err);
 
+/* For log_event: borrows from instance. */
+struct log_subject instance_subject(const struct instance *instance);
+
 /* --- between the files of this module ----------------------------------------------------------
  */
 

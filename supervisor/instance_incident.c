@@ -259,16 +259,12 @@ static void report(struct instance *instance, const struct facts *facts, const s
 	const char *log_lines[LOG_TAIL_LINES], *kernel_lines[INCIDENT_KERNEL_LINES];
 	_cleanup_free_ char *text = NULL, *pretty = NULL, *line = NULL;
 	struct incident incident;
-	const struct log_subject subject = {
-		.app = instance->spec->name,
-		.tenant = instance->spec->tenant,
-		.instance = &incident.instance,
-		.incident = incident.id,
-	};
+	struct log_subject subject = instance_subject(instance);
 	struct error err;
 	int r;
 
 	fill_incident(instance, facts, death, verdict, &incident);
+	subject.incident = incident.id;
 	incident.log_line_count = log_tail_lines(&instance->relay.tail, log_lines);
 	incident.log_lines = log_lines;
 	for (size_t i = 0; i < facts->kernel_count; i++)
@@ -296,6 +292,7 @@ static void report(struct instance *instance, const struct facts *facts, const s
 
 void instance_judge(struct instance *instance, bool child, struct verdict *ret)
 {
+	const struct log_subject subject = instance_subject(instance);
 	struct facts facts;
 	struct death death;
 
@@ -310,11 +307,8 @@ void instance_judge(struct instance *instance, bool child, struct verdict *ret)
 	if (ret->is_incident)
 		report(instance, &facts, &death, ret);
 	else
-		log_event(instance->host->log, LOG_EVENT_APP_STOPPED,
-			  &(struct log_subject){ .app = instance->spec->name,
-						 .tenant = instance->spec->tenant,
-						 .instance = &instance->number },
-			  "%s", ret->sentence);
+		log_event(instance->host->log, LOG_EVENT_APP_STOPPED, &subject, "%s",
+			  ret->sentence);
 	instance->explained = facts.deltas;
 	free(facts.victim.command_line);
 }

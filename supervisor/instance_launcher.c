@@ -53,9 +53,7 @@ static void forget_spool(struct instance *instance)
 
 static void tell_dropped(const struct instance *instance, const struct launch_message *message)
 {
-	const struct log_subject subject = { .app = instance->spec->name,
-					     .tenant = instance->spec->tenant,
-					     .instance = &instance->number };
+	const struct log_subject subject = instance_subject(instance);
 	uint64_t lines = message->spool[0].dropped_lines + message->spool[1].dropped_lines;
 	uint64_t bytes = message->spool[0].dropped_bytes + message->spool[1].dropped_bytes;
 
@@ -127,9 +125,7 @@ static pid_t pid_of_pidfd(int pidfd)
 static void tell_started(const struct instance *instance)
 {
 	uint64_t took = clock_monotonic_usec() - instance->spawned_usec;
-	const struct log_subject subject = { .app = instance->spec->name,
-					     .tenant = instance->spec->tenant,
-					     .instance = &instance->number };
+	const struct log_subject subject = instance_subject(instance);
 
 	log_event(instance->host->log, LOG_EVENT_APP_STARTED, &subject,
 		  "started %s as pid %d, uid %u", instance->command, (int)instance->worker_pid,

@@ -9,17 +9,11 @@
 #include "supervisor/file.h"
 #include "supervisor/instance.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct log_subject subject_of(const struct instance *instance)
-{
-	return (struct log_subject){ .app = instance->spec->name,
-				     .tenant = instance->spec->tenant,
-				     .instance = &instance->number };
-}
 
 static uint64_t new_oom_kills(const struct instance *instance, const struct watch_reading *reading)
 {
@@ -114,7 +108,7 @@ static bool report_is_due(struct instance *instance)
 
 static void judge_child(struct instance *instance)
 {
-	const struct log_subject subject = subject_of(instance);
+	const struct log_subject subject = instance_subject(instance);
 	struct watch_reading reading;
 	struct verdict verdict;
 
@@ -193,7 +187,7 @@ static bool note_is_due(uint64_t *noted_usec)
 
 static void see_pids(struct instance *instance)
 {
-	const struct log_subject subject = subject_of(instance);
+	const struct log_subject subject = instance_subject(instance);
 	struct watch_reading reading;
 	struct event_deltas deltas;
 
