@@ -65,14 +65,18 @@ int place_refuse_word(const struct place *at, const char *word, const char *what
 
 int place_prefix(const struct place *at, int r, struct error *err)
 {
-	char path[ERROR_PATH_MAX], inner[ERROR_PATH_MAX];
+	char path[ERROR_PATH_MAX], inner[ERROR_PATH_MAX], text[ERROR_TEXT_MAX];
+	const char *joint = ": ";
 
 	place_write(at, path, sizeof(path));
-	memcpy(inner, err->path, sizeof(inner));
 	if (path[0] == '\0')
 		return r;
-	error_prefix(err, "%s", path);
-	error_set_path(err, "%s%s%s", path, inner[0] != '\0' && inner[0] != '[' ? "." : "", inner);
+	memcpy(inner, err->path, sizeof(inner));
+	memcpy(text, err->text, sizeof(text));
+	if (inner[0] != '\0' && strncmp(text, inner, strlen(inner)) == 0)
+		joint = inner[0] == '[' ? "" : ".";
+	snprintf(err->text, sizeof(err->text), "%s%s%s", path, joint, text);
+	error_set_path(err, "%s%s%s", path, inner[0] == '\0' || inner[0] == '[' ? "" : ".", inner);
 	return r;
 }
 

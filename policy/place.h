@@ -29,8 +29,8 @@ int place_refuse(const struct place *at, struct error *err, const char *format, 
 int place_refuse_word(const struct place *at, const char *word, const char *what,
 		      const char *const names[], size_t name_count, struct error *err);
 
-/* Puts the place before what another function has raised about the value there: its text, and its
- * path where it gave one. Returns r. */
+/* Puts the place before the text, and the path, of what another function has raised about the value
+ * there. Returns r. */
 int place_prefix(const struct place *at, int r, struct error *err);
 
 /* That `value` is an object which holds no key but these. */
