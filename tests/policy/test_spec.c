@@ -36,12 +36,12 @@ Test(spec, starts_with_the_documented_defaults)
 	cr_expect_eq(spec.limits.memory_swap_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.cpu_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.cpu_weight, LIMIT_UNSET);
-	cr_expect_eq(spec.limits.pids_max, 1024);
-	cr_expect_eq(spec.limits.nofile, 65536);
+	cr_expect_eq(spec.limits.pids_max, LIMIT_UNSET);
+	cr_expect_eq(spec.limits.nofile, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.tmp_size, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.io_count, 0);
 	cr_expect_eq(spec.isolation.network, NETWORK_HOST);
-	cr_expect_str_eq(spec.syscalls, "python-web");
+	cr_expect_null(spec.syscalls);
 	cr_expect_eq(spec.restart.mode, RESTART_ON_FAILURE);
 	cr_expect_eq(spec.restart.max_restarts, 5);
 	cr_expect_eq(spec.restart.backoff_usec, 1 * USEC_PER_SEC);
@@ -65,6 +65,9 @@ static void expect_completed(uint64_t memory_max, uint64_t swap, uint64_t tmp_si
 	cr_expect_eq(spec.limits.memory_max, memory_max);
 	cr_expect_eq(spec.limits.memory_swap_max, swap, "swap for %lu", memory_max);
 	cr_expect_eq(spec.limits.tmp_size, tmp_size, "tmp for %lu", memory_max);
+	cr_expect_eq(spec.limits.pids_max, 1024);
+	cr_expect_eq(spec.limits.nofile, 65536);
+	cr_expect_str_eq(spec.syscalls, "python-web");
 }
 
 Test(spec, completes_name_swap_and_tmp_from_the_rest)
@@ -87,10 +90,16 @@ Test(spec, completes_nothing_that_was_said)
 	spec.limits.memory_max = UINT64_C(64) << 20;
 	spec.limits.memory_swap_max = LIMIT_MAX;
 	spec.limits.tmp_size = UINT64_C(48) << 20;
+	spec.limits.pids_max = LIMIT_MAX;
+	spec.limits.nofile = 64;
+	spec.syscalls = strdup("docker");
 	cr_assert_eq(spec_complete(&spec, &err), 0);
 	cr_expect_str_eq(spec.name, "mine");
 	cr_expect_eq(spec.limits.memory_swap_max, LIMIT_MAX);
 	cr_expect_eq(spec.limits.tmp_size, UINT64_C(48) << 20);
+	cr_expect_eq(spec.limits.pids_max, LIMIT_MAX);
+	cr_expect_eq(spec.limits.nofile, 64);
+	cr_expect_str_eq(spec.syscalls, "docker");
 }
 
 Test(spec, clears_to_nothing_and_may_be_cleared_again)
