@@ -11,9 +11,9 @@
 
 #include "policy/own.h"
 #include "policy/plan_build.h"
+#include "supervisor/app_cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/delegation.h"
-#include "supervisor/disk.h"
 #include "supervisor/filter.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
@@ -81,17 +81,11 @@ static int check_root(struct error *err)
 
 static int find_disks(struct run *run, struct error *err)
 {
-	const struct limits *limits = &run->options.spec.limits;
+	int r = app_cgroup_find_disks(&run->options.spec.limits, run->disks, err);
 
-	for (size_t i = 0; i < limits->io_count; i++) {
-		int r = disk_of_path(limits->io[i].path, &run->disks[i], err);
-
-		if (r < 0) {
-			error_prefix(err, "--io");
-			return r;
-		}
-	}
-	return 0;
+	if (r < 0)
+		error_prefix(err, "--io");
+	return r;
 }
 
 static int prepare(struct run *run, struct error *err)
