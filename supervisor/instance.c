@@ -182,9 +182,12 @@ static int spawn_launcher(struct instance *instance, int leaf, struct error *err
 static int begin_life(struct instance *instance, struct error *err)
 {
 	_cleanup_close_ int leaf = -1;
-	int r;
+	int r = 0;
 
-	r = make_leaf(instance, &leaf, err);
+	if (instance->host->make_slice != NULL)
+		r = instance->host->make_slice(instance, err);
+	if (r >= 0)
+		r = make_leaf(instance, &leaf, err);
 	if (r >= 0)
 		r = start_watch(instance, leaf, err);
 	if (r < 0)

@@ -72,6 +72,8 @@ struct instance_host {
 	/* the daemon's: */
 	struct watch_notifier *notifier; /* lean watches; NULL: full ones, and a sample a second */
 	const char *keeper_directory;	 /* where launchers listen that outlive us; NULL: none do */
+	/* Makes the app's slice, with its limits, if it isn't there. NULL: it is. */
+	int (*make_slice)(struct instance *instance, struct error *err);
 	/* Makes what a start needs, when it is needed: plan (owned by the caller) and filter
 	 * (borrowed). NULL: instance_init has been given both. */
 	int (*prepare)(struct instance *instance, struct plan **ret_plan, int *ret_filter_fd,
