@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define EVENT_RING_EVENTS 10000
-#define EVENT_RING_BYTES  ((size_t)8 * 1024 * 1024) /* texts and names together */
+#define EVENT_RING_BYTES  ((size_t)4 * 1024 * 1024) /* texts and names together */
 
 struct event {
 	uint64_t cursor;
@@ -40,6 +40,8 @@ void event_ring_clear(struct event_ring *ring);
  * tell that they missed one. */
 int event_ring_add(struct event_ring *ring, const char *app, const char *tenant, const char *text,
 		   size_t length, struct error *err);
+/* Counts one that can't be kept, which is an error in any case: `why`. */
+int event_ring_skip(struct event_ring *ring, const char *why, struct error *err);
 static inline uint64_t event_ring_next(const struct event_ring *ring)
 {
 	return ring->last + 1;

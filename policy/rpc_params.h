@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define RPC_STRING_MAX 4096 /* bytes of a string parameter */
+#define RPC_PARAMS_MAX 16   /* rows of a table */
 
 enum rpc_type {
 	RPC_STRING,

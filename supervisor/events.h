@@ -15,6 +15,9 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/* A longer event is not told: it counts as missed. */
+#define EVENT_TEXT_MAX ((size_t)64 * 1024)
+
 struct events;
 
 /* last_cursor: of the last event of an earlier life, 0 if there was none. log may be NULL. */
