@@ -305,60 +305,94 @@ static int check_memory(const struct app *app, const struct app_spec *spec, stru
 	return r;
 }
 
-static int change_live(struct app *app, const struct app_spec *spec, bool force, struct error *err)
-{
-	struct error ignored;
-	int r = 0;
-
-	if (!app->has_slice)
-		return 0;
-	if (!force)
-		r = check_memory(app, spec, err);
-	if (r >= 0)
-		r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits,
-					  &app->spec.limits, err);
-	/* half of it may be in force: back to what was */
-	if (r < 0 && err->kind != ERROR_CONFLICT)
-		(void)app_cgroup_set_limits(app->host->instance.root_fd, app->path,
-					    &app->spec.limits, &spec->limits, &ignored);
-	return r;
-}
-
 static bool is_same_tenant(const char *a, const char *b)
 {
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-int app_change(struct app *app, struct app_spec *spec, bool force, struct error *err)
+static int check_change(const struct app *app, const struct app_spec *spec, struct error *err)
 {
-	struct spec_difference difference;
-	bool restart;
 	int r;
 
-	if (!is_same_tenant(app->spec.tenant, spec->tenant)) {
-		r = error_set(err, ERROR_CONFLICT, 0,
-			      "tenant: app %s belongs to %s: remove it, then declare it anew",
-			      app->spec.name,
-			      app->spec.tenant != NULL ? app->spec.tenant : "no tenant");
-		error_set_path(err, "tenant");
-		return r;
+	if (is_same_tenant(app->spec.tenant, spec->tenant))
+		return 0;
+	r = error_set(err, ERROR_CONFLICT, 0,
+		      "tenant: app %s belongs to %s: remove it, then declare it anew",
+		      app->spec.name, app->spec.tenant != NULL ? app->spec.tenant : "no tenant");
+	error_set_path(err, "tenant");
+	return r;
+}
+
+static bool limits_differ(const struct app_spec *a, const struct app_spec *b)
+{
+	struct spec_difference difference;
+	struct error ignored;
+	bool differ = true;
+
+	if (spec_diff(a, b, &difference, &ignored) >= 0) {
+		differ = difference.paths.count > 0;
+		spec_difference_clear(&difference);
 	}
-	r = spec_diff(&app->spec, spec, &difference, err);
-	if (r < 0)
+	return differ;
+}
+
+int app_change_live(struct app *app, const struct app_spec *spec, bool force, struct error *err)
+{
+	int r;
+
+	r = check_change(app, spec, err);
+	if (r < 0 || !app->has_slice || !limits_differ(&app->spec, spec))
 		return r;
+	if (!force) {
+		r = check_memory(app, spec, err);
+		if (r < 0)
+			return r;
+	}
+	r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits,
+				  &app->spec.limits, err);
+	/* half of it may be in force: back to what was */
+	if (r < 0)
+		app_undo_live(app, spec);
+	return r;
+}
+
+void app_undo_live(struct app *app, const struct app_spec *spec)
+{
+	struct error err;
+
+	if (!app->has_slice || app_cgroup_set_limits(app->host->instance.root_fd, app->path,
+						     &app->spec.limits, &spec->limits, &err) >= 0)
+		return;
+	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+}
+
+/* One that failed to be compared is taken for another. */
+static bool needs_restart(const struct app *app, const struct app_spec *spec)
+{
+	struct spec_difference difference;
+	struct error ignored;
+	bool restart;
+
+	if (!app_state_has_process(app_state(app)))
+		return false;
+	if (spec_diff(&app->spec, spec, &difference, &ignored) < 0)
+		return true;
 	restart = difference.restart;
 	spec_difference_clear(&difference);
-	r = change_live(app, spec, force, err);
-	if (r < 0)
-		return r;
+	return restart;
+}
+
+void app_change_commit(struct app *app, struct app_spec *spec)
+{
+	bool restart = needs_restart(app, spec);
+
 	spec_clear(&app->spec);
 	app->spec = *spec;
 	*spec = (struct app_spec){ 0 };
 	app_log_set_spec(&app->log, &app->spec);
 	forget_record(app);
-	if (restart && app_state_has_process(app_state(app)))
+	if (restart)
 		app_restart(app);
-	return 0;
 }
 
 void app_adopt(struct app *app)

@@ -86,10 +86,15 @@ void app_stop(struct app *app);
 /* Stops it if it runs, and starts it (again). */
 void app_restart(struct app *app);
 
-/* A new declaration (taken over). What can be changed in a running one is in force now; for the
- * rest it is restarted (policy/spec_diff.h). Nothing is changed on failure. A memory limit below
- * what is in use is refused (ERROR_CONFLICT) without force: the kernel would kill at once. */
-int app_change(struct app *app, struct app_spec *spec, bool force, struct error *err);
+/* A new declaration, in two steps. Live: what can be changed in a running one is in force in the
+ * kernel; nothing is changed on failure. A memory limit below what is in use is refused
+ * (ERROR_CONFLICT) without force: the kernel would kill at once. */
+int app_change_live(struct app *app, const struct app_spec *spec, bool force, struct error *err);
+/* Back from there. */
+void app_undo_live(struct app *app, const struct app_spec *spec);
+/* spec (taken over) is the app's from now on; for what can't be changed live it is restarted
+ * (policy/spec_diff.h). */
+void app_change_commit(struct app *app, struct app_spec *spec);
 
 /* Takes over what an earlier daemon has left of it; the members were set from the state file. */
 void app_adopt(struct app *app);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/app_record.h"
 
+#include "policy/document.h"
 #include "policy/own.h"
 #include "policy/spec_json.h"
 #include "supervisor/identity.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
