@@ -6,6 +6,7 @@
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/file.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -256,27 +257,13 @@ static void on_watch(enum watch_event event, void *userdata)
 
 /* --- what the launcher says ----------------------------------------------------------------- */
 
-/* "Pid:" of a pidfd, as this PID namespace counts; 0 if it has ended. */
-static pid_t pid_of_pidfd(int pidfd)
-{
-	char path[64], text[1024];
-	struct error ignored;
-	const char *line;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	if (file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
-		return 0;
-	line = strstr(text, "Pid:");
-	return line != NULL && atoi(line + 4) > 0 ? (pid_t)atoi(line + 4) : 0;
-}
-
 static void hear_running(struct instance *instance, int pidfd)
 {
 	uint64_t took = clock_monotonic_usec() - instance->spawned_usec;
 
 	close_and_clear(&instance->worker_pidfd);
 	instance->worker_pidfd = pidfd;
-	instance->worker_pid = pid_of_pidfd(pidfd);
+	instance->worker_pid = pidfd_pid(pidfd);
 	sample(instance);
 	log_message(instance->host->log, LOG_LEVEL_INFO, instance->spec->name,
 		    "started %s as pid %d, uid %u", instance->plan->argv.items[0],
