@@ -31,6 +31,22 @@ static void start_kept(const char *script, const char *text)
 		sandbox_wait_for_text(&box, text);
 }
 
+/* A worker that runs `script` when it is told to by write_now, and then ends. */
+static void start_writer(const char *script)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "trap '%s; exit 0' USR1; echo ready; while :; do sleep 0.01; done", script);
+	start_kept(text, "ready\n");
+	box.text[0][0] = '\0';
+}
+
+static void write_now(void)
+{
+	sandbox_send(&box, LAUNCH_SIGNAL, SIGUSR1);
+}
+
 /* Hangs up and comes back when the worker has ended. */
 static void be_away_for_the_end(void)
 {
@@ -126,9 +142,10 @@ Test(keeper, hands_over_what_was_written_meanwhile_in_its_order)
 	_cleanup_free_ char *expected = calloc(1, 200000);
 	size_t length = 0;
 
-	start_kept("echo ready; sleep 0.3; seq 20000; echo oops >&2", "ready");
+	start_writer("seq 20000; echo oops >&2");
 	for (int i = 1; i <= 20000; i++)
 		length += (size_t)sprintf(expected + length, "%d\n", i);
+	write_now();
 	be_away_for_the_end();
 	cr_assert_eq(box.order_count, 4);
 	cr_expect(box.order[0] == LAUNCH_PIPES && box.order[1] == LAUNCH_SPOOL &&
@@ -148,9 +165,10 @@ Test(keeper, keeps_the_newest_output_and_counts_what_it_dropped)
 	size_t length = 0, dropped;
 	uint64_t lines = 0;
 
-	start_kept("sleep 0.3; seq 100000", NULL);
+	start_writer("seq 100000");
 	for (int i = 1; i <= 100000; i++)
 		length += (size_t)sprintf(expected + length, "%d\n", i);
+	write_now();
 	be_away_for_the_end();
 	sandbox_wait_for_message(&box, LAUNCH_SPOOL);
 	sandbox_finish(&box);
@@ -167,9 +185,10 @@ Test(keeper, keeps_the_newest_output_and_counts_what_it_dropped)
 
 Test(keeper, tells_a_spool_again_until_it_is_taken)
 {
-	start_kept("trap 'exit 1' TERM; echo ready; read x < /tmp/never 2>/dev/null; sleep 0.2; "
-		   "echo one; while :; do sleep 0.01; done",
+	start_kept("trap 'exit 1' TERM; trap 'echo one' USR1; echo ready; "
+		   "while :; do sleep 0.01; done",
 		   "ready");
+	write_now();
 	sandbox_hang_up(&box);
 	usleep(600000);
 	sandbox_connect(&box, LAUNCH_RUNNING);
@@ -262,9 +281,10 @@ Test(keeper, drains_for_a_supervisor_that_does_not_read)
 	_cleanup_free_ char *expected = calloc(1, 300000);
 	size_t length = 0;
 
-	start_kept("seq 40000", NULL);
+	start_writer("seq 40000");
 	for (int i = 1; i <= 40000; i++)
 		length += (size_t)sprintf(expected + length, "%d\n", i);
+	write_now();
 	/* connected, but reads no pipe */
 	sandbox_wait_for_message(&box, LAUNCH_STALLED);
 	cr_expect_not(box.seen & (1U << LAUNCH_ENDED), "a full pipe blocks");
@@ -282,7 +302,8 @@ Test(keeper, drains_for_a_supervisor_that_does_not_read)
 
 Test(keeper, leaves_the_output_to_a_supervisor_that_answers)
 {
-	start_kept("head -c 300000 /dev/zero | tr '\\0' x", NULL);
+	start_writer("seq 40000");
+	write_now();
 	sandbox_wait_for_message(&box, LAUNCH_STALLED);
 	sandbox_send(&box, LAUNCH_TAKE, 0);
 	sandbox_wait_for_message(&box, LAUNCH_SPOOL);
