@@ -20,8 +20,8 @@
 #include "policy/own.h"
 #include "sandbox/channel.h"
 #include "sandbox/keeper.h"
+#include "sandbox/memory.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -278,7 +278,7 @@ static void forget_plan(struct launcher *launcher)
 {
 	plan_free(TAKE_PTR(launcher->plan));
 	free(TAKE_PTR(launcher->filter.filter));
-	malloc_trim(0);
+	memory_give_back();
 }
 
 static void run(struct init *init)

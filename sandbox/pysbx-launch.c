@@ -14,6 +14,7 @@
  *   root.c        the root file system            init.c      the loop
  *   mount.c       the kernel's mount interface    keeper.c    who listens, who reads
  *   spool.c       what nobody has read            channel.c   the socket
+ *   memory.c      what the start alone needs
  */
 #include "policy/own.h"
 #include "sandbox/channel.h"

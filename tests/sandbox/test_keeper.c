@@ -336,3 +336,23 @@ Test(keeper, wakes_rarely_for_a_worker_that_writes_much)
 	}
 	cr_expect_lt(sandbox_count_waits(&box) - before, 60, "once for each sleep, and a few");
 }
+
+static long kilobytes(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	cr_assert(at != NULL, "%s", text);
+	return strtol(at + strlen(key), NULL, 10);
+}
+
+Test(keeper, is_small_while_the_worker_sleeps)
+{
+	char text[4096];
+
+	start_kept("echo ready; exec sleep 1000", "ready");
+	usleep(1500000);
+	sandbox_read_proc(&box, "smaps_rollup", text, sizeof(text));
+	/* code and constants are shared by all launchers */
+	cr_expect_leq(kilobytes(text, "\nAnonymous:"), 125, "%s", text);
+	cr_expect_leq(kilobytes(text, "\nRss:"), 400, "%s", text);
+}
