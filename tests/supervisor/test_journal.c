@@ -19,7 +19,7 @@ static void start(void)
 
 static void stop(void)
 {
-	journal_close(&journal);
+	journal_close(&journal); /* twice does no harm */
 	journald_stop(&journald);
 }
 
@@ -181,4 +181,112 @@ Test(journal, refuses_a_path_that_does_not_fit_a_socket_address)
 	cr_assert_lt(journal_open(&untouched, path, &err), 0);
 	cr_expect_eq(err.kind, ERROR_INVALID);
 	cr_expect_eq(untouched.fd, -7);
+}
+
+/* --- the backlog ---------------------------------------------------------------------------- */
+
+static sd_event *attach(void)
+{
+	sd_event *event;
+
+	cr_assert_geq(sd_event_new(&event), 0);
+	journal_attach(&journal, event);
+	return event;
+}
+
+static bool send_number(unsigned number)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", number);
+	return send_message(text, strlen(text));
+}
+
+/* Reads all that is there; each must be the one after the last. */
+static void read_numbers(unsigned *next)
+{
+	char text[16];
+
+	for (; journald_next(&journald, &entry); (*next)++) {
+		snprintf(text, sizeof(text), "%u", *next);
+		journald_expect(&entry, "MESSAGE", text);
+	}
+}
+
+Test(journal, more_than_the_queue_holds_waits_and_arrives_in_order)
+{
+	sd_event *event = attach();
+	unsigned next = 0;
+
+	for (unsigned i = 0; i < 3000; i++)
+		cr_assert(send_number(i), "%u", i);
+	cr_assert_not_null(journal.first, "the queue alone does not hold them");
+	while (journal.first != NULL) {
+		read_numbers(&next);
+		cr_assert_geq(sd_event_run(event, UINT64_MAX), 0);
+	}
+	read_numbers(&next);
+	for (unsigned i = 3000; i < 3005; i++)
+		cr_expect(send_number(i));
+	read_numbers(&next);
+	cr_expect_eq(next, 3005);
+	cr_expect_eq(journal.dropped, 0);
+	cr_expect_eq(journal.waiting_bytes, 0);
+	journal_close(&journal);
+	sd_event_unref(event);
+}
+
+Test(journal, what_waits_goes_before_what_comes_later_even_without_the_timer)
+{
+	sd_event *event = attach();
+	unsigned next = 0;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		cr_assert(send_number(i));
+		if (i % 100 == 99)
+			read_numbers(&next);
+	}
+	while (journal.first != NULL) {
+		read_numbers(&next);
+		cr_assert_geq(sd_event_run(event, UINT64_MAX), 0);
+	}
+	read_numbers(&next);
+	cr_expect_eq(next, 2000);
+	journal_close(&journal);
+	sd_event_unref(event);
+}
+
+Test(journal, the_backlog_is_bounded_and_looked_at_ever_less_often)
+{
+	sd_event *event = attach();
+	uint64_t start_usec;
+
+	for (int i = 0; i < 100000 && send_message("waits", 5); i++)
+		continue;
+	cr_expect_eq(journal.dropped, 1);
+	cr_expect_leq(journal.waiting_bytes, JOURNAL_BACKLOG_MAX);
+	cr_expect_gt(journal.waiting_bytes, JOURNAL_BACKLOG_MAX / 2);
+
+	start_usec = clock_monotonic_usec();
+	for (int i = 0; i < 6; i++)
+		cr_assert_geq(sd_event_run(event, UINT64_MAX), 0);
+	cr_expect_gt(clock_monotonic_usec() - start_usec, 50 * JOURNAL_RETRY_MIN_USEC / 2);
+	journal_close(&journal);
+	cr_expect_gt(journal.dropped, 1000, "what still waits at the end is counted");
+	sd_event_unref(event);
+}
+
+Test(journal, without_a_journald_nothing_waits)
+{
+	sd_event *event = attach();
+
+	while (journal.first == NULL)
+		cr_assert(send_message("waits", 5));
+	close(journald.fd);
+	journald.fd = -1;
+	cr_expect_not(send_message("nobody", 6));
+	cr_expect_null(journal.first);
+	cr_expect_eq(journal.dropped, 2);
+	journal_close(&journal);
+	sd_event_unref(event);
 }
