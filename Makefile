@@ -15,6 +15,7 @@ datadir := $(prefix)/share/pysbx
 mandir := $(prefix)/share/man
 docdir := $(prefix)/share/doc/pysbx
 unitdir := $(prefix)/lib/systemd/system
+catalogdir := $(prefix)/lib/systemd/catalog
 testsdir := $(prefix)/lib/pysbx/tests
 
 ifeq ($(origin CC),default)
@@ -184,6 +185,7 @@ install: all
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
 	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
+	install -D -m 644 -t $(DESTDIR)$(catalogdir) packaging/catalog/*.catalog
 	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 man/*.1
 	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
 	install -D -m 644 packaging/completion/pysbx.zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_pysbx
