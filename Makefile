@@ -179,7 +179,9 @@ install: all
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
 	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
-	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 man/*.1
+	for page in man/*.[1-8]; do \
+		install -D -m 644 -t "$(DESTDIR)$(mandir)/man$${page##*.}" "$$page" || exit; \
+	done
 	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
 	install -D -m 644 packaging/completion/pysbx.zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_pysbx
 	install -D -m 644 packaging/completion/pysbx.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/pysbx.fish

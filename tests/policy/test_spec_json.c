@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "policy/hosting_plan.h"
 #include "policy/own.h"
+#include "policy/settings.h"
 #include "policy/spec_json.h"
 #include "policy/spec_row.h"
+#include "policy/tenant.h"
 #include "tests/policy/json.h"
 
 #include <signal.h>
@@ -413,4 +416,72 @@ Test(spec_json, changes_only_the_limits_that_are_said)
 
 	cr_expect_eq(spec_limits_from_json(not_wanted, fields, &at, &spec.limits, &err), -EINVAL);
 	cr_expect_str_eq(err.text, "limits.nofile: can't be set here: leave it out");
+}
+
+/* --- what is written by hand elsewhere -------------------------------------------------------- */
+
+static const char page_path[] = "man/pysbx.json.5";
+
+/* The page from its section `section` on to the next one; skips the test outside of the source
+ * tree. */
+static char *read_section_of_page(const char *section)
+{
+	_cleanup_fclose_ FILE *file = fopen(page_path, "re");
+	static char page[JSON_TEXT_MAX];
+	char heading[64], *start, *end;
+
+	if (file == NULL)
+		cr_skip_test("%s: %s: run in the source tree", page_path, strerror(errno));
+	memset(page, 0, sizeof(page));
+	cr_assert_lt(fread(page, 1, sizeof(page) - 1, file), sizeof(page) - 1, "too large");
+	snprintf(heading, sizeof(heading), "\n.Sh %s\n", section);
+	start = strstr(page, heading);
+	cr_assert_not_null(start, "%s has no section %s", page_path, section);
+	end = strstr(start + strlen(heading), "\n.Sh ");
+	if (end != NULL)
+		*end = '\0';
+	return start;
+}
+
+static void expect_key(const char *text, const char *key)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "\n.It Ic %s Ar ", key);
+	cr_expect_not_null(strstr(text, line), "%s lacks this line: %s", page_path, line + 1);
+}
+
+/* No other keys than the `count` that were expected. */
+static void expect_key_count(const char *text, size_t count)
+{
+	size_t found = 0;
+
+	for (const char *at = text; (at = strstr(at, "\n.It Ic ")) != NULL; at++)
+		found++;
+	cr_expect_eq(found, count, "%zu keys on the page, %zu in the table", found, count);
+}
+
+static void expect_keys(const char *section, const char *const keys[], size_t count)
+{
+	const char *text = read_section_of_page(section);
+
+	for (size_t i = 0; i < count; i++)
+		expect_key(text, keys[i]);
+	expect_key_count(text, count);
+}
+
+Test(spec_json, has_the_keys_of_the_man_page)
+{
+	const char *text = read_section_of_page("APPLICATIONS");
+
+	for (size_t i = 0; i < spec_row_count; i++)
+		expect_key(text, spec_json_labels.of[spec_rows[i].field]);
+	expect_key_count(text, spec_row_count);
+}
+
+Test(spec_json, has_neighbours_with_the_keys_of_the_man_page)
+{
+	expect_keys("HOSTING PLANS", hosting_plan_keys, HOSTING_PLAN_KEYS);
+	expect_keys("TENANTS", tenant_keys, TENANT_KEYS);
+	expect_keys("SETTINGS", settings_keys, SETTINGS_KEYS);
 }
