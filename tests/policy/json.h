@@ -18,7 +18,7 @@ static inline json_t *json_from(const char *text)
 	json_t *value = NULL;
 
 	cr_assert_lt(strlen(text), sizeof(quoted));
-	strcpy(quoted, text);
+	memcpy(quoted, text, strlen(text) + 1);
 	for (char *at = quoted; (at = strchr(at, '\'')) != NULL;)
 		*at = '"';
 	cr_assert_eq(document_parse(quoted, strlen(quoted), sizeof(quoted), &value, &err), 0,

@@ -83,7 +83,7 @@ Test(document, refuses_a_nul_byte_wherever_it_is)
 }
 
 /* Opens `depth` brackets and closes them. */
-static int parse_nested(unsigned depth, struct error *err)
+static int parse_nested(size_t depth, struct error *err)
 {
 	_cleanup_json_ json_t *value = NULL;
 	char text[2 * 1000 + 1];

@@ -270,7 +270,7 @@ static char *repeated(const char *open, const char *entry, size_t count, const c
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%.*s%zu%s",
 					 i > 0 ? "," : "", (int)(hash - entry), entry, i, hash + 1);
 	cr_assert_lt(used + strlen(close), sizeof(text));
-	strcpy(text + used, close);
+	memcpy(text + used, close, strlen(close) + 1);
 	return text;
 }
 
