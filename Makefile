@@ -82,7 +82,7 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 LAUNCHER := build/pysbx-launch
 PROGRAMS := $(B)/pysbx $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_TESTS := $(B)/tests/system
+SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
 .DEFAULT_GOAL := all
@@ -154,7 +154,12 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call say,LINK,$@)
 	$(call link_test,$(SUPERVISOR_LIBS))
 
+# Two system tests run at a time; those below alone/ one by one.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(call link_test,$(POLICY_LIBS))
+
+$(B)/tests/system-alone: $(call obj,$(wildcard tests/system/alone/*.c tests/system/harness*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
 

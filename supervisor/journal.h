@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entries to the journal, in its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram
+ * an entry. sd_journal_sendv(3) would do, but it blocks: with journald stuck or stopped the queue
+ * of its socket is full, and the loop that runs a thousand apps would wait for it. Here an entry
+ * that is not taken at once is dropped and counted.
+ *
+ * The socket is not connected, each entry is sent to the path: so it does not matter whether
+ * journald runs yet, or has been restarted with a socket of its own since.
+ */
+#pragma once
+
+#include "policy/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+/* Bytes of one entry, fields and all. Well below what a socket takes by default
+ * (net.core.wmem_default, 208 KiB); larger ones would need a memfd, and nobody reads them. */
+#define JOURNAL_ENTRY_MAX ((size_t)64 * 1024)
+/* What may wait in our socket. The kernel cuts it to net.core.wmem_max where we lack privilege. */
+#define JOURNAL_SEND_BUFFER (8 * 1024 * 1024)
+#define JOURNAL_PATH_MAX    108 /* sun_path, its NUL included */
+
+struct journal_field {
+	const char *name;  /* [A-Z0-9_], no '_' in front: those are journald's own */
+	const char *value; /* any bytes; NULL: the field is left out */
+	size_t length;	   /* of value */
+};
+
+struct journal {
+	int fd;
+	char *buffer; /* of JOURNAL_ENTRY_MAX: an entry on its way out */
+	char path[JOURNAL_PATH_MAX];
+	uint64_t dropped; /* entries that were not taken */
+};
+
+/* That nobody listens there is no error: journald may come later. */
+int journal_open(struct journal *journal, const char *socket_path, struct error *err);
+void journal_close(struct journal *journal);
+
+/* Never blocks. False: dropped, and counted. Of an entry above JOURNAL_ENTRY_MAX the field that
+ * does not fit is cut between characters, and those behind it are left out: so put the long one
+ * last. */
+bool journal_send(struct journal *journal, const struct journal_field *fields, size_t count);
+
+/* A field of a C string; NULL gives one that is left out. */
+struct journal_field journal_text(const char *name, const char *value);
