@@ -10,6 +10,7 @@ VERSION := 0.1.0
 prefix ?= /usr
 sysconfdir ?= /etc
 bindir := $(prefix)/bin
+sbindir := $(prefix)/sbin
 libexecdir := $(prefix)/libexec/pysbx
 datadir := $(prefix)/share/pysbx
 mandir := $(prefix)/share/man
@@ -81,7 +82,7 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 
 # The sandbox's unit tests drive the real launcher, which is static and has no sanitizer in it.
 LAUNCHER := build/pysbx-launch
-PROGRAMS := $(B)/pysbx $(B)/pysbx-anchor $(B)/pysbx-launch
+PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
 SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
@@ -133,6 +134,10 @@ $(B)/pysbx: $(call obj,supervisor/pysbx.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
 
+$(B)/pysbxd: $(call obj,supervisor/pysbxd.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
+
 $(B)/pysbx-anchor: $(call obj,supervisor/pysbx-anchor.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie -o $@ $^ $(POLICY_LIBS) $(LDLIBS)
@@ -181,12 +186,17 @@ deps:
 ## make install      install below DESTDIR and prefix
 install: all
 	install -D -m 755 $(B)/pysbx $(DESTDIR)$(bindir)/pysbx
+	install -D -m 755 $(B)/pysbxd $(DESTDIR)$(sbindir)/pysbxd
 	install -D -m 755 $(B)/pysbx-launch $(DESTDIR)$(libexecdir)/pysbx-launch
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
-	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
+	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice packaging/systemd/*.service packaging/systemd/*.socket
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers.d/*.conf
+	install -d -m 755 $(addprefix $(DESTDIR)$(sysconfdir)/pysbx/,apps.d plans.d tenants.d syscalls.d)
 	install -D -m 644 -t $(DESTDIR)$(catalogdir) packaging/catalog/*.catalog
-	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 man/*.1
+	for page in man/*.[1-8]; do \
+		install -D -m 644 -t "$(DESTDIR)$(mandir)/man$${page##*.}" "$$page" || exit; \
+	done
 	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
 	install -D -m 644 packaging/completion/pysbx.zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_pysbx
 	install -D -m 644 packaging/completion/pysbx.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/pysbx.fish

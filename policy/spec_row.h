@@ -49,6 +49,15 @@ extern const struct spec_codec spec_codec_text, spec_codec_list, spec_codec_vari
 	spec_codec_size, spec_codec_cpu, spec_codec_time, spec_codec_count, spec_codec_choice,
 	spec_codec_signal, spec_codec_bool, spec_codec_io;
 
+/* Hands over what jansson made; NULL is no memory. */
+static inline int spec_codec_put(json_t *value, json_t **ret, struct error *err)
+{
+	if (value == NULL)
+		return error_no_memory(err);
+	*ret = value;
+	return 0;
+}
+
 static inline void *spec_row_member(const struct spec_row *row, struct app_spec *spec)
 {
 	return (char *)spec + row->offset;

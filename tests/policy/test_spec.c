@@ -117,6 +117,75 @@ Test(spec, clears_to_nothing_and_may_be_cleared_again)
 	spec_clear(&spec);
 }
 
+/* --- copies ----------------------------------------------------------------------------------- */
+
+static void fill(struct app_spec *spec)
+{
+	struct error err;
+
+	cr_assert_eq(spec_init(spec, &err), 0);
+	spec->name = strdup("web");
+	spec->tenant = strdup("acme");
+	spec->plan = strdup("basic");
+	spec->directory = strdup("/srv/web");
+	spec->user = strdup("www");
+	spec->syscalls = strdup("docker");
+	spec->enabled = false;
+	spec->log.keep = 3;
+	cr_assert_eq(strings_append(&spec->command, "gunicorn", &err), 0);
+	cr_assert_eq(strings_append(&spec->command, "app:app", &err), 0);
+	cr_assert_eq(strings_append(&spec->environment, "A=1", &err), 0);
+	cr_assert_eq(strings_append(&spec->environment_files, "/srv/env", &err), 0);
+	cr_assert_eq(strings_append(&spec->isolation.readable, "/srv/r", &err), 0);
+	cr_assert_eq(strings_append(&spec->isolation.writable, "/srv/w", &err), 0);
+	cr_assert_eq(spec_parse_io("/srv=1M/2M", &spec->limits, &err), 0);
+	spec->limits.memory_max = 42;
+}
+
+Test(spec, copies_everything_and_shares_nothing)
+{
+	_cleanup_spec_ struct app_spec copy;
+	struct app_spec spec;
+	struct error err = { 0 };
+
+	fill(&spec);
+	cr_assert_eq(spec_copy(&spec, &copy, &err), 0, "%s", err.text);
+	spec_clear(&spec);
+
+	cr_expect_str_eq(copy.name, "web");
+	cr_expect_str_eq(copy.tenant, "acme");
+	cr_expect_str_eq(copy.plan, "basic");
+	cr_expect_str_eq(copy.directory, "/srv/web");
+	cr_expect_str_eq(copy.user, "www");
+	cr_expect_str_eq(copy.syscalls, "docker");
+	cr_expect_not(copy.enabled);
+	cr_expect_eq(copy.log.keep, 3);
+	cr_expect_eq(copy.command.count, 2);
+	cr_expect_str_eq(copy.command.items[1], "app:app");
+	cr_expect_str_eq(copy.environment.items[0], "A=1");
+	cr_expect_str_eq(copy.environment_files.items[0], "/srv/env");
+	cr_expect_str_eq(copy.isolation.readable.items[0], "/srv/r");
+	cr_expect_str_eq(copy.isolation.writable.items[0], "/srv/w");
+	cr_assert_eq(copy.limits.io_count, 1);
+	cr_expect_str_eq(copy.limits.io[0].path, "/srv");
+	cr_expect_eq(copy.limits.io[0].wbps, UINT64_C(2) << 20);
+	cr_expect_eq(copy.limits.memory_max, 42);
+	cr_expect_eq(copy.restart.max_restarts, SPEC_RESTARTS_DEFAULT);
+}
+
+Test(spec, copies_what_was_never_filled)
+{
+	_cleanup_spec_ struct app_spec spec, copy;
+	struct error err = { 0 };
+
+	cr_assert_eq(spec_init(&spec, &err), 0);
+	cr_assert_eq(spec_copy(&spec, &copy, &err), 0, "%s", err.text);
+	cr_expect_null(copy.name);
+	cr_expect_null(copy.command.items);
+	cr_expect_eq(copy.limits.io_count, 0);
+	cr_expect_eq(copy.limits.memory_max, LIMIT_UNSET);
+}
+
 /* --- names ------------------------------------------------------------------------------------ */
 
 Test(spec, takes_names_that_cgroups_units_and_hosts_take)
@@ -266,6 +335,22 @@ Test(spec, refuses_other_io_limits_and_keeps_the_list)
 	cr_expect_eq(spec_parse_io("/=1M/1M", &spec.limits, &err), -EINVAL);
 	cr_expect_str_eq(err.text, "more than 16 io limits");
 	cr_expect_eq(spec.limits.io_count, SPEC_IO_MAX);
+}
+
+Test(spec, adds_an_io_limit_once_for_each_path)
+{
+	_cleanup_spec_ struct app_spec spec;
+	struct io_limit *first = NULL, *again = NULL;
+	struct error err = { 0 };
+
+	cr_assert_eq(spec_init(&spec, &err), 0);
+	cr_expect_null(spec_find_io(&spec.limits, "/srv"));
+	cr_assert_eq(spec_add_io(&spec.limits, "/srv", &first, &err), 0);
+	cr_expect_eq(first->rbps, LIMIT_UNSET);
+	cr_assert_eq(spec_add_io(&spec.limits, "/srv", &again, &err), 0);
+	cr_expect_eq(first, again);
+	cr_expect_eq(spec_find_io(&spec.limits, "/srv"), first);
+	cr_expect_eq(spec.limits.io_count, 1);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
