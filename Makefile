@@ -178,8 +178,11 @@ install: all
 	install -D -m 755 $(B)/pysbx-launch $(DESTDIR)$(libexecdir)/pysbx-launch
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
+	install -D -m 644 -t $(DESTDIR)$(datadir)/panel packaging/panel/README.md packaging/panel/*/[Pp]ysbx*
+	install -D -m 755 -t $(DESTDIR)$(datadir)/panel packaging/panel/*/create*
 	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
 	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 man/*.1
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man7 man/*.7
 	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
 	install -D -m 644 packaging/completion/pysbx.zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_pysbx
 	install -D -m 644 packaging/completion/pysbx.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/pysbx.fish

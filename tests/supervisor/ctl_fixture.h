@@ -33,7 +33,7 @@ struct told {
 	char *out, *errors; /* owned */
 };
 
-static void told_clear(struct told *told)
+__attribute__((unused)) static void told_clear(struct told *told)
 {
 	free(told->out);
 	free(told->errors);
@@ -102,6 +102,25 @@ static int fixture_listen(const char *path)
 	return fd;
 }
 
+/* The child's pid. */
+static pid_t fixture_start(const char *path, const struct exchange *script)
+{
+	int listener = fixture_listen(path);
+	pid_t child = fork();
+
+	cr_assert_geq(child, 0);
+	if (child == 0)
+		fixture_serve(listener, script);
+	close(listener);
+	return child;
+}
+
+static void fixture_stop(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 /* How the command is looked at: as if on a terminal of that width, in colour or not. */
 struct looks {
 	unsigned columns;
@@ -109,8 +128,8 @@ struct looks {
 	const char *input; /* what standard input holds */
 };
 
-static int fixture_run(const char *socket, const struct looks *looks, const char *const words[],
-		       struct told *told)
+__attribute__((unused)) static int fixture_run(const char *socket, const struct looks *looks,
+					       const char *const words[], struct told *told)
 {
 	size_t out_size, errors_size;
 	char *argv[32];
@@ -135,35 +154,28 @@ static int fixture_run(const char *socket, const struct looks *looks, const char
 
 /* The words of a command and its answers, to what it prints. script: NULL if nobody listens, else
  * ended by an exchange without a method. */
-static struct told tell_as(const struct looks *looks, const struct exchange *script,
-			   const char *const words[])
+__attribute__((unused)) static struct told tell_as(const struct looks *looks,
+						   const struct exchange *script,
+						   const char *const words[])
 {
 	struct told told = { 0 };
-	char socket[128] = "/nowhere/control.sock";
-	int listener = -1;
-	pid_t child = -1;
+	pid_t child;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (script != NULL) {
-		tree_make();
-		snprintf(socket, sizeof(socket), "%s", tree_path("control.sock"));
-		listener = fixture_listen(socket);
-		child = fork();
-		cr_assert_geq(child, 0);
-		if (child == 0)
-			fixture_serve(listener, script);
-		close(listener);
+	if (script == NULL) {
+		told.code = fixture_run("/nowhere/control.sock", looks, words, &told);
+		return told;
 	}
-	told.code = fixture_run(socket, looks, words, &told);
-	if (child > 0) {
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
-		tree_remove();
-	}
+	tree_make();
+	child = fixture_start(tree_path("control.sock"), script);
+	told.code = fixture_run(tree_path("control.sock"), looks, words, &told);
+	fixture_stop(child);
+	tree_remove();
 	return told;
 }
 
-static struct told tell(const struct exchange *script, const char *const words[])
+__attribute__((unused)) static struct told tell(const struct exchange *script,
+						const char *const words[])
 {
 	return tell_as(&(struct looks){ 0 }, script, words);
 }
