@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Words to a command, errors to an exit code, and what is written by hand elsewhere. */
+#include "policy/quantity.h"
+#include "policy/rpc.h"
+#include "supervisor/control.h"
 #include "tests/supervisor/ctl_fixture.h"
 
 #include <ctype.h>
@@ -272,6 +275,48 @@ Test(ctl, options_are_those_of_the_man_page)
 			 row->argument != NULL ? " Ar " : "",
 			 row->argument != NULL ? row->argument : "");
 		cr_expect(has_line(text, line), "man/pysbx.1 lacks this line: %s", line);
+	}
+}
+
+/* mdoc, in a list of columns: ".It -32005 Ta Cm denied Ta ..." */
+Test(ctl, codes_of_errors_are_those_of_the_man_page)
+{
+	_cleanup_free_ char *text = read_source("man/pysbx-protocol.7");
+
+	for (int kind = ERROR_NONE + 1; kind < ERROR_KIND_COUNT; kind++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "\n.It %d Ta Cm %s Ta ", RPC_KIND_BASE - kind,
+			 error_kind_name((enum error_kind)kind));
+		cr_expect_not_null(strstr(text, line), "man/pysbx-protocol.7 lacks: %s", line + 1);
+	}
+}
+
+Test(ctl, bounds_are_those_of_the_man_page)
+{
+	_cleanup_free_ char *text = read_source("man/pysbx-protocol.7");
+	const struct {
+		const char *name;
+		long long value;
+		const char *unit;
+	} rows[] = {
+		{ "a line", RPC_LINE_MAX >> 20, " MiB" },
+		{ "nesting", RPC_DEPTH_MAX, " arrays" },
+		{ "connections", CONTROL_CLIENTS_MAX, "," },
+		{ "connections of one user", CONTROL_CLIENTS_PER_UID, "\n" },
+		{ "requests of a tenant's user", CONTROL_RATE_PER_SEC, " a second" },
+		{ "calls that wait for their answer", CONTROL_PENDING_MAX, " a connection" },
+		{ "subscriptions", CLIENT_SUBSCRIPTIONS_MAX, " a connection" },
+		{ "an unfinished line", CONTROL_LINE_TIMEOUT_USEC / USEC_PER_SEC, " s" },
+		{ "what waits for a client", CLIENT_QUEUE_MAX >> 20, " MiB" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "\n.It %s\n%lld%s", rows[i].name, rows[i].value,
+			 rows[i].unit);
+		cr_expect_not_null(strstr(text, line), "man/pysbx-protocol.7 lacks: %s", line + 1);
 	}
 }
 
