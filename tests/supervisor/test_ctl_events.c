@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Logs, events, incidents, and the administrator's commands. */
+#include "supervisor/control.h"
+#include "supervisor/events.h"
 #include "tests/supervisor/ctl_fixture.h"
+
+#define EVENTS_KEPT 5000 /* many times what a connection takes at once */
 
 static void expect_told(const struct told *told, int code, const char *out, const char *errors)
 {
@@ -137,6 +141,78 @@ Test(ctl_events, events_as_json_are_one_a_line)
 		    "{\"subscription\":2,\"cursor\":9,\"time\":\"2026-11-27T16:30:00.000Z\","
 		    "\"type\":\"daemon.reloaded\"}\n",
 		    "");
+}
+
+static int everyone_is_admin(const struct peer *peer, void *userdata, const char **ret_tenant,
+			     struct error *err)
+{
+	(void)peer, (void)userdata, (void)err;
+	*ret_tenant = NULL;
+	return 0;
+}
+
+static void publish_many(struct events *events)
+{
+	for (int i = 0; i < EVENTS_KEPT; i++)
+		events_publish(events, "app.state", i == 0 ? "first" : "web", NULL,
+			       json_pack("{s:s, s:s}", "from", "starting", "to", "running"));
+}
+
+/* The child: the real socket and the real events, many of them. Never returns. */
+static void serve_events(const char *path)
+{
+	struct control_table table = { .methods = events_methods, .count = EVENTS_METHOD_COUNT };
+	struct control_config config = { .listen_fd = -1,
+					 .path = path,
+					 .tables = &table,
+					 .table_count = 1,
+					 .identify = everyone_is_admin };
+	struct events *events = NULL;
+	struct control *control = NULL;
+	sd_event *event = NULL;
+	struct error err;
+
+	alarm(20);
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(events_new(&events, 0, NULL, &err), 0);
+	publish_many(events);
+	table.userdata = events;
+	cr_assert_eq(control_start(&control, event, &config, &err), 0, "%s", err.text);
+	sd_event_loop(event);
+	_exit(1);
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t count = 0;
+
+	for (; (text = strchr(text, '\n')) != NULL; text++)
+		count++;
+	return count;
+}
+
+Test(ctl_events, all_kept_events_are_told_by_the_real_socket, .timeout = 30)
+{
+	_cleanup_told_ struct told all = { 0 }, one = { 0 };
+	const struct looks looks = { 0 };
+	char path[128];
+	pid_t child;
+
+	tree_make();
+	snprintf(path, sizeof(path), "%s", tree_path("control.sock"));
+	child = fork();
+	if (child == 0)
+		serve_events(path);
+	while (access(path, F_OK) < 0 && waitpid(child, NULL, WNOHANG) == 0)
+		usleep(10000);
+	all.code = fixture_run(path, &looks, WORDS("events"), &all);
+	one.code = fixture_run(path, &looks, WORDS("events", "--app", "first"), &one);
+	fixture_stop(child);
+	tree_remove();
+	cr_expect_eq(all.code, 0, "%s", all.errors);
+	cr_expect_eq(count_lines(all.out), EVENTS_KEPT, "%zu", count_lines(all.out));
+	cr_expect_eq(one.code, 0, "%s", one.errors);
+	cr_expect_eq(count_lines(one.out), 1, "%s", one.out);
 }
 
 /* --- incidents -------------------------------------------------------------------------------- */
