@@ -39,10 +39,12 @@ const struct spec_row spec_rows[] = {
 	  ROW_LIVE, 1, SPEC_CPU_WEIGHT_MAX },
 	{ FIELD_PIDS, "limits", "pids", &spec_codec_count, IN(limits.pids_max), ROW_LIVE | ROW_MAX,
 	  1, SPEC_PIDS_LIMIT },
-	/* resource limit and mount of a process that is started already */
+	/* of a process that is started already */
 	{ FIELD_NOFILE, "limits", "nofile", &spec_codec_count, IN(limits.nofile), 0,
 	  SPEC_NOFILE_MIN, SPEC_NOFILE_LIMIT },
-	{ FIELD_TMP_SIZE, "limits", "tmp_size", &spec_codec_size, IN(limits.tmp_size), 0, 0, 0 },
+	/* follows from the memory, which is changed live: it waits for the next start */
+	{ FIELD_TMP_SIZE, "limits", "tmp_size", &spec_codec_size, IN(limits.tmp_size), ROW_LIVE, 0,
+	  0 },
 	{ FIELD_IO, "limits", "io", &spec_codec_io, IN(limits), ROW_LIVE, 0, SPEC_IO_MAX },
 
 	{ FIELD_READABLE, "isolation", "readable", &spec_codec_list, IN(isolation.readable), 0, 0,
