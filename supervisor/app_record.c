@@ -88,10 +88,6 @@ static bool unpack_deltas(const json_t *array, struct event_deltas *ret)
 /* FNV-1a, of what of a spec can't be changed in a running app. */
 static int digest_spec(const struct app_spec *spec, uint64_t *ret, struct error *err)
 {
-	static const char *const live[] = { "plan", "enabled", "restart", "oom", "stop", "log" };
-	static const char *const live_limits[] = { "memory", "memory_high", "memory_swap",
-						   "cpu",    "cpu_weight",  "pids",
-						   "io" };
 	_cleanup_json_ json_t *object = NULL;
 	_cleanup_free_ char *text = NULL;
 	uint64_t hash = UINT64_C(14695981039346656037);
@@ -101,8 +97,8 @@ static int digest_spec(const struct app_spec *spec, uint64_t *ret, struct error 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < spec_row_count; i++) {
-		json_t *group = spec_rows[i].group != NULL
-					? json_object_get(object, spec_rows[i].group)
+		json_t *group = spec_rows[i].section != NULL
+					? json_object_get(object, spec_rows[i].section)
 					: object;
 
 		if ((spec_rows[i].flags & ROW_LIVE) != 0)
