@@ -29,7 +29,7 @@ static void stop(void)
 	tree_remove();
 }
 
-TestSuite(log_file, .init = start, .fini = stop, .timeout = 20);
+TestSuite(log_file, .init = start, .fini = stop, .timeout = 30);
 
 static ssize_t write_text(const char *text)
 {
@@ -149,7 +149,7 @@ Test(log_file, does_not_follow_a_link_or_wait_for_a_fifo)
 	cr_expect_lt(log_file_write(&file, directory, "web", &rules, "x\n", 2, &err), 0);
 }
 
-Test(log_file, says_how_much_was_written_when_there_is_no_room, .timeout = 20)
+Test(log_file, says_how_much_was_written_when_there_is_no_room)
 {
 	struct rlimit limit = { 10, 10 };
 	struct error err;
@@ -172,7 +172,7 @@ static bool mount_tiny(void)
 	       mount("tiny", tree_path("log/pysbx"), "tmpfs", MS_NOSUID, "size=4096") == 0;
 }
 
-Test(log_file, a_full_disk_is_an_error_and_a_torn_line_is_ended_when_there_is_room, .timeout = 20)
+Test(log_file, a_full_disk_is_an_error_and_a_torn_line_is_ended_when_there_is_room)
 {
 	static char big[5000];
 	struct error err;
