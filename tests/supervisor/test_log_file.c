@@ -18,6 +18,7 @@ static void start(void)
 	struct error err;
 
 	tree_make();
+	umask(077); /* as the daemon's unit sets it */
 	directory = log_file_open_directory(tree_path("log/pysbx"), &err);
 	cr_assert_geq(directory, 0, "%s", err.text);
 }
@@ -72,7 +73,6 @@ Test(log_file, is_made_for_root_alone_and_appended_to)
 {
 	struct stat st;
 
-	umask(022);
 	write_text("one\n");
 	log_file_close(&file);
 	write_text("two\n");
