@@ -229,7 +229,7 @@ Test(app_log, what_exceeds_the_rate_is_dropped_counted_and_told)
 	say(0, "again\n");
 	expect_message("again");
 	sink.finish(sink.userdata);
-	expect_message("15 log lines were dropped: more than log.rate allows");
+	expect_message("web: 15 log lines were dropped: more than log.rate allows");
 	journald_expect(&entry, "MESSAGE_ID",
 			log_event_kind(LOG_EVENT_LOG_LINES_DROPPED)->message_id);
 	journald_expect(&entry, "PYSBX_APP", "web");
@@ -253,7 +253,7 @@ Test(app_log, a_flood_is_told_while_it_lasts)
 	cr_expect_not_null(app_log.drops_timer);
 	while (app_log.drops_timer != NULL && r >= 0)
 		r = sd_event_run(host.event, UINT64_MAX);
-	expect_message("1 log line was dropped: more than log.rate allows");
+	expect_message("web: 1 log line was dropped: more than log.rate allows");
 	app_log_set_spec(&app_log, &spec);
 }
 
@@ -325,7 +325,7 @@ Test(app_log, a_file_without_room_is_told_once_a_minute)
 	cr_expect_eq(sink.dropped_lines(sink.userdata), 4);
 
 	sink.finish(sink.userdata);
-	expect_message("4 log lines were dropped: the log file could not be written");
+	expect_message("web: 4 log lines were dropped: the log file could not be written");
 }
 
 Test(app_log, the_target_can_change_while_the_app_runs)

@@ -152,7 +152,7 @@ Test(log, a_message_cannot_forge_a_field_or_drive_a_terminal, .timeout = 30)
 		    "x\nPRIORITY=0\x1b[2J\xff caf\xc3\xa9 \xe2\x80\xae");
 	cr_assert(journald_next(&bench.journald, &entry));
 	journald_expect(&entry, "PRIORITY", "6");
-	journald_expect(&entry, "MESSAGE", "x\\nPRIORITY=0\\x1b[2J\\xff caf\xc3\xa9 \\u202e");
+	journald_expect(&entry, "MESSAGE", "web: x\\nPRIORITY=0\\x1b[2J\\xff caf\xc3\xa9 \\u202e");
 	stop(&bench);
 }
 
@@ -169,7 +169,7 @@ Test(log, an_event_carries_its_message_id_subject_and_place, .timeout = 30)
 	line = __LINE__ + 1;
 	log_event(&bench.log, LOG_EVENT_APP_FAILED, &subject, "given up after %d deaths", 5);
 	cr_assert(journald_next(&bench.journald, &entry));
-	journald_expect(&entry, "MESSAGE", "given up after 5 deaths");
+	journald_expect(&entry, "MESSAGE", "web: given up after 5 deaths");
 	journald_expect(&entry, "MESSAGE_ID", log_event_kind(LOG_EVENT_APP_FAILED)->message_id);
 	journald_expect(&entry, "PRIORITY", "3");
 	journald_expect(&entry, "PYSBX_APP", "web");
@@ -229,7 +229,7 @@ Test(log, both_sinks_may_be_there, .timeout = 30)
 	read_all(pair[0], text, sizeof(text) - 1);
 	cr_expect_str_eq(text, "pysbx: web: up\n");
 	cr_assert(journald_next(&bench.journald, &entry));
-	journald_expect(&entry, "MESSAGE", "up");
+	journald_expect(&entry, "MESSAGE", "web: up");
 	output_close(&output);
 	stop(&bench);
 }
