@@ -32,7 +32,12 @@ static void start_keeper(void)
 	char program[PROGRAM_PATH_MAX];
 	struct statfs fs;
 	struct error err;
+	sigset_t stop;
 
+	/* as a daemon has it: a SIGTERM to an anchor that is not yet one waits */
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++) {
 		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
 			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
