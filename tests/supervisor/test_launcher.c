@@ -64,7 +64,7 @@ static void leave_nothing(void)
 	(void)unlink(path);
 }
 
-TestSuite(launcher, .init = find_what_is_needed, .fini = leave_nothing, .timeout = 60);
+TestSuite(launcher, .init = find_what_is_needed, .fini = leave_nothing, .timeout = 30);
 
 static struct plan *make_plan(const char *script)
 {
