@@ -146,6 +146,36 @@ Test(rpc, refuses_what_is_nested_deeper_than_32_before_the_parser_sees_it)
 	cr_assert_eq(parse_nested(500000, '{', '\0', &err), RPC_PARSE_ERROR);
 }
 
+/* An array of so many numbers as the one member of an object. */
+static enum rpc_code parse_values(size_t count, struct error *err)
+{
+	_cleanup_rpc_message_ struct rpc_message message = { 0 };
+	char *text = malloc(2 * count + 16), *at = text;
+	enum rpc_code code;
+
+	cr_assert_not_null(text);
+	at += sprintf(at, "{\"a\":[1");
+	for (size_t i = 1; i < count; i++) {
+		*at++ = ',';
+		*at++ = '1';
+	}
+	*at++ = ']';
+	*at++ = '}';
+	code = rpc_parse(text, (size_t)(at - text), &message, err);
+	free(text);
+	return code;
+}
+
+Test(rpc, refuses_what_has_too_many_values_before_the_parser_sees_it)
+{
+	struct error err;
+
+	cr_assert_eq(parse_values(RPC_VALUES_MAX - 3, &err), RPC_OK);
+	cr_assert_eq(parse_values(RPC_VALUES_MAX - 2, &err), RPC_PARSE_ERROR);
+	cr_assert_not_null(strstr(err.text, "at most 20000 values"), "%s", err.text);
+	cr_assert_eq(parse_values(500000, &err), RPC_PARSE_ERROR);
+}
+
 Test(rpc, brackets_in_strings_are_no_nesting)
 {
 	_cleanup_rpc_message_ struct rpc_message message = { 0 };

@@ -479,14 +479,22 @@ Test(control, who_reads_nothing_for_too_long_is_cut_off_while_another_is_served,
 	finish();
 }
 
-Test(control, a_queue_of_notifications_beyond_4_mib_is_cut_off, .init = start, .fini = finish,
-     .timeout = 30)
+Test(control, a_queue_of_notifications_beyond_4_mib_is_cut_off, .timeout = 30)
 {
-	int fd = bench_dial(&bench), other = bench_dial(&bench);
+	struct output output;
+	struct log log = { .output = &output, .threshold = LOG_LEVEL_WARNING };
+	static char text[10000], said[256];
 	struct client *client;
-	static char text[10000];
-	int told = 0;
+	int pipes[2], fd, other, told = 0;
+	struct error err;
 
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+	cr_assert_eq(output_open(&output, pipes[1], &err), 0);
+	bench_init(&bench);
+	bench.config.log = &log;
+	bench_start(&bench);
+	fd = bench_dial(&bench);
+	other = bench_dial(&bench);
 	bench_ask(&bench, fd, 1, "test.later", NULL);
 	bench_run(&bench);
 	client = client_ref(call_client(bench.kept[0]));
@@ -497,9 +505,13 @@ Test(control, a_queue_of_notifications_beyond_4_mib_is_cut_off, .init = start, .
 	cr_assert_lt(told, 600);
 	assert_echo(other, 1);
 	cr_assert_eq(control_client_count(bench.control), 1);
+	cr_assert_gt(read(pipes[0], said, sizeof(said) - 1), 0);
+	cr_assert_not_null(strstr(said, "is cut off: it does not read"), "%s", said);
 	client_unref(client);
 	close(fd);
 	close(other);
+	finish();
+	output_close(&output);
 }
 
 /* --- numbers and rates ------------------------------------------------------------------------*/
@@ -598,6 +610,29 @@ Test(control, a_tenant_that_asks_too_much_is_slowed_down_and_loses_nothing, .tim
 	cr_assert_geq(clock_monotonic_usec() - began, 490000);
 	close(fd);
 	close(admin);
+	finish();
+}
+
+Test(control, a_long_line_counts_as_more_than_one_request, .timeout = 30)
+{
+	char *line = long_line(RPC_LINE_MAX);
+	uint64_t began;
+	int fd;
+
+	bench_init(&bench);
+	bench.config.rate_per_sec = 100;
+	bench.config.rate_burst = 20;
+	bench_start(&bench);
+	bench.tenant = "acme";
+	fd = bench_dial(&bench);
+	began = clock_monotonic_usec();
+	for (int i = 0; i < 3; i++) {
+		bench_say_bytes(&bench, fd, line, RPC_LINE_MAX + 1);
+		json_decref(bench_expect_result(&bench, fd, 1));
+	}
+	cr_assert_geq(clock_monotonic_usec() - began, 390000);
+	free(line);
+	close(fd);
 	finish();
 }
 
