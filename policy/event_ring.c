@@ -60,7 +60,7 @@ static int make_slot(struct event_ring *ring, struct error *err)
 
 	if (ring->count < ring->allocated)
 		return 0;
-	events = calloc(wanted, sizeof(events[0]));
+	events = calloc(wanted, sizeof(struct event *));
 	if (events == NULL)
 		return error_no_memory(err);
 	for (size_t i = 0; i < ring->count; i++)

@@ -57,28 +57,26 @@ Test(control, each_refusal_has_its_code_and_the_connection_lives_on, .init = sta
      .timeout = 20)
 {
 	static const struct {
-		const char *line;
-		int code;
-		const char *name;
-		int id;
+		const char *line, *name;
+		int code, id;
 	} rows[] = {
-		{ "nonsense\n", -32700, "parse-error", 0 },
-		{ "{\"jsonrpc\":\"2.0\",\"method\":\"test.echo\",\"id\":1\n", -32700, "parse-error",
+		{ "nonsense\n", "parse-error", -32700, 0 },
+		{ "{\"jsonrpc\":\"2.0\",\"method\":\"test.echo\",\"id\":1\n", "parse-error", -32700,
 		  0 },
-		{ "{\"id\":NaN}\n", -32700, "parse-error", 0 },
-		{ "{\"id\":1,\"id\":2}\n", -32700, "parse-error", 0 },
-		{ "{\"id\":\"\xff\"}\n", -32700, "parse-error", 0 },
-		{ "[]\n", -32600, "invalid-request", 0 },
-		{ "7\n", -32600, "invalid-request", 0 },
-		{ "{\"jsonrpc\":\"2.0\",\"id\":3}\n", -32600, "invalid-request", 3 },
-		{ "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"test.ehco\"}\n", -32601,
-		  "no-such-method", 4 },
+		{ "{\"id\":NaN}\n", "parse-error", -32700, 0 },
+		{ "{\"id\":1,\"id\":2}\n", "parse-error", -32700, 0 },
+		{ "{\"id\":\"\xff\"}\n", "parse-error", -32700, 0 },
+		{ "[]\n", "invalid-request", -32600, 0 },
+		{ "7\n", "invalid-request", -32600, 0 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":3}\n", "invalid-request", -32600, 3 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"test.ehco\"}\n", "no-such-method",
+		  -32601, 4 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"test.echo\",\"params\":[1]}\n",
-		  -32602, "invalid", 5 },
+		  "invalid", -32602, 5 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"test.echo\","
 		  "\"params\":{\"txet\":\"x\"}}\n",
-		  -32602, "invalid", 6 },
-		{ "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"test.fail\"}\n", -32011, "conflict",
+		  "invalid", -32602, 6 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"test.fail\"}\n", "conflict", -32011,
 		  7 },
 	};
 	int fd = bench_dial(&bench);
@@ -295,7 +293,9 @@ Test(control, reading_pauses_while_64_calls_are_pending, .init = start, .fini = 
 	for (int i = 0; i < 200; i++) {
 		cr_assert_gt(bench.kept_count, 0);
 		call_reply(bench.kept[0], json_object());
-		memmove(bench.kept, bench.kept + 1, --bench.kept_count * sizeof(bench.kept[0]));
+		bench.kept_count--;
+		for (size_t j = 0; j < bench.kept_count; j++)
+			bench.kept[j] = bench.kept[j + 1];
 		json_decref(bench_expect_result(&bench, fd, i + 1));
 		bench_run(&bench);
 	}
@@ -674,9 +674,8 @@ Test(control, without_descriptors_it_waits_and_does_not_spin, .init = start, .fi
 	few = (struct rlimit){ (rlim_t)last, old.rlim_max };
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	{
-		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		const struct sockaddr_un address = bench_address(&bench);
 
-		strcpy(address.sun_path, bench.path);
 		cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	}
 	end = clock_monotonic_usec() + 200000;
@@ -721,10 +720,9 @@ Test(control, takes_a_stale_socket_away_but_not_a_live_one_or_a_file, .timeout =
 	cr_assert_eq(access(bench.path, F_OK), 0);
 	cr_assert_eq(unlink(bench.path), 0);
 	{
-		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		const struct sockaddr_un address = bench_address(&bench);
 
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		strcpy(address.sun_path, bench.path);
 		cr_assert_eq(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 		close(fd);
 	}
@@ -739,11 +737,11 @@ Test(control, takes_a_stale_socket_away_but_not_a_live_one_or_a_file, .timeout =
 
 Test(control, listens_on_a_socket_that_it_is_given, .timeout = 20)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+	struct sockaddr_un address;
 
 	bench_init(&bench);
-	strcpy(address.sun_path, bench.path);
+	address = bench_address(&bench);
 	cr_assert_eq(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(listener, 10), 0);
 	bench.config.listen_fd = listener;
