@@ -10,11 +10,13 @@ VERSION := 0.1.0
 prefix ?= /usr
 sysconfdir ?= /etc
 bindir := $(prefix)/bin
+sbindir := $(prefix)/sbin
 libexecdir := $(prefix)/libexec/pysbx
 datadir := $(prefix)/share/pysbx
 mandir := $(prefix)/share/man
 docdir := $(prefix)/share/doc/pysbx
 unitdir := $(prefix)/lib/systemd/system
+catalogdir := $(prefix)/lib/systemd/catalog
 testsdir := $(prefix)/lib/pysbx/tests
 
 ifeq ($(origin CC),default)
@@ -80,7 +82,7 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 
 # The sandbox's unit tests drive the real launcher, which is static and has no sanitizer in it.
 LAUNCHER := build/pysbx-launch
-PROGRAMS := $(B)/pysbx $(B)/pysbx-anchor $(B)/pysbx-launch
+PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
 SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
@@ -132,6 +134,10 @@ $(B)/pysbx: $(call obj,supervisor/pysbx.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
 
+$(B)/pysbxd: $(call obj,supervisor/pysbxd.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
+
 $(B)/pysbx-anchor: $(call obj,supervisor/pysbx-anchor.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie -o $@ $^ $(POLICY_LIBS) $(LDLIBS)
@@ -180,10 +186,14 @@ deps:
 ## make install      install below DESTDIR and prefix
 install: all
 	install -D -m 755 $(B)/pysbx $(DESTDIR)$(bindir)/pysbx
+	install -D -m 755 $(B)/pysbxd $(DESTDIR)$(sbindir)/pysbxd
 	install -D -m 755 $(B)/pysbx-launch $(DESTDIR)$(libexecdir)/pysbx-launch
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
-	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
+	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice packaging/systemd/*.service packaging/systemd/*.socket
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers.d/*.conf
+	install -d -m 755 $(addprefix $(DESTDIR)$(sysconfdir)/pysbx/,apps.d plans.d tenants.d syscalls.d)
+	install -D -m 644 -t $(DESTDIR)$(catalogdir) packaging/catalog/*.catalog
 	for page in man/*.[1-8]; do \
 		install -D -m 644 -t "$(DESTDIR)$(mandir)/man$${page##*.}" "$$page" || exit; \
 	done
@@ -208,7 +218,7 @@ check: all tests stage
 	tests/check $(if $(T),--filter '$(T)') --guest $(GUEST) $(STAGE) $(UNIT_TESTS)
 
 ## make check-unit   the unit tests alone
-check-unit: tests $(if $(VARIANT),,$(LAUNCHER))
+check-unit: tests $(B)/pysbx-anchor $(if $(VARIANT),,$(LAUNCHER))
 	tests/run-suite $(if $(T),--filter '$(T)') $(UNIT_TESTS)
 
 ## make check-host   the system tests on this very machine (as root; needs cgroup v2, systemd and an

@@ -503,10 +503,10 @@ int plan_decode(const char *text, size_t length, struct plan **ret_plan, struct 
 				&document, err);
 	json_decref(root);
 	if (r == 0 && plan->keep && plan->end_with_supervisor)
-		r = error_set(
-			err, ERROR_INVALID, 0,
-			"keep: excludes end_with_supervisor: the launcher either outlives its "
-			"supervisor or ends with it");
+		r = error_set(err, ERROR_INVALID, 0,
+			      "plan: keep: excludes end_with_supervisor: the launcher either "
+			      "outlives its "
+			      "supervisor or ends with it");
 	if (r == 0)
 		*ret_plan = TAKE_PTR(plan);
 	return r;

@@ -171,9 +171,12 @@ void call_reply(struct call *call, json_t *result)
 {
 	struct error err;
 
-	if (result == NULL)
+	if (result == NULL) {
 		(void)error_no_memory(&err);
-	call_finish(call, result, RPC_OK, &err);
+		call_fail(call, &err);
+		return;
+	}
+	call_finish(call, result, RPC_OK, NULL);
 	json_decref(result);
 }
 

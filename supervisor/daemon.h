@@ -130,5 +130,5 @@ json_t *daemon_read_state(struct daemon *daemon);
 /* --- methods --------------------------------------------------------------------------------- */
 
 /* Fills tables[] for control_start(); returns their number. */
-#define DAEMON_TABLES 5
+#define DAEMON_TABLES 6
 size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[DAEMON_TABLES]);

@@ -171,6 +171,16 @@ static void add_declared(struct daemon *daemon, struct config_app *declared)
 		daemon_queue_app(daemon, app);
 }
 
+/* Who spoke for a tenant that has gone, or has other users now, is not that any more. */
+static void drop_clients(const struct reload *reload, const struct config_tenant *old)
+{
+	const struct config_tenant *now = config_find_tenant(reload->config, old->tenant.name);
+
+	if (now == NULL || now->uid_count != old->uid_count ||
+	    memcmp(now->uids, old->uids, old->uid_count * sizeof(*old->uids)) != 0)
+		control_drop_tenant(reload->daemon->control, old->tenant.name);
+}
+
 static void commit(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
@@ -193,7 +203,7 @@ static void commit(struct reload *reload)
 	}
 	reload->config->app_count = 0;
 	for (size_t i = 0; i < daemon->config->tenant_count; i++)
-		control_drop_tenant(daemon->control, daemon->config->tenants[i].tenant.name);
+		drop_clients(reload, &daemon->config->tenants[i]);
 	config_free(daemon->config);
 	daemon->config = reload->config;
 	filter_cache_clear(&daemon->filters);

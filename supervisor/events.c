@@ -109,7 +109,7 @@ static void go_on(struct watcher *watcher)
 	struct client *client = watcher->subscription.client;
 	const struct event *event;
 
-	while (client_is_ready(client)) {
+	while (!client_is_gone(client)) {
 		event = event_ring_after(&watcher->events->ring, watcher->cursor);
 		if (event == NULL)
 			return;
@@ -117,6 +117,8 @@ static void go_on(struct watcher *watcher)
 			client_cut_off(client, "it reads events more slowly than they happen");
 			return;
 		}
+		if (!client_is_ready(client))
+			return;
 		watcher->cursor = event->cursor;
 		if (is_for(event, watcher))
 			tell(event, watcher);

@@ -6,8 +6,8 @@
  */
 #include "policy/own.h"
 #include "supervisor/clock.h"
-#include "supervisor/file.h"
 #include "supervisor/instance.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,20 +108,6 @@ static void hear_stalled(struct instance *instance)
 
 /* --- life ----------------------------------------------------------------------------------- */
 
-/* "Pid:" of a pidfd, as this PID namespace counts; 0 if it has ended. */
-static pid_t pid_of_pidfd(int pidfd)
-{
-	char path[64], text[1024];
-	struct error ignored;
-	const char *line;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	if (file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
-		return 0;
-	line = strstr(text, "Pid:");
-	return line != NULL && atoi(line + 4) > 0 ? (pid_t)atoi(line + 4) : 0;
-}
-
 static void tell_started(const struct instance *instance)
 {
 	uint64_t took = clock_monotonic_usec() - instance->spawned_usec;
@@ -150,7 +136,7 @@ static void watch_exit(struct instance *instance, struct launcher_event *event)
 
 static void hear_running(struct instance *instance, struct launcher_event *event)
 {
-	pid_t pid = pid_of_pidfd(event->fds[0]);
+	pid_t pid = pidfd_pid(event->fds[0]);
 
 	/* 0: it has ended since, and LAUNCH_ENDED is on its way */
 	if (pid > 0)

@@ -12,6 +12,12 @@
 
 #define FIELD_NAME_MAX 64 /* journald ignores a field with a longer name */
 
+struct journal_waiting {
+	struct journal_waiting *next;
+	size_t length;
+	char data[];
+};
+
 struct entry {
 	char *data; /* of JOURNAL_ENTRY_MAX */
 	size_t used;
@@ -41,13 +47,6 @@ int journal_open(struct journal *journal, const char *socket_path, struct error 
 	*journal = (struct journal){ .fd = TAKE_FD(fd), .buffer = TAKE_PTR(buffer) };
 	memcpy(journal->path, socket_path, strlen(socket_path) + 1);
 	return 0;
-}
-
-void journal_close(struct journal *journal)
-{
-	close_and_clear(&journal->fd);
-	free(journal->buffer);
-	journal->buffer = NULL;
 }
 
 struct journal_field journal_text(const char *name, const char *value)
@@ -106,11 +105,127 @@ static void put_field(struct entry *entry, const struct journal_field *field)
 	put(entry, "\n", 1);
 }
 
-bool journal_send(struct journal *journal, const struct journal_field *fields, size_t count)
+static int transmit(const struct journal *journal, const char *data, size_t length)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct entry entry = { .data = journal->buffer };
 	ssize_t n;
+
+	static_assert(sizeof(address.sun_path) == JOURNAL_PATH_MAX, "any path fits");
+	memcpy(address.sun_path, journal->path, sizeof(address.sun_path));
+	do
+		n = sendto(journal->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL,
+			   (struct sockaddr *)&address, sizeof(address));
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+/* --- the backlog ---------------------------------------------------------------------------- */
+
+static void forget_first(struct journal *journal)
+{
+	struct journal_waiting *first = journal->first;
+
+	journal->first = first->next;
+	if (journal->first == NULL)
+		journal->last = NULL;
+	journal->waiting_bytes -= sizeof(*first) + first->length;
+	free(first);
+}
+
+/* As many as are taken, in order. What fails for another reason than a full queue is dropped: there
+ * is no journald. Returns how many have left. */
+static size_t send_waiting(struct journal *journal)
+{
+	size_t left = 0;
+
+	for (; journal->first != NULL; left++) {
+		int r = transmit(journal, journal->first->data, journal->first->length);
+
+		if (r == -EAGAIN)
+			break;
+		if (r < 0)
+			journal->dropped++;
+		forget_first(journal);
+	}
+	return left;
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct journal *journal = userdata;
+	(void)usec;
+
+	if (send_waiting(journal) > 0)
+		journal->retry_usec = JOURNAL_RETRY_MIN_USEC;
+	else if (journal->retry_usec < JOURNAL_RETRY_MAX_USEC)
+		journal->retry_usec *= 2;
+	if (journal->first == NULL)
+		return 0;
+	(void)sd_event_source_set_time_relative(source, journal->retry_usec);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int arm_retry(struct journal *journal)
+{
+	int r;
+
+	journal->retry_usec = JOURNAL_RETRY_MIN_USEC;
+	if (journal->retry == NULL) /* accuracy 1 ms: the default is 250 ms */
+		return sd_event_add_time_relative(journal->event, &journal->retry, CLOCK_MONOTONIC,
+						  journal->retry_usec, 1000, on_retry, journal);
+	r = sd_event_source_set_time_relative(journal->retry, journal->retry_usec);
+	return r < 0 ? r : sd_event_source_set_enabled(journal->retry, SD_EVENT_ONESHOT);
+}
+
+static bool let_wait(struct journal *journal, const char *data, size_t length)
+{
+	struct journal_waiting *waiting;
+	size_t size = sizeof(*waiting) + length;
+
+	if (journal->event == NULL || journal->waiting_bytes + size > JOURNAL_BACKLOG_MAX)
+		return false;
+	if (journal->first == NULL && arm_retry(journal) < 0)
+		return false;
+	waiting = malloc(size);
+	if (waiting == NULL)
+		return false;
+	waiting->next = NULL;
+	waiting->length = length;
+	memcpy(waiting->data, data, length);
+	if (journal->first == NULL)
+		journal->first = waiting;
+	else
+		journal->last->next = waiting;
+	journal->last = waiting;
+	journal->waiting_bytes += size;
+	return true;
+}
+
+/* --- the whole ------------------------------------------------------------------------------ */
+
+void journal_attach(struct journal *journal, sd_event *event)
+{
+	journal->event = event;
+}
+
+void journal_close(struct journal *journal)
+{
+	(void)send_waiting(journal);
+	while (journal->first != NULL) {
+		forget_first(journal);
+		journal->dropped++;
+	}
+	journal->retry = sd_event_source_disable_unref(journal->retry);
+	close_and_clear(&journal->fd);
+	free(journal->buffer);
+	journal->buffer = NULL;
+}
+
+bool journal_send(struct journal *journal, const struct journal_field *fields, size_t count)
+{
+	struct entry entry = { .data = journal->buffer };
+	int r = -EAGAIN;
 
 	for (size_t i = 0; i < count && !entry.cut; i++) {
 		assert(is_field_name(fields[i].name));
@@ -118,13 +233,11 @@ bool journal_send(struct journal *journal, const struct journal_field *fields, s
 			put_field(&entry, &fields[i]);
 	}
 
-	static_assert(sizeof(address.sun_path) == JOURNAL_PATH_MAX, "any path fits");
-	memcpy(address.sun_path, journal->path, sizeof(address.sun_path));
-	do
-		n = sendto(journal->fd, entry.data, entry.used, MSG_DONTWAIT | MSG_NOSIGNAL,
-			   (struct sockaddr *)&address, sizeof(address));
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		journal->dropped++;
-	return n >= 0;
+	(void)send_waiting(journal);
+	if (journal->first == NULL)
+		r = transmit(journal, entry.data, entry.used);
+	if (r == 0 || (r == -EAGAIN && let_wait(journal, entry.data, entry.used)))
+		return true;
+	journal->dropped++;
+	return false;
 }

@@ -9,7 +9,8 @@
  * A launcher whose plan says `keep` outlives its supervisor (policy/launch_message.h). It listens
  * on a socket that is bound here, at keeper_path; the next supervisor calls launcher_adopt with the
  * same path and hears from the launcher all that it must know. Such a launcher is no child of ours:
- * its pidfd comes with LAUNCH_RUNNING, and tells its end but not its status.
+ * its pidfd comes with LAUNCH_RUNNING, and tells its end but not its status. The socket's name is
+ * the caller's to remove when the launcher has ended.
  */
 #pragma once
 

@@ -291,9 +291,12 @@ static int wait_for_answer(struct rpc_client *client, struct bytes *out, uint64_
 		json_t *message = NULL;
 		int r = next_message(client, out, deadline, &message, err);
 
-		if (r == 0)
+		if (r == 0) {
+			/* after half a line no other can be sent */
+			client->at_eof = client->at_eof || out->length > 0;
 			return error_set(err, ERROR_UNREACHABLE, ETIMEDOUT,
 					 "pysbxd has not answered in time");
+		}
 		if (r > 0)
 			r = is_notification(message)
 				    ? keep(client, message, err)

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #define STORE_DOCUMENT_MAX  ((size_t)1024 * 1024)
-#define STORE_DOCUMENTS_MAX 100000 /* in one directory */
+#define STORE_DOCUMENTS_MAX 1000000 /* in one directory */
 
 /* Makes the directory (0700, with its parents) if it is missing. durable: with the fsyncs; without
  * them it is whole for everyone but a machine that loses power. */
