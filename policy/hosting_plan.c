@@ -149,7 +149,6 @@ int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, s
 {
 	const struct limits given = given_limits(plan);
 	_cleanup_free_ char *syscalls = NULL;
-	struct limits filled;
 	int r;
 
 	r = check(plan, &given, spec, err);
@@ -160,16 +159,9 @@ int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, s
 		if (syscalls == NULL)
 			return error_no_memory(err);
 	}
-	r = spec_copy_limits(&spec->limits, &filled, err);
+	r = ceiling_fill(&spec->limits, &given, err);
 	if (r < 0)
 		return r;
-	r = ceiling_fill(&filled, &given, err);
-	if (r < 0) {
-		spec_clear_limits(&filled);
-		return r;
-	}
-	spec_clear_limits(&spec->limits);
-	spec->limits = filled;
 	if (syscalls != NULL)
 		spec->syscalls = TAKE_PTR(syscalls);
 	return 0;
