@@ -169,12 +169,13 @@ static int read_params(struct ctl *ctl, json_t **ret, struct error *err)
 	json_error_t where;
 	json_t *params;
 
-	if (ctl->word_count < 2)
-		params = json_object();
-	else if (strcmp(ctl->words[1], "-") == 0)
+	if (ctl->word_count < 2) {
+		*ret = json_object(); /* NULL: ctl_call raises it */
+		return 0;
+	}
+	if (strcmp(ctl->words[1], "-") == 0)
 		return ctl_read_json(ctl, "-", ret, err);
-	else
-		params = json_loads(ctl->words[1], JSON_REJECT_DUPLICATES, &where);
+	params = json_loads(ctl->words[1], JSON_REJECT_DUPLICATES, &where);
 	if (params == NULL)
 		return error_set(err, ERROR_USAGE, 0, "rpc: params: column %d: is not JSON: %s",
 				 where.column, where.text);
