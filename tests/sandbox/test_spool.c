@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITTEN_MAX (4U * LAUNCH_RING_BYTES)
+#define WRITTEN_MAX ((size_t)1 << 20)
 
 static struct spool spool;
 static char *written;
@@ -101,7 +101,7 @@ Test(spool, keeps_all_that_fits)
 
 Test(spool, keeps_the_newest_and_counts_bytes_and_lines)
 {
-	append_much(3 * LAUNCH_RING_BYTES + 12345);
+	append_much(3 * (size_t)LAUNCH_RING_BYTES + 12345);
 	expect_kept(size - LAUNCH_RING_BYTES);
 	cr_expect_eq(spool.rings[0].is.dropped_bytes, size - LAUNCH_RING_BYTES);
 	cr_expect_eq(spool.rings[0].is.dropped_lines, lines_in(0, size - LAUNCH_RING_BYTES));
