@@ -95,7 +95,7 @@ struct control;
 int control_start(struct control **ret, sd_event *event, const struct control_config *config,
 		  struct error *err);
 /* Closes all; answers that wait in a queue get one try. Subscriptions are ended, calls that are
- * still kept stay valid. NULL is fine. */
+ * still kept stay valid. Not from a handler: its call's answer would be lost. NULL is fine. */
 void control_stop(struct control *control);
 size_t control_client_count(const struct control *control);
 

@@ -357,3 +357,13 @@ static inline void bench_ask(struct bench *bench, int fd, int id, const char *me
 		 method, params != NULL ? ",\"params\":" : "", params != NULL ? params : "");
 	bench_say(bench, fd, text);
 }
+
+static inline void bench_assert_echo(struct bench *bench, int fd, int id)
+{
+	json_t *result;
+
+	bench_ask(bench, fd, id, "test.echo", "{\"n\":5}");
+	result = bench_expect_result(bench, fd, id);
+	cr_assert_eq(json_integer_value(json_object_get(result, "n")), 5);
+	json_decref(result);
+}
