@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a tired person reads on a terminal. Every word goes out through put_wrapped() or put_cut(),
- * and these through escape_step(): no text of a worker can move the cursor, forge a field (log
- * lines are marked with "|") or break a line.
+ * What a tired person reads on a terminal. Every word goes out through policy/layout.h: no text of
+ * a worker can move the cursor, forge a field (log lines are marked with "|") or break a line.
  */
 #include "policy/incident.h"
 
-#include "policy/escape.h"
 #include "policy/figure.h"
+#include "policy/layout.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
 
@@ -18,104 +17,24 @@
 #define LABEL_COLUMNS 10 /* "decision" and two blanks */
 #define INDENT	      (2 + LABEL_COLUMNS)
 #define LOG_MARK      "    | "
-#define TAB_COLUMNS   4
 #define FIELD_MAX     1024
 #define HIGH_PRESSURE 1000 /* 10 %, in hundredths of a percent */
 
 /* --- layout --- */
 
-/* Characters are taken to be one column wide: good enough for a margin. */
-static unsigned columns_of(const char *unit)
-{
-	unsigned columns = 0;
-
-	for (; *unit != '\0'; unit++)
-		if (((unsigned char)*unit & 0xc0) != 0x80)
-			columns++;
-	return columns;
-}
-
-/* Width of the word at the front of text, not counted beyond the width of a line. */
-static unsigned word_columns(const char *text)
-{
-	char unit[ESCAPE_UNIT_MAX + 1];
-	unsigned columns = 0;
-
-	while (*text != '\0' && *text != ' ' && columns <= INCIDENT_TEXT_COLUMNS) {
-		escape_step(&text, ESCAPE_FOR_TERMINAL, unit);
-		columns += columns_of(unit);
-	}
-	return columns;
-}
-
-/* Breaks lines at blanks, and a word that is longer than a line anywhere. */
-static void put_wrapped(FILE *out, const char *text, unsigned column)
-{
-	char unit[ESCAPE_UNIT_MAX + 1];
-
-	while (*text != '\0') {
-		bool break_here =
-			*text == ' ' && column + 1 + word_columns(text + 1) > INCIDENT_TEXT_COLUMNS;
-
-		escape_step(&text, ESCAPE_FOR_TERMINAL, unit);
-		if (break_here || column + columns_of(unit) > INCIDENT_TEXT_COLUMNS) {
-			fprintf(out, "\n%*s", INDENT, "");
-			column = INDENT;
-		}
-		if (break_here)
-			continue;
-		fputs(unit, out);
-		column += columns_of(unit);
-	}
-	fputc('\n', out);
-}
-
-/* How many bytes at the front of text fill `columns` columns. */
-static size_t fitting(const char *text, unsigned columns)
-{
-	char unit[ESCAPE_UNIT_MAX + 1];
-	const char *at = text;
-
-	while (*at != '\0') {
-		const char *next = at;
-		bool tab = *at == '\t';
-		unsigned width;
-
-		escape_step(&next, ESCAPE_FOR_TERMINAL, unit);
-		width = tab ? TAB_COLUMNS : columns_of(unit);
-		if (width > columns)
-			break;
-		columns -= width;
-		at = next;
-	}
-	return (size_t)(at - text);
-}
+static const struct layout incident_layout = { INCIDENT_TEXT_COLUMNS, INDENT };
 
 /* One line that keeps its own blanks; what does not fit is cut. Its end is whole in the JSON. */
 static void put_cut(FILE *out, const char *text, unsigned column)
 {
-	char unit[ESCAPE_UNIT_MAX + 1];
-	size_t whole = strlen(text), keep = fitting(text, INCIDENT_TEXT_COLUMNS - column);
-	bool cut = keep < whole;
-
-	if (cut)
-		keep = fitting(text, INCIDENT_TEXT_COLUMNS - column - 3);
-	for (const char *at = text, *end = text + keep; at < end;) {
-		bool tab = *at == '\t';
-
-		escape_step(&at, ESCAPE_FOR_TERMINAL, unit);
-		if (tab)
-			fprintf(out, "%*s", TAB_COLUMNS, "");
-		else
-			fputs(unit, out);
-	}
-	fputs(cut ? "...\n" : "\n", out);
+	layout_put_cut(out, text, INCIDENT_TEXT_COLUMNS - column);
+	fputc('\n', out);
 }
 
 static void put_field(FILE *out, const char *label, const char *text)
 {
 	fprintf(out, "  %-*s", LABEL_COLUMNS, label);
-	put_wrapped(out, text, INDENT);
+	layout_put_wrapped(out, &incident_layout, text, INDENT);
 }
 
 static const char *separator(const struct phrase *line)

@@ -39,10 +39,12 @@ const struct spec_row spec_rows[] = {
 	  IN(limits.cpu_weight), 1, SPEC_CPU_WEIGHT_MAX },
 	{ FIELD_PIDS, ROW_LIVE | ROW_MAX, "limits", "pids", &spec_codec_count, IN(limits.pids_max),
 	  1, SPEC_PIDS_LIMIT },
-	/* resource limit and mount of a process that is started already */
+	/* of a process that is started already */
 	{ FIELD_NOFILE, 0, "limits", "nofile", &spec_codec_count, IN(limits.nofile),
 	  SPEC_NOFILE_MIN, SPEC_NOFILE_LIMIT },
-	{ FIELD_TMP_SIZE, 0, "limits", "tmp_size", &spec_codec_size, IN(limits.tmp_size), 0, 0 },
+	/* follows from the memory, which is changed live: it waits for the next start */
+	{ FIELD_TMP_SIZE, ROW_LIVE, "limits", "tmp_size", &spec_codec_size, IN(limits.tmp_size), 0,
+	  0 },
 	{ FIELD_IO, ROW_LIVE, "limits", "io", &spec_codec_io, IN(limits), 0, SPEC_IO_MAX },
 
 	{ FIELD_READABLE, 0, "isolation", "readable", &spec_codec_list, IN(isolation.readable), 0,

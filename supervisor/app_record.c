@@ -4,6 +4,7 @@
 #include "policy/document.h"
 #include "policy/own.h"
 #include "policy/spec_json.h"
+#include "policy/spec_row.h"
 #include "supervisor/identity.h"
 
 #include <assert.h>
@@ -87,10 +88,6 @@ static bool unpack_deltas(const json_t *array, struct event_deltas *ret)
 /* FNV-1a, of what of a spec can't be changed in a running app. */
 static int digest_spec(const struct app_spec *spec, uint64_t *ret, struct error *err)
 {
-	static const char *const live[] = { "plan", "enabled", "restart", "oom", "stop", "log" };
-	static const char *const live_limits[] = { "memory", "memory_high", "memory_swap",
-						   "cpu",    "cpu_weight",  "pids",
-						   "io" };
 	_cleanup_json_ json_t *object = NULL;
 	_cleanup_free_ char *text = NULL;
 	uint64_t hash = UINT64_C(14695981039346656037);
@@ -99,10 +96,14 @@ static int digest_spec(const struct app_spec *spec, uint64_t *ret, struct error 
 	r = spec_to_json(spec, &object, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(live); i++)
-		(void)json_object_del(object, live[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(live_limits); i++)
-		(void)json_object_del(json_object_get(object, "limits"), live_limits[i]);
+	for (size_t i = 0; i < spec_row_count; i++) {
+		json_t *group = spec_rows[i].section != NULL
+					? json_object_get(object, spec_rows[i].section)
+					: object;
+
+		if ((spec_rows[i].flags & ROW_LIVE) != 0)
+			(void)json_object_del(group, spec_rows[i].key);
+	}
 	text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
 	if (text == NULL)
 		return error_no_memory(err);

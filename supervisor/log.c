@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define LOG_MESSAGE_MAX 2048
+#define LOG_APP_MAX	128
 #define LOG_NUMBER_MAX	16 /* an int as text */
 
 static const struct {
@@ -100,8 +101,12 @@ static void tell(struct log *log, enum log_level level, const struct log_event_k
 
 	vsnprintf(words, sizeof(words), format, args);
 	escape_string(words, ESCAPE_FOR_TERMINAL, message, sizeof(message));
-	if (log->journal != NULL)
-		send_entry(log, level, kind, subject, place, message);
+	if (log->journal != NULL) {
+		/* whoever reads the journal as it is sees whom it is about, too */
+		snprintf(words, sizeof(words), "%s%s%.*s", subject->app != NULL ? subject->app : "",
+			 subject->app != NULL ? ": " : "", LOG_MESSAGE_MAX - LOG_APP_MAX, message);
+		send_entry(log, level, kind, subject, place, words);
+	}
 	if (log->output != NULL && log->json)
 		write_json(log, level, subject->app, message);
 	else if (log->output != NULL)

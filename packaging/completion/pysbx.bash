@@ -87,16 +87,104 @@ _pysbx_command()
 	fi
 }
 
+# Names of what the daemon has, quietly: no daemon, no names.
+_pysbx_names()
+{
+	_pysbx_words -W "$(pysbx "$@" --json 2>/dev/null | grep -o '"name": *"[a-z0-9._-]*"' |
+		cut -d '"' -f 4)"
+}
+
+# A command that speaks to the daemon; its words begin at index $1.
+_pysbx_control()
+{
+	local options='--json --socket --help' command=${COMP_WORDS[*]:1:$1-1}
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+
+	if [[ $cur == = ]]; then
+		cur=
+	elif [[ $prev == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+
+	case $prev in
+	--socket) _pysbx_files -f && return ;;
+	--tenant) _pysbx_names tenant list && return ;;
+	--app) _pysbx_names list && return ;;
+	--state) _pysbx_words -W "$_pysbx_states" && return ;;
+	--log-level) _pysbx_words -W 'error warning info debug' && return ;;
+	--lines | -n | --cursor | --timeout) return ;;
+	esac
+
+	case $command in
+	apply) options+=' --dry-run' ;;
+	list) options+=' --tenant --state' ;;
+	status | incidents) options+=' --lines' ;;
+	start | stop | restart) options+=' --all' ;;
+	set) options+=' --force' ;;
+	logs) options+=' --lines --follow' ;;
+	events) options+=' --follow --cursor --app' ;;
+	wait) options+=' --timeout' ;;
+	daemon) options+=' --log-level' ;;
+	esac
+	if [[ $cur == -* ]]; then
+		_pysbx_words -W "$options"
+		return
+	fi
+
+	case $command in
+	apply | 'plan apply' | 'tenant apply') _pysbx_files -f ;;
+	'plan get' | 'plan remove') _pysbx_names plan list ;;
+	'tenant get' | 'tenant remove') _pysbx_names tenant list ;;
+	status | start | stop | restart | suspend | resume | remove | get | logs | incidents)
+		_pysbx_names list
+		;;
+	signal)
+		if ((COMP_CWORD == 2)); then
+			_pysbx_names list
+		else
+			_pysbx_words -W 'TERM INT QUIT HUP USR1 USR2 KILL'
+		fi
+		;;
+	wait)
+		if ((COMP_CWORD == 2)); then _pysbx_names list; else _pysbx_words -W "$_pysbx_states"; fi
+		;;
+	set)
+		if ((COMP_CWORD == 2)); then
+			_pysbx_names list
+		else
+			compopt -o nospace
+			_pysbx_words -W 'memory= memory_high= memory_swap= cpu= cpu_weight= pids= nofile= tmp_size= io='
+		fi
+		;;
+	esac
+}
+
+_pysbx_states='stopped starting running stopping backoff failed suspended'
+
 _pysbx()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]}
+	local commands='apply get list status start stop restart signal suspend resume set remove wait
+		logs events incidents incident plan tenant reload daemon rpc
+		run help version --help --version'
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_pysbx_words -W 'run help version --help --version'
-	elif [[ ${COMP_WORDS[1]} == run ]]; then
-		_pysbx_run
+		_pysbx_words -W "$commands"
+		return
 	fi
+	case ${COMP_WORDS[1]} in
+	run) _pysbx_run ;;
+	help | version) ;;
+	plan | tenant)
+		if ((COMP_CWORD == 2)); then
+			_pysbx_words -W 'list get apply remove'
+		else
+			_pysbx_control 3
+		fi
+		;;
+	*) _pysbx_control 2 ;;
+	esac
 }
 
 complete -F _pysbx pysbx

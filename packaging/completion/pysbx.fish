@@ -42,7 +42,78 @@ function __pysbx_command
     test $at -le (count $words); and complete -C (string join ' ' -- (string escape -- $words[$at..-1]))
 end
 
+# Names of what the daemon has, quietly: no daemon, no names.
+function __pysbx_names
+    pysbx $argv --json 2>/dev/null | string match -ar '"name": *"[a-z0-9._-]*"' | string replace -r '.*"([^"]*)"$' '$1'
+end
+
+# The command is one of these ("plan get" is plan-get).
+function __pysbx_is
+    set --local words (commandline -opc)
+    test (count $words) -ge 2; or return 1
+    contains -- $words[2] $argv; and return 0
+    test (count $words) -ge 3; and contains -- $words[2]-$words[3] $argv
+end
+
+function __pysbx_is_control
+    set --local words (commandline -opc)
+    test (count $words) -ge 2; and not contains -- $words[2] run help version
+end
+
+# How many words there are already: 3 is behind the first word of a command.
+function __pysbx_at
+    test (count (commandline -opc)) -ge $argv[1]
+end
+
 complete -c pysbx -f
+complete -c pysbx -n __fish_use_subcommand -a apply -d 'Create apps, or change them'
+complete -c pysbx -n __fish_use_subcommand -a get -d 'Print an app as it can be applied'
+complete -c pysbx -n __fish_use_subcommand -a list -d 'List the apps'
+complete -c pysbx -n __fish_use_subcommand -a status -d 'Tell how apps are'
+complete -c pysbx -n __fish_use_subcommand -a start -d 'Start apps'
+complete -c pysbx -n __fish_use_subcommand -a stop -d 'Stop apps'
+complete -c pysbx -n __fish_use_subcommand -a restart -d 'Stop apps and start them again'
+complete -c pysbx -n __fish_use_subcommand -a signal -d 'Send a signal to an app'
+complete -c pysbx -n __fish_use_subcommand -a suspend -d 'Freeze apps'
+complete -c pysbx -n __fish_use_subcommand -a resume -d 'Let suspended apps go on'
+complete -c pysbx -n __fish_use_subcommand -a set -d 'Change limits of an app while it runs'
+complete -c pysbx -n __fish_use_subcommand -a remove -d 'Stop apps and forget them'
+complete -c pysbx -n __fish_use_subcommand -a wait -d 'Wait until an app is in a state'
+complete -c pysbx -n __fish_use_subcommand -a logs -d 'Print the last lines that an app wrote'
+complete -c pysbx -n __fish_use_subcommand -a events -d 'Print what happened, or happens'
+complete -c pysbx -n __fish_use_subcommand -a incidents -d 'List the last incidents'
+complete -c pysbx -n __fish_use_subcommand -a incident -d 'Explain one incident'
+complete -c pysbx -n __fish_use_subcommand -a plan -d 'Hosting plans'
+complete -c pysbx -n __fish_use_subcommand -a tenant -d Tenants
+complete -c pysbx -n __fish_use_subcommand -a reload -d 'Read the configuration again'
+complete -c pysbx -n __fish_use_subcommand -a daemon -d 'Tell about the daemon'
+complete -c pysbx -n __fish_use_subcommand -a rpc -d 'Call any method of the daemon'
+
+complete -c pysbx -n '__pysbx_is plan tenant; and not __pysbx_at 3' -a 'list get apply remove'
+complete -c pysbx -n '__pysbx_is get status start stop restart suspend resume remove logs incidents' -a '(__pysbx_names list)'
+complete -c pysbx -n '__pysbx_is signal set wait; and not __pysbx_at 3' -a '(__pysbx_names list)'
+complete -c pysbx -n '__pysbx_is signal; and __pysbx_at 3' -a 'TERM INT QUIT HUP USR1 USR2 KILL'
+complete -c pysbx -n '__pysbx_is wait; and __pysbx_at 3' -a 'stopped starting running stopping backoff failed suspended'
+complete -c pysbx -n '__pysbx_is set; and __pysbx_at 3' -a 'memory= memory_high= memory_swap= cpu= cpu_weight= pids= nofile= tmp_size= io='
+complete -c pysbx -n '__pysbx_is plan-get plan-remove' -a '(__pysbx_names plan list)'
+complete -c pysbx -n '__pysbx_is tenant-get tenant-remove' -a '(__pysbx_names tenant list)'
+complete -c pysbx -n '__pysbx_is apply plan-apply tenant-apply' -F
+
+complete -c pysbx -n '__pysbx_is apply' -l dry-run -d 'Only tell what would change'
+complete -c pysbx -n '__pysbx_is list' -x -l tenant -a '(__pysbx_names tenant list)' -d 'Only of this tenant'
+complete -c pysbx -n '__pysbx_is list' -x -l state -a 'stopped starting running stopping backoff failed suspended' -d 'Only in this state'
+complete -c pysbx -n '__pysbx_is start stop restart' -l all -d 'All apps'
+complete -c pysbx -n '__pysbx_is set' -l force -d 'Lower memory below what is in use'
+complete -c pysbx -n '__pysbx_is logs status incidents' -x -s n -l lines -d 'How many at the most'
+complete -c pysbx -n '__pysbx_is logs events' -s f -l follow -d 'Go on with what comes'
+complete -c pysbx -n '__pysbx_is events' -x -l cursor -d 'Only what came after this event'
+complete -c pysbx -n '__pysbx_is events' -x -l app -a '(__pysbx_names list)' -d 'Only of this app'
+complete -c pysbx -n '__pysbx_is wait' -x -l timeout -d 'How long'
+complete -c pysbx -n '__pysbx_is daemon' -x -l log-level -a 'error warning info debug' -d 'Set it'
+complete -c pysbx -n __pysbx_is_control -l json -d 'Print the answer as it is'
+complete -c pysbx -n __pysbx_is_control -r -F -l socket -d 'The socket of the daemon'
+complete -c pysbx -n __pysbx_is_control -l help -d 'Print what the command takes'
+
 complete -c pysbx -n __fish_use_subcommand -a run -d 'Run a command under limits in a sandbox'
 complete -c pysbx -n __fish_use_subcommand -a help -d 'Show the commands'
 complete -c pysbx -n __fish_use_subcommand -a version -d 'Show the version'

@@ -46,15 +46,104 @@ _pysbx_run() {
 		'*::arguments: _normal'
 }
 
-if ((CURRENT == 2)); then
+# Names of what the daemon has, quietly: no daemon, no names.
+_pysbx_names() {
+	local -a names=(${(f)"$(pysbx "$@" --json 2>/dev/null |
+		grep -o '"name": *"[a-z0-9._-]*"' | cut -d '"' -f 4)"})
+	compadd -a names
+}
+_pysbx_apps() { _pysbx_names list; }
+_pysbx_plans() { _pysbx_names plan list; }
+_pysbx_tenants() { _pysbx_names tenant list; }
+
+# A command that speaks to the daemon: its name, then what _arguments takes besides the options of all.
+_pysbx_control() {
+	local -a common=(
+		'--json[print the answer as it is]'
+		'--socket=[the daemon'\''s socket]:socket:_files'
+		'(- *)--help[print what the command takes]'
+	)
+	local -a states=(stopped starting running stopping backoff failed suspended)
+	local -a lines=('(-n --lines)'{-n+,--lines=}'[how many at the most]:number')
+	local -a follow=('(-f --follow)'{-f,--follow}'[go on with what comes]')
+
+	case $1 in
+	apply) _arguments $common '--dry-run[only tell what would change]' '*:file:_files' ;;
+	get) _arguments $common ':app:_pysbx_apps' ;;
+	list) _arguments $common '--tenant=[only of this tenant]:tenant:_pysbx_tenants' \
+		"--state=[only in this state]:state:($states)" ;;
+	status) _arguments $common $lines '*:app:_pysbx_apps' ;;
+	start | stop | restart) _arguments $common '--all[all apps]' '*:app:_pysbx_apps' ;;
+	suspend | resume | remove) _arguments $common '*:app:_pysbx_apps' ;;
+	signal) _arguments $common ':app:_pysbx_apps' ":signal:($signals)" ;;
+	set) _arguments $common '--force[lower memory below what is in use]' ':app:_pysbx_apps' \
+		'*:limit:(memory= memory_high= memory_swap= cpu= cpu_weight= pids= nofile= tmp_size= io=)' ;;
+	wait) _arguments $common '--timeout=[how long]:time' ':app:_pysbx_apps' "*:state:($states)" ;;
+	logs) _arguments $common $lines $follow ':app:_pysbx_apps' ;;
+	events) _arguments $common $follow '--cursor=[only what came after]:event' \
+		'--app=[only of this app]:app:_pysbx_apps' ;;
+	incidents) _arguments $common $lines ':app:_pysbx_apps' ;;
+	incident) _arguments $common ':incident' ;;
+	daemon) _arguments $common '--log-level=[set it]:level:(error warning info debug)' ;;
+	reload) _arguments $common ;;
+	rpc) _arguments $common ':method' ':params' ;;
+	plan-list | tenant-list) _arguments $common ;;
+	plan-get) _arguments $common ':plan:_pysbx_plans' ;;
+	tenant-get) _arguments $common ':tenant:_pysbx_tenants' ;;
+	plan-remove) _arguments $common '*:plan:_pysbx_plans' ;;
+	tenant-remove) _arguments $common '*:tenant:_pysbx_tenants' ;;
+	plan-apply | tenant-apply) _arguments $common '*:file:_files' ;;
+	esac
+}
+
+_pysbx_commands() {
 	local -a commands=(
+		'apply:create apps, or change them to what a JSON file says'
+		'get:print an app as it can be applied'
+		'list:list the apps'
+		'status:tell how apps are'
+		'start:start apps'
+		'stop:stop apps'
+		'restart:stop apps and start them again'
+		'signal:send a signal to an app'
+		'suspend:freeze apps'
+		'resume:let suspended apps go on'
+		'set:change limits of an app while it runs'
+		'remove:stop apps and forget them'
+		'wait:wait until an app is in a state'
+		'logs:print the last lines that an app wrote'
+		'events:print what happened, or happens'
+		'incidents:list the last incidents'
+		'incident:explain one incident'
+		'plan:hosting plans'
+		'tenant:tenants'
+		'reload:read the configuration again'
+		'daemon:tell about the daemon'
+		'rpc:call any method of the daemon'
 		'run:run a command under limits in a sandbox'
 		'help:show the commands'
 		'version:show the version'
 	)
 	_describe command commands
-elif [[ $words[2] == run ]]; then
+}
+
+if ((CURRENT == 2)); then
+	_pysbx_commands
+elif [[ $words[2] == (plan|tenant) ]]; then
+	if ((CURRENT == 3)); then
+		compadd list get apply remove
+	else
+		local verb=$words[2]-$words[3]
+		shift 2 words
+		((CURRENT -= 2))
+		_pysbx_control $verb
+	fi
+else
 	shift words
 	((CURRENT--))
-	_pysbx_run
+	if [[ $words[1] == run ]]; then
+		_pysbx_run
+	else
+		_pysbx_control $words[1]
+	fi
 fi

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/own.h"
+#include "supervisor/ctl.h"
 #include "supervisor/options.h"
 
 #include <criterion/criterion.h>
@@ -10,7 +11,7 @@
 
 #define CWD	  "/srv/app"
 #define WORDS_MAX 32
-#define FILE_MAX  65536
+#define FILE_MAX  131072
 
 #define _cleanup_options_ __attribute__((cleanup(run_options_clear)))
 
@@ -573,6 +574,20 @@ static void expect_options_and_choices(const char *path, const char *prefix)
 	}
 }
 
+/* Of `pysbx run`, or of the commands beside it. */
+static bool is_option(const char *name, size_t length)
+{
+	bool known = false;
+
+	for (size_t i = 0; !known && i < run_option_count; i++)
+		known = strlen(run_option_rows[i].name) == length &&
+			strncmp(run_option_rows[i].name, name, length) == 0;
+	for (size_t i = 0; !known && i < ctl_option_count; i++)
+		known = strlen(ctl_option_rows[i].name) == length &&
+			strncmp(ctl_option_rows[i].name, name, length) == 0;
+	return known;
+}
+
 /* Every word of the file that starts with prefix is an option. */
 static void expect_no_other_options(const char *path, const char *prefix)
 {
@@ -581,12 +596,9 @@ static void expect_no_other_options(const char *path, const char *prefix)
 	for (const char *at = text; (at = strstr(at, prefix)) != NULL; at++) {
 		const char *name = at + strlen(prefix);
 		size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz-");
-		bool known = length == 0 || name[0] == '-';
 
-		for (size_t i = 0; !known && i < run_option_count; i++)
-			known = strlen(run_option_rows[i].name) == length &&
-				strncmp(run_option_rows[i].name, name, length) == 0;
-		cr_expect(known, "%s: %s%.*s is no option", path, prefix, (int)length, name);
+		cr_expect(length == 0 || name[0] == '-' || is_option(name, length),
+			  "%s: %s%.*s is no option", path, prefix, (int)length, name);
 	}
 }
 
