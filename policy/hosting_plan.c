@@ -53,26 +53,33 @@ static int read_apps(const json_t *object, uint64_t *apps, struct error *err)
 	return 0;
 }
 
-int hosting_plan_from_json(const json_t *object, struct hosting_plan *ret, struct error *err)
+static int read_plan(const json_t *object, struct hosting_plan *plan, struct error *err)
 {
-	_cleanup_hosting_plan_ struct hosting_plan plan = { .limits = spec_no_limits,
-							    .apps = LIMIT_UNSET };
 	int r;
 
 	r = place_check_keys(&document, object, hosting_plan_keys, HOSTING_PLAN_KEYS, err);
 	if (r == 0)
-		r = declaration_read_name(object, "name", true, &plan.name, err);
+		r = declaration_read_name(object, "name", true, &plan->name, err);
 	if (r == 0)
-		r = declaration_read_limits(object, SPEC_FIELDS_ALL, &plan.limits, err);
+		r = declaration_read_limits(object, SPEC_FIELDS_ALL, &plan->limits, err);
 	if (r == 0)
 		r = declaration_read_list(object, "syscalls", HOSTING_PLAN_SYSCALLS_MAX,
-					  check_profile, &plan.syscalls, err);
+					  check_profile, &plan->syscalls, err);
 	if (r == 0)
-		r = read_apps(object, &plan.apps, err);
-	if (r < 0)
+		r = read_apps(object, &plan->apps, err);
+	return r;
+}
+
+int hosting_plan_from_json(const json_t *object, struct hosting_plan *ret, struct error *err)
+{
+	struct hosting_plan plan = { .limits = spec_no_limits, .apps = LIMIT_UNSET };
+	int r = read_plan(object, &plan, err);
+
+	if (r < 0) {
+		hosting_plan_clear(&plan);
 		return r;
+	}
 	*ret = plan;
-	plan = (struct hosting_plan){ 0 };
 	return 0;
 }
 
