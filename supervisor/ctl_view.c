@@ -14,6 +14,7 @@
 
 #define LABEL_COLUMNS 11
 #define INDENT	      (2 + LABEL_COLUMNS)
+#define TIME_MAX      253402300799 /* 9999-12-31T23:59:59Z */
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
@@ -44,9 +45,9 @@ bool ctl_view_time(const json_t *value, time_t *ret)
 {
 	struct tm utc = { 0 };
 
-	if (json_is_number(value)) {
-		*ret = (time_t)json_number_value(value);
-		return true;
+	if (json_is_integer(value)) {
+		*ret = (time_t)json_integer_value(value);
+		return *ret >= 0 && *ret <= TIME_MAX;
 	}
 	if (!json_is_string(value) ||
 	    strptime(json_string_value(value), "%Y-%m-%dT%H:%M:%S", &utc) == NULL)
