@@ -25,6 +25,7 @@
 #define CONTROL_CLIENTS_RESERVED  16 /* of all, for admins: tenants can't lock them out */
 #define CONTROL_PENDING_MAX	  64 /* calls of one client that wait for their answer: then it waits */
 #define CONTROL_RATE_PER_SEC	  1000 /* requests of one tenant's uid; admins are not limited */
+#define CONTROL_RATE_BYTES	  1024 /* that a line may have as one request: longer ones count more */
 #define CONTROL_RATE_BURST	  2000
 #define CONTROL_LINE_TIMEOUT_USEC UINT64_C(30000000) /* for an unfinished line */
 #define CONTROL_STALL_USEC	  UINT64_C(60000000) /* that a client reads nothing of what waits */

@@ -57,28 +57,26 @@ Test(control, each_refusal_has_its_code_and_the_connection_lives_on, .init = sta
      .timeout = 20)
 {
 	static const struct {
-		const char *line;
-		int code;
-		const char *name;
-		int id;
+		const char *line, *name;
+		int code, id;
 	} rows[] = {
-		{ "nonsense\n", -32700, "parse-error", 0 },
-		{ "{\"jsonrpc\":\"2.0\",\"method\":\"test.echo\",\"id\":1\n", -32700, "parse-error",
+		{ "nonsense\n", "parse-error", -32700, 0 },
+		{ "{\"jsonrpc\":\"2.0\",\"method\":\"test.echo\",\"id\":1\n", "parse-error", -32700,
 		  0 },
-		{ "{\"id\":NaN}\n", -32700, "parse-error", 0 },
-		{ "{\"id\":1,\"id\":2}\n", -32700, "parse-error", 0 },
-		{ "{\"id\":\"\xff\"}\n", -32700, "parse-error", 0 },
-		{ "[]\n", -32600, "invalid-request", 0 },
-		{ "7\n", -32600, "invalid-request", 0 },
-		{ "{\"jsonrpc\":\"2.0\",\"id\":3}\n", -32600, "invalid-request", 3 },
-		{ "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"test.ehco\"}\n", -32601,
-		  "no-such-method", 4 },
+		{ "{\"id\":NaN}\n", "parse-error", -32700, 0 },
+		{ "{\"id\":1,\"id\":2}\n", "parse-error", -32700, 0 },
+		{ "{\"id\":\"\xff\"}\n", "parse-error", -32700, 0 },
+		{ "[]\n", "invalid-request", -32600, 0 },
+		{ "7\n", "invalid-request", -32600, 0 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":3}\n", "invalid-request", -32600, 3 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"test.ehco\"}\n", "no-such-method",
+		  -32601, 4 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"test.echo\",\"params\":[1]}\n",
-		  -32602, "invalid", 5 },
+		  "invalid", -32602, 5 },
 		{ "{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"test.echo\","
 		  "\"params\":{\"txet\":\"x\"}}\n",
-		  -32602, "invalid", 6 },
-		{ "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"test.fail\"}\n", -32011, "conflict",
+		  "invalid", -32602, 6 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"test.fail\"}\n", "conflict", -32011,
 		  7 },
 	};
 	int fd = bench_dial(&bench);
@@ -295,7 +293,9 @@ Test(control, reading_pauses_while_64_calls_are_pending, .init = start, .fini = 
 	for (int i = 0; i < 200; i++) {
 		cr_assert_gt(bench.kept_count, 0);
 		call_reply(bench.kept[0], json_object());
-		memmove(bench.kept, bench.kept + 1, --bench.kept_count * sizeof(bench.kept[0]));
+		bench.kept_count--;
+		for (size_t j = 0; j < bench.kept_count; j++)
+			bench.kept[j] = bench.kept[j + 1];
 		json_decref(bench_expect_result(&bench, fd, i + 1));
 		bench_run(&bench);
 	}
@@ -479,14 +479,22 @@ Test(control, who_reads_nothing_for_too_long_is_cut_off_while_another_is_served,
 	finish();
 }
 
-Test(control, a_queue_of_notifications_beyond_4_mib_is_cut_off, .init = start, .fini = finish,
-     .timeout = 30)
+Test(control, a_queue_of_notifications_beyond_4_mib_is_cut_off, .timeout = 30)
 {
-	int fd = bench_dial(&bench), other = bench_dial(&bench);
+	struct output output;
+	struct log log = { .output = &output, .threshold = LOG_LEVEL_WARNING };
+	static char text[10000], said[256];
 	struct client *client;
-	static char text[10000];
-	int told = 0;
+	int pipes[2], fd, other, told = 0;
+	struct error err;
 
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+	cr_assert_eq(output_open(&output, pipes[1], &err), 0);
+	bench_init(&bench);
+	bench.config.log = &log;
+	bench_start(&bench);
+	fd = bench_dial(&bench);
+	other = bench_dial(&bench);
 	bench_ask(&bench, fd, 1, "test.later", NULL);
 	bench_run(&bench);
 	client = client_ref(call_client(bench.kept[0]));
@@ -497,9 +505,13 @@ Test(control, a_queue_of_notifications_beyond_4_mib_is_cut_off, .init = start, .
 	cr_assert_lt(told, 600);
 	assert_echo(other, 1);
 	cr_assert_eq(control_client_count(bench.control), 1);
+	cr_assert_gt(read(pipes[0], said, sizeof(said) - 1), 0);
+	cr_assert_not_null(strstr(said, "is cut off: it does not read"), "%s", said);
 	client_unref(client);
 	close(fd);
 	close(other);
+	finish();
+	output_close(&output);
 }
 
 /* --- numbers and rates ------------------------------------------------------------------------*/
@@ -601,6 +613,29 @@ Test(control, a_tenant_that_asks_too_much_is_slowed_down_and_loses_nothing, .tim
 	finish();
 }
 
+Test(control, a_long_line_counts_as_more_than_one_request, .timeout = 30)
+{
+	char *line = long_line(RPC_LINE_MAX);
+	uint64_t began;
+	int fd;
+
+	bench_init(&bench);
+	bench.config.rate_per_sec = 100;
+	bench.config.rate_burst = 20;
+	bench_start(&bench);
+	bench.tenant = "acme";
+	fd = bench_dial(&bench);
+	began = clock_monotonic_usec();
+	for (int i = 0; i < 3; i++) {
+		bench_say_bytes(&bench, fd, line, RPC_LINE_MAX + 1);
+		json_decref(bench_expect_result(&bench, fd, 1));
+	}
+	cr_assert_geq(clock_monotonic_usec() - began, 390000);
+	free(line);
+	close(fd);
+	finish();
+}
+
 Test(control, a_batch_counts_as_many_requests_as_it_has, .timeout = 30)
 {
 	json_t *line;
@@ -639,9 +674,8 @@ Test(control, without_descriptors_it_waits_and_does_not_spin, .init = start, .fi
 	few = (struct rlimit){ (rlim_t)last, old.rlim_max };
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	{
-		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		const struct sockaddr_un address = bench_address(&bench);
 
-		strcpy(address.sun_path, bench.path);
 		cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	}
 	end = clock_monotonic_usec() + 200000;
@@ -686,10 +720,9 @@ Test(control, takes_a_stale_socket_away_but_not_a_live_one_or_a_file, .timeout =
 	cr_assert_eq(access(bench.path, F_OK), 0);
 	cr_assert_eq(unlink(bench.path), 0);
 	{
-		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		const struct sockaddr_un address = bench_address(&bench);
 
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		strcpy(address.sun_path, bench.path);
 		cr_assert_eq(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 		close(fd);
 	}
@@ -704,11 +737,11 @@ Test(control, takes_a_stale_socket_away_but_not_a_live_one_or_a_file, .timeout =
 
 Test(control, listens_on_a_socket_that_it_is_given, .timeout = 20)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+	struct sockaddr_un address;
 
 	bench_init(&bench);
-	strcpy(address.sun_path, bench.path);
+	address = bench_address(&bench);
 	cr_assert_eq(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(listener, 10), 0);
 	bench.config.listen_fd = listener;
