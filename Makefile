@@ -10,11 +10,13 @@ VERSION := 0.1.0
 prefix ?= /usr
 sysconfdir ?= /etc
 bindir := $(prefix)/bin
+sbindir := $(prefix)/sbin
 libexecdir := $(prefix)/libexec/pysbx
 datadir := $(prefix)/share/pysbx
 mandir := $(prefix)/share/man
 docdir := $(prefix)/share/doc/pysbx
 unitdir := $(prefix)/lib/systemd/system
+catalogdir := $(prefix)/lib/systemd/catalog
 testsdir := $(prefix)/lib/pysbx/tests
 
 ifeq ($(origin CC),default)
@@ -80,9 +82,9 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 
 # The sandbox's unit tests drive the real launcher, which is static and has no sanitizer in it.
 LAUNCHER := build/pysbx-launch
-PROGRAMS := $(B)/pysbx $(B)/pysbx-anchor $(B)/pysbx-launch
+PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_TESTS := $(B)/tests/system
+SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
 .DEFAULT_GOAL := all
@@ -132,6 +134,10 @@ $(B)/pysbx: $(call obj,supervisor/pysbx.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
 
+$(B)/pysbxd: $(call obj,supervisor/pysbxd.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
+
 $(B)/pysbx-anchor: $(call obj,supervisor/pysbx-anchor.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie -o $@ $^ $(POLICY_LIBS) $(LDLIBS)
@@ -154,7 +160,12 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call say,LINK,$@)
 	$(call link_test,$(SUPERVISOR_LIBS))
 
+# Two system tests run at a time; those below alone/ one by one.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
+	$(call say,LINK,$@)
+	$(call link_test,$(POLICY_LIBS))
+
+$(B)/tests/system-alone: $(call obj,$(wildcard tests/system/alone/*.c tests/system/harness*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
 
@@ -175,14 +186,19 @@ deps:
 ## make install      install below DESTDIR and prefix
 install: all
 	install -D -m 755 $(B)/pysbx $(DESTDIR)$(bindir)/pysbx
+	install -D -m 755 $(B)/pysbxd $(DESTDIR)$(sbindir)/pysbxd
 	install -D -m 755 $(B)/pysbx-launch $(DESTDIR)$(libexecdir)/pysbx-launch
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
+	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice packaging/systemd/*.service packaging/systemd/*.socket
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers.d/*.conf
+	install -d -m 755 $(addprefix $(DESTDIR)$(sysconfdir)/pysbx/,apps.d plans.d tenants.d syscalls.d)
+	install -D -m 644 -t $(DESTDIR)$(catalogdir) packaging/catalog/*.catalog
+	for page in man/*.[1-8]; do \
+		install -D -m 644 -t "$(DESTDIR)$(mandir)/man$${page##*.}" "$$page" || exit; \
+	done
 	install -D -m 644 -t $(DESTDIR)$(datadir)/panel packaging/panel/README.md packaging/panel/*/[Pp]ysbx*
 	install -D -m 755 -t $(DESTDIR)$(datadir)/panel packaging/panel/*/create*
-	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice
-	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 man/*.1
-	install -D -m 644 -t $(DESTDIR)$(mandir)/man7 man/*.7
 	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
 	install -D -m 644 packaging/completion/pysbx.zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_pysbx
 	install -D -m 644 packaging/completion/pysbx.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/pysbx.fish
@@ -204,7 +220,7 @@ check: all tests stage
 	tests/check $(if $(T),--filter '$(T)') --guest $(GUEST) $(STAGE) $(UNIT_TESTS)
 
 ## make check-unit   the unit tests alone
-check-unit: tests $(if $(VARIANT),,$(LAUNCHER))
+check-unit: tests $(B)/pysbx-anchor $(if $(VARIANT),,$(LAUNCHER))
 	tests/run-suite $(if $(T),--filter '$(T)') $(UNIT_TESTS)
 
 ## make check-host   the system tests on this very machine (as root; needs cgroup v2, systemd and an

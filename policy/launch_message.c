@@ -36,6 +36,24 @@ static int refuse(struct error *err, const char *field, int64_t value)
 			 field, value);
 }
 
+static int check_spool(const struct launch_spool *spool, struct error *err)
+{
+	if (spool->start >= LAUNCH_RING_BYTES)
+		return refuse(err, "spool.start", spool->start);
+	if (spool->length > LAUNCH_RING_BYTES)
+		return refuse(err, "spool.length", spool->length);
+	if (spool->dropped_bytes > INT64_MAX)
+		return error_set(err, ERROR_INVALID, 0,
+				 "launch message: spool.dropped_bytes: %" PRIu64 " is out of range",
+				 spool->dropped_bytes);
+	if (spool->dropped_lines > spool->dropped_bytes)
+		return error_set(err, ERROR_INVALID, 0,
+				 "launch message: spool.dropped_lines: %" PRIu64
+				 " lines in %" PRIu64 " bytes",
+				 spool->dropped_lines, spool->dropped_bytes);
+	return 0;
+}
+
 int launch_message_check(const void *data, size_t size, struct launch_message *ret,
 			 struct error *err)
 {
@@ -52,7 +70,7 @@ int launch_message_check(const void *data, size_t size, struct launch_message *r
 		return error_set(err, ERROR_INVALID, 0,
 				 "launch message: version %" PRIu32 " instead of %d",
 				 message.version, LAUNCH_MESSAGE_VERSION);
-	if (message.type < LAUNCH_PIPES || message.type > LAUNCH_COLLECTED)
+	if (message.type < LAUNCH_PIPES || message.type >= LAUNCH_TYPE_END)
 		return refuse(err, "type", message.type);
 	if (message.stage >= STAGE_COUNT)
 		return refuse(err, "stage", message.stage);
@@ -63,6 +81,13 @@ int launch_message_check(const void *data, size_t size, struct launch_message *r
 		return refuse(err, "signal", message.signal);
 	if (memchr(message.text, '\0', sizeof(message.text)) == NULL)
 		return error_set(err, ERROR_INVALID, 0, "launch message: text has no end");
+
+	for (size_t i = 0; i < LAUNCH_STREAMS; i++) {
+		int r = check_spool(&message.spool[i], err);
+
+		if (r < 0)
+			return r;
+	}
 
 	*ret = message;
 	return 0;

@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What supervisor and launcher say to each other: fixed-size records on a SOCK_SEQPACKET pair, one
- * record a packet. A record of another size or version is refused by both sides: an upgraded
+ * What supervisor and launcher say to each other: fixed-size records on a SOCK_SEQPACKET socket,
+ * one record a packet. A record of another size or version is refused by both sides: an upgraded
  * supervisor must keep reading the records of launchers that it finds running.
  *
  *   launcher -> supervisor
  *     LAUNCH_PIPES    first, with the read ends of the worker's stdout and stderr (SCM_RIGHTS, in
  *                     this order)
- *     LAUNCH_RUNNING  execve succeeded; with the worker's pidfd (SCM_RIGHTS)
- *     LAUNCH_FAILED   no worker: stage, errno, text. The launcher exits after it.
+ *     LAUNCH_RUNNING  execve succeeded; started_nsec; with the worker's pidfd and the launcher's
+ *                     own (SCM_RIGHTS, in this order)
+ *     LAUNCH_FAILED   no worker: stage, errno, text
  *     LAUNCH_ENDED    the worker's wait status and rusage (its waited-for children included). What
  *                     was left in its PID namespace has been killed and reaped.
+ *     LAUNCH_SPOOL    what the launcher read off the pipes while nobody else did, older than
+ *                     anything still in them: spool[] says how much of it, with one memfd a stream
+ *                     (SCM_RIGHTS, stdout first), or with none if nothing is kept
+ *     LAUNCH_STALLED  a pipe has been nearly full for a while: is anybody reading?
  *   supervisor -> launcher
  *     LAUNCH_SIGNAL   send `signal` to the worker
  *     LAUNCH_STOP     stop_signal now, SIGKILL to all after the plan's grace
- *     LAUNCH_COLLECTED  the end has been taken note of: the launcher may exit
+ *     LAUNCH_COLLECTED  the end (or the failure) has been taken note of: the launcher may exit
+ *     LAUNCH_TAKE     the answer to LAUNCH_STALLED: I am here, give me the spool
+ *     LAUNCH_TAKEN    the spool's lines are where they belong: the launcher may forget them
+ *
+ * With a plan that says `keep`, the launcher outlives its supervisor, and takes connections on a
+ * listening socket. The newest connection is the one that counts; an older one is closed. Each is
+ * told, in this order: PIPES; SPOOL if something was spooled or dropped; RUNNING; and ENDED if the
+ * worker has ended; or, where the start failed, FAILED alone. End and failure are kept until they
+ * are COLLECTED, the spool until it is TAKEN: a supervisor that is killed in between loses nothing,
+ * the next one may hear things twice.
+ *
+ * Two readers would tear a pipe's lines apart, so a supervisor that adopts reads no pipe before
+ * RUNNING came (the spool, which is older, has come by then), and none from LAUNCH_STALLED,
+ * which it answers at once with TAKE, until the SPOOL that answers that. Its loop handles this
+ * socket before the pipes. If no TAKE comes within LAUNCH_STALL_USEC, the launcher drains the pipes
+ * into the spool, so that a supervisor that hangs doesn't block the worker.
  */
 #pragma once
 
@@ -22,8 +42,12 @@
 
 #include <stdint.h>
 
-#define LAUNCH_MESSAGE_VERSION 1
+#define LAUNCH_MESSAGE_VERSION 2
 #define LAUNCH_TEXT_MAX	       512
+#define LAUNCH_STREAMS	       2	    /* stdout, stderr */
+#define LAUNCH_RING_BYTES      (256U << 10) /* kept of each stream: the newest */
+/* How long a pipe may be nearly full, and LAUNCH_STALLED may stay without an answer. */
+#define LAUNCH_STALL_USEC UINT64_C(2000000)
 
 enum launch_message_type {
 	LAUNCH_PIPES = 1,
@@ -33,6 +57,11 @@ enum launch_message_type {
 	LAUNCH_SIGNAL,
 	LAUNCH_STOP,
 	LAUNCH_COLLECTED,
+	LAUNCH_SPOOL,
+	LAUNCH_STALLED,
+	LAUNCH_TAKE,
+	LAUNCH_TAKEN,
+	LAUNCH_TYPE_END,
 };
 
 /* Where a start failed: named in messages, "stage" in JSON. The order is that of the work. */
@@ -51,6 +80,16 @@ enum launch_stage {
 	STAGE_COUNT,
 };
 
+/* One stream's ring, in a memfd of at most LAUNCH_RING_BYTES: `length` bytes from offset `start`,
+ * going on at offset 0 after the ring's last byte. What was dropped is older than all that is kept;
+ * if anything was, the first line kept may lack its beginning. */
+struct launch_spool {
+	uint32_t start;
+	uint32_t length;
+	uint64_t dropped_bytes;
+	uint64_t dropped_lines; /* line ends among the dropped bytes */
+};
+
 struct launch_message {
 	uint32_t version;
 	uint32_t type;
@@ -62,7 +101,8 @@ struct launch_message {
 	uint64_t user_usec;
 	uint64_t system_usec;
 	uint64_t maxrss_bytes;
-	uint64_t started_nsec, ended_nsec; /* CLOCK_MONOTONIC */
+	uint64_t started_nsec, ended_nsec;	   /* CLOCK_MONOTONIC */
+	struct launch_spool spool[LAUNCH_STREAMS]; /* LAUNCH_SPOOL */
 	char text[LAUNCH_TEXT_MAX]; /* NUL-terminated; LAUNCH_FAILED: what was tried, on what */
 };
 

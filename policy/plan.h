@@ -32,7 +32,9 @@ enum {
 		5, /* sealed memfd with the BPF program: an array of struct sock_filter */
 	LAUNCH_FD_CGROUP =
 		6, /* O_PATH or O_RDONLY directory: the instance's leaf, for CLONE_INTO_CGROUP */
-	LAUNCH_FD_FIRST_FREE = 7,
+	/* a listening SOCK_SEQPACKET socket of the unix family, for `keep`; else not open */
+	LAUNCH_FD_LISTEN = 7,
+	LAUNCH_FD_FIRST_FREE = 8,
 };
 
 /* One step of building the root file system, carried out in order below a fresh tmpfs. Parents of
@@ -88,6 +90,9 @@ struct plan {
 	size_t group_count;
 	bool network_none;	  /* a network namespace with nothing but loopback (up) */
 	bool end_with_supervisor; /* `pysbx run`: the supervisor's end is the sandbox's end */
+	/* the launcher outlives its supervisor, and the next one finds it at LAUNCH_FD_LISTEN;
+	 * excludes end_with_supervisor */
+	bool keep;
 	int stop_signal;	  /* sent to the worker then ... */
 	uint64_t stop_grace_usec; /* ... and SIGKILL after this long */
 	int oom_score_adj;

@@ -9,37 +9,21 @@
 #include <string.h>
 
 #define STRING_MAX	 131071 /* the kernel's MAX_ARG_STRLEN without its NUL */
-#define PLACE_TEXT_MAX	 128
 #define MESSAGE_TEXT_MAX 600
 #define QUOTED_MAX	 200 /* bytes of a bad value that a message quotes */
 
-static void place_write(const struct place *at, char *text, size_t size)
-{
-	size_t used;
-
-	if (at->outer == NULL) {
-		text[0] = '\0';
-		return;
-	}
-	place_write(at->outer, text, size);
-	used = strlen(text);
-	if (at->key == NULL)
-		snprintf(text + used, size - used, "[%zu]", at->index);
-	else
-		snprintf(text + used, size - used, "%s%s", used > 0 ? "." : "", at->key);
-}
-
 int field_refuse(const struct place *at, struct error *err, const char *format, ...)
 {
-	char path[PLACE_TEXT_MAX], message[MESSAGE_TEXT_MAX];
+	char message[MESSAGE_TEXT_MAX];
 	va_list args;
+	int r;
 
-	place_write(at, path, sizeof(path));
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	return error_set(err, ERROR_INVALID, 0, "plan: %s%s%s", path, path[0] != '\0' ? ": " : "",
-			 message);
+	r = place_refuse(at, err, "%s", message);
+	error_prefix(err, "plan");
+	return r;
 }
 
 /* --- objects ----------------------------------------------------------------------------------*/

@@ -7,16 +7,10 @@
 #pragma once
 
 #include "policy/error.h"
+#include "policy/place.h"
 
 #include <jansson.h>
 #include <stdint.h>
-
-/* Where in the document we are: a list on the stack, written out only when something is wrong. */
-struct place {
-	const struct place *outer; /* NULL: the document itself */
-	const char *key;	   /* NULL: an array element, at index */
-	size_t index;
-};
 
 struct field {
 	const char *key;

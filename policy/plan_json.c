@@ -448,6 +448,7 @@ static const struct field plan_fields[] = {
 	{ "groups", 0, encode_groups, decode_groups, 0, PLAN_GROUPS_MAX },
 	{ "network", offsetof(struct plan, network_none), encode_network, decode_network, 0, 0 },
 	FIELD(struct plan, end_with_supervisor, bool, 0, 0),
+	FIELD(struct plan, keep, bool, 0, 0),
 	FIELD(struct plan, stop_signal, int, 1, SIGNAL_LAST),
 	FIELD(struct plan, stop_grace_usec, u64, 0, (int64_t)TIME_LIMIT_USEC),
 	FIELD(struct plan, oom_score_adj, int, -OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MAX),
@@ -501,6 +502,11 @@ int plan_decode(const char *text, size_t length, struct plan **ret_plan, struct 
 	r = field_decode_object(plan_fields, ARRAY_SIZE(plan_fields), FIELD_ALL, root, plan,
 				&document, err);
 	json_decref(root);
+	if (r == 0 && plan->keep && plan->end_with_supervisor)
+		r = error_set(err, ERROR_INVALID, 0,
+			      "plan: keep: excludes end_with_supervisor: the launcher either "
+			      "outlives its "
+			      "supervisor or ends with it");
 	if (r == 0)
 		*ret_plan = TAKE_PTR(plan);
 	return r;

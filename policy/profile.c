@@ -5,9 +5,9 @@
  */
 #include "policy/profile.h"
 
+#include "policy/document.h"
 #include "policy/own.h"
 #include "policy/profile_rule.h"
-#include "policy/quote.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -184,30 +184,16 @@ static int read_document(const json_t *root, const struct profile_facts *facts,
 	return read_rules(json_object_get(root, "syscalls"), facts, profile, err);
 }
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 int profile_parse(const char *text, size_t length, const struct profile_facts *facts,
 		  struct profile **ret_profile, struct error *err)
 {
 	_cleanup_profile_ struct profile *profile = NULL;
-	__attribute__((cleanup(cleanup_json))) json_t *root = NULL;
-	json_error_t json_error;
-	char quoted[QUOTE_TEXT_MAX];
+	_cleanup_json_ json_t *root = NULL;
 	int r;
 
-	if (length > PROFILE_SIZE_MAX)
-		return error_set(err, ERROR_INVALID, 0, "%zu bytes are too many: %u at most",
-				 length, PROFILE_SIZE_MAX);
-	/* jansson itself refuses nesting deeper than 2048. */
-	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &json_error);
-	if (root == NULL)
-		return error_set(err, ERROR_INVALID, 0, "line %d, column %d: not JSON: %s",
-				 json_error.line, json_error.column,
-				 quote_text(json_error.text, quoted));
-
+	r = document_parse(text, length, PROFILE_SIZE_MAX, &root, err);
+	if (r < 0)
+		return r;
 	profile = calloc(1, sizeof(*profile));
 	if (profile == NULL)
 		return error_no_memory(err);

@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct limits default_limits = {
+const struct limits spec_no_limits = {
 	.memory_max = LIMIT_UNSET,
 	.memory_high = LIMIT_UNSET,
 	.memory_swap_max = LIMIT_UNSET,
 	.cpu_max = LIMIT_UNSET,
 	.cpu_weight = LIMIT_UNSET,
-	.pids_max = SPEC_PIDS_DEFAULT,
-	.nofile = SPEC_NOFILE_DEFAULT,
+	.pids_max = LIMIT_UNSET,
+	.nofile = LIMIT_UNSET,
 	.tmp_size = LIMIT_UNSET,
 };
 
@@ -30,13 +30,9 @@ static const struct restart_policy default_restart = {
 
 int spec_init(struct app_spec *spec, struct error *err)
 {
-	char *syscalls = strdup(SPEC_SYSCALLS_DEFAULT);
-
-	if (syscalls == NULL)
-		return error_no_memory(err);
+	(void)err;
 	*spec = (struct app_spec){
-		.limits = default_limits,
-		.syscalls = syscalls,
+		.limits = spec_no_limits,
 		.restart = default_restart,
 		.oom = OOM_WORKER,
 		.enabled = true,
@@ -60,13 +56,101 @@ void spec_clear(struct app_spec *spec)
 	free(spec->user);
 	strings_clear(&spec->environment);
 	strings_clear(&spec->environment_files);
-	for (size_t i = 0; i < spec->limits.io_count; i++)
-		free(spec->limits.io[i].path);
+	spec_clear_limits(&spec->limits);
 	strings_clear(&spec->isolation.readable);
 	strings_clear(&spec->isolation.writable);
 	free(spec->syscalls);
 	*spec = (struct app_spec){ 0 };
 }
+
+/* --- copies ----------------------------------------------------------------------------------- */
+
+void spec_clear_limits(struct limits *limits)
+{
+	for (size_t i = 0; i < limits->io_count; i++)
+		free(limits->io[i].path);
+	*limits = spec_no_limits;
+}
+
+int spec_copy_limits(const struct limits *from, struct limits *ret, struct error *err)
+{
+	struct limits copy = *from;
+
+	for (copy.io_count = 0; copy.io_count < from->io_count; copy.io_count++) {
+		char *path = strdup(from->io[copy.io_count].path);
+
+		if (path == NULL) {
+			spec_clear_limits(&copy);
+			return error_no_memory(err);
+		}
+		copy.io[copy.io_count].path = path;
+	}
+	*ret = copy;
+	return 0;
+}
+
+static int copy_text(const char *from, char **ret, struct error *err)
+{
+	char *copy = from != NULL ? strdup(from) : NULL;
+
+	if (from != NULL && copy == NULL)
+		return error_no_memory(err);
+	*ret = copy;
+	return 0;
+}
+
+static int copy_strings(const struct strings *from, struct strings *to, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->count; i++)
+		r = strings_append(to, from->items[i], err);
+	return r;
+}
+
+int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *err)
+{
+	__attribute__((cleanup(spec_clear))) struct app_spec copy = *from;
+	const struct {
+		const char *from;
+		char **to;
+	} texts[] = {
+		{ from->name, &copy.name }, { from->tenant, &copy.tenant },
+		{ from->plan, &copy.plan }, { from->directory, &copy.directory },
+		{ from->user, &copy.user }, { from->syscalls, &copy.syscalls },
+	};
+	const struct {
+		const struct strings *from;
+		struct strings *to;
+	} lists[] = {
+		{ &from->command, &copy.command },
+		{ &from->environment, &copy.environment },
+		{ &from->environment_files, &copy.environment_files },
+		{ &from->isolation.readable, &copy.isolation.readable },
+		{ &from->isolation.writable, &copy.isolation.writable },
+	};
+	int r;
+
+	/* nothing of `from` may be freed with the copy */
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		*texts[i].to = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		*lists[i].to = (struct strings){ 0 };
+	copy.limits = spec_no_limits;
+
+	r = spec_copy_limits(&from->limits, &copy.limits, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(texts); i++)
+		r = copy_text(texts[i].from, texts[i].to, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
+		r = copy_strings(lists[i].from, lists[i].to, err);
+	if (r < 0)
+		return r;
+	*ret = copy;
+	copy = (struct app_spec){ 0 };
+	return 0;
+}
+
+/* --- what follows from the rest --------------------------------------------------------------- */
 
 static bool is_limit(uint64_t value)
 {
@@ -91,6 +175,12 @@ int spec_complete(struct app_spec *spec, struct error *err)
 		if (limits->memory_max / SPEC_TMP_SIZE_SHARE < SPEC_TMP_SIZE_DEFAULT)
 			limits->tmp_size = limits->memory_max / SPEC_TMP_SIZE_SHARE;
 	}
+	if (limits->pids_max == LIMIT_UNSET)
+		limits->pids_max = SPEC_PIDS_DEFAULT;
+	if (limits->nofile == LIMIT_UNSET)
+		limits->nofile = SPEC_NOFILE_DEFAULT;
+	if (spec->syscalls == NULL)
+		return copy_text(SPEC_SYSCALLS_DEFAULT, &spec->syscalls, err);
 	return 0;
 }
 
@@ -152,6 +242,33 @@ int spec_name_from_command(const char *command, char **ret_name, struct error *e
 }
 
 /* --- io limits -------------------------------------------------------------------------------- */
+
+struct io_limit *spec_find_io(struct limits *limits, const char *path)
+{
+	for (size_t i = 0; i < limits->io_count; i++)
+		if (strcmp(limits->io[i].path, path) == 0)
+			return &limits->io[i];
+	return NULL;
+}
+
+int spec_add_io(struct limits *limits, const char *path, struct io_limit **ret, struct error *err)
+{
+	struct io_limit *io = spec_find_io(limits, path);
+	char *copy;
+
+	if (io == NULL) {
+		if (limits->io_count >= SPEC_IO_MAX)
+			return error_set(err, ERROR_INVALID, 0, "more than %d io limits",
+					 SPEC_IO_MAX);
+		copy = strdup(path);
+		if (copy == NULL)
+			return error_no_memory(err);
+		io = &limits->io[limits->io_count++];
+		*io = (struct io_limit){ copy, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET };
+	}
+	*ret = io;
+	return 0;
+}
 
 /* One of the four values: '-' leaves it unset. */
 static int parse_rate(const char *text, bool operations, uint64_t *ret, struct error *err)

@@ -44,6 +44,10 @@
 #define SPEC_BACKOFF_MIN    (10 * USEC_PER_MSEC) /* none at all would be a busy loop */
 #define SPEC_STABLE_MIN	    (100 * USEC_PER_MSEC)
 #define SPEC_WAIT_LIMIT	    (86400 * USEC_PER_SEC) /* backoff, stable time, grace */
+#define SPEC_LOG_SIZE_MIN   (UINT64_C(64) << 10)   /* less would rotate at every traceback */
+#define SPEC_LOG_SIZE_LIMIT (UINT64_C(1) << 40)
+#define SPEC_LOG_KEEP_LIMIT 1000
+#define SPEC_LOG_RATE_LIMIT 1000000
 
 /* Defaults of what need not be said. */
 #define SPEC_SYSCALLS_DEFAULT "python-web"
@@ -127,7 +131,8 @@ struct app_spec {
 		struct strings writable;
 		enum network network;
 	} isolation;
-	char *syscalls; /* profile name or absolute path of a profile; never NULL after spec_init */
+	char *syscalls; /* profile name or absolute path of a profile; never NULL after
+			   spec_complete */
 	struct restart_policy restart;
 	enum oom_policy oom;
 	struct {
@@ -185,20 +190,39 @@ struct spec_labels {
 /* The JSON path of each field: "limits.memory". */
 extern const struct spec_labels spec_json_labels;
 
-/* Sets every default but those that spec_complete derives. */
+/* Sets every default but those that spec_complete fills in. */
 int spec_init(struct app_spec *spec, struct error *err);
 void spec_clear(struct app_spec *spec);
 
+/* A copy of its own; `ret` need not be initialised. */
+int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *err);
+
+/* The same for the limits alone; all of them unset; and the limit on this very path, NULL if there
+ * is none. */
+extern const struct limits spec_no_limits;
+int spec_copy_limits(const struct limits *from, struct limits *ret, struct error *err);
+void spec_clear_limits(struct limits *limits);
+struct io_limit *spec_find_io(struct limits *limits, const char *path);
+/* The limit on `path`, added with all four unset where there is none. */
+int spec_add_io(struct limits *limits, const char *path, struct io_limit **ret, struct error *err);
+
 /* Fills what nothing was said about and what follows from the rest: the name from the command;
  * memory_swap_max = 0 where memory_max is a limit (with swap behind it, a leak would thrash the
- * disk long before it meets the limit); tmp_size from memory_max. Other limits may stay
- * LIMIT_UNSET: the kernel's own default holds. */
+ * disk long before it meets the limit); tmp_size from memory_max; pids_max, nofile and syscalls,
+ * which a hosting plan may give before. Other limits may stay LIMIT_UNSET: the kernel's own default
+ * holds. */
 int spec_complete(struct app_spec *spec, struct error *err);
 
 /* Checks the whole, as spec_complete leaves it; the first error found is raised. */
 int spec_validate(const struct app_spec *spec, struct error *err);
 int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels *labels,
 			   struct error *err);
+
+/* Only the limits: each in its range, and in order among each other. */
+int spec_validate_limits(const struct limits *limits, struct error *err);
+
+/* A name as useradd(8) takes it, a uid, or uid:gid; never root. The text names no field. */
+int spec_validate_user(const char *user, struct error *err);
 
 /* [a-z0-9] first and last, then also '-' '_' '.': usable as cgroup, unit and host name. */
 int spec_validate_name(const char *name, struct error *err);
@@ -221,6 +245,12 @@ const char *spec_restart_mode_name(enum restart_mode mode);
 int spec_restart_mode_parse(const char *text, enum restart_mode *ret, struct error *err);
 const char *spec_oom_policy_name(enum oom_policy policy);
 int spec_oom_policy_parse(const char *text, enum oom_policy *ret, struct error *err);
+const char *spec_log_target_name(enum log_target target);
+int spec_log_target_parse(const char *text, enum log_target *ret, struct error *err);
+
+/* The same by field: FIELD_NETWORK, FIELD_RESTART, FIELD_OOM or FIELD_LOG_TARGET. */
+const char *spec_choice_name(enum spec_field field, unsigned value);
+int spec_choice_parse(enum spec_field field, const char *text, unsigned *ret, struct error *err);
 
 /* "TERM", "SIGTERM", "15", "RTMIN+3". */
 int spec_signal_parse(const char *text, int *ret_signal, struct error *err);

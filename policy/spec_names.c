@@ -70,10 +70,21 @@ static const char *const oom_policy_names[] = {
 };
 static_assert(ARRAY_SIZE(oom_policy_names) == OOM_POLICY_COUNT, "a name for each policy");
 
-static const char *name_of(const char *const *names, size_t count, size_t value)
-{
-	return value < count ? names[value] : "unknown";
-}
+static const char *const log_target_names[] = {
+	[LOG_TO_JOURNAL] = "journal",
+	[LOG_TO_FILE] = "file",
+};
+static_assert(ARRAY_SIZE(log_target_names) == LOG_TARGET_COUNT, "a name for each target");
+
+static const struct {
+	const char *const *names;
+	size_t count;
+} choices[FIELD_COUNT] = {
+	[FIELD_NETWORK] = { network_names, ARRAY_SIZE(network_names) },
+	[FIELD_RESTART] = { restart_mode_names, ARRAY_SIZE(restart_mode_names) },
+	[FIELD_OOM] = { oom_policy_names, ARRAY_SIZE(oom_policy_names) },
+	[FIELD_LOG_TARGET] = { log_target_names, ARRAY_SIZE(log_target_names) },
+};
 
 /* "a", "a or b", "a, b or c" */
 static void join_choices(const char *const *names, size_t count, char *text, size_t size)
@@ -87,66 +98,46 @@ static void join_choices(const char *const *names, size_t count, char *text, siz
 	}
 }
 
-/* The index of text among names, or ERROR_INVALID naming them all. */
-static int parse_choice(const char *text, const char *const *names, size_t count, unsigned *ret,
-			struct error *err)
+const char *spec_choice_name(enum spec_field field, unsigned value)
 {
-	char choices[128], shown[QUOTE_TEXT_MAX];
+	return value < choices[field].count ? choices[field].names[value] : "unknown";
+}
 
-	for (size_t i = 0; i < count; i++)
+int spec_choice_parse(enum spec_field field, const char *text, unsigned *ret, struct error *err)
+{
+	const char *const *names = choices[field].names;
+	char joined[128], shown[QUOTE_TEXT_MAX];
+
+	for (size_t i = 0; i < choices[field].count; i++)
 		if (strcmp(text, names[i]) == 0) {
 			*ret = (unsigned)i;
 			return 0;
 		}
-	join_choices(names, count, choices, sizeof(choices));
+	join_choices(names, choices[field].count, joined, sizeof(joined));
 	return error_set(err, ERROR_INVALID, 0, "%s is not known here: write %s",
-			 quote_text(text, shown), choices);
+			 quote_text(text, shown), joined);
 }
 
-const char *spec_network_name(enum network network)
-{
-	return name_of(network_names, ARRAY_SIZE(network_names), network);
-}
-
-int spec_network_parse(const char *text, enum network *ret, struct error *err)
-{
-	unsigned value = 0;
-	int r = parse_choice(text, network_names, ARRAY_SIZE(network_names), &value, err);
-
-	if (r == 0)
-		*ret = (enum network)value;
-	return r;
-}
-
-const char *spec_restart_mode_name(enum restart_mode mode)
-{
-	return name_of(restart_mode_names, ARRAY_SIZE(restart_mode_names), mode);
-}
-
-int spec_restart_mode_parse(const char *text, enum restart_mode *ret, struct error *err)
-{
-	unsigned value = 0;
-	int r = parse_choice(text, restart_mode_names, ARRAY_SIZE(restart_mode_names), &value, err);
-
-	if (r == 0)
-		*ret = (enum restart_mode)value;
-	return r;
-}
-
-const char *spec_oom_policy_name(enum oom_policy policy)
-{
-	return name_of(oom_policy_names, ARRAY_SIZE(oom_policy_names), policy);
-}
-
-int spec_oom_policy_parse(const char *text, enum oom_policy *ret, struct error *err)
-{
-	unsigned value = 0;
-	int r = parse_choice(text, oom_policy_names, ARRAY_SIZE(oom_policy_names), &value, err);
-
-	if (r == 0)
-		*ret = (enum oom_policy)value;
-	return r;
-}
+/* The pair of functions of one enum. */
+#define CHOICE(prefix, type, field)                                        \
+	const char *prefix##_name(type value)                              \
+	{                                                                  \
+		return spec_choice_name(field, (unsigned)value);           \
+	}                                                                  \
+	int prefix##_parse(const char *text, type *ret, struct error *err) \
+	{                                                                  \
+		unsigned value = 0;                                        \
+		int r = spec_choice_parse(field, text, &value, err);       \
+                                                                           \
+		if (r == 0)                                                \
+			*ret = (type)value;                                \
+		return r;                                                  \
+	}
+CHOICE(spec_network, enum network, FIELD_NETWORK)
+CHOICE(spec_restart_mode, enum restart_mode, FIELD_RESTART)
+CHOICE(spec_oom_policy, enum oom_policy, FIELD_OOM)
+CHOICE(spec_log_target, enum log_target, FIELD_LOG_TARGET)
+#undef CHOICE
 
 /* --- signals ---------------------------------------------------------------------------------- */
 

@@ -183,6 +183,8 @@ static int check_syscalls(const struct spec_check *check)
 	const char *syscalls = check->spec->syscalls;
 	char shown[QUOTE_TEXT_MAX];
 
+	if (syscalls == NULL)
+		return 0; /* the default */
 	if (syscalls[0] == '/')
 		return spec_check_path(check, FIELD_SYSCALLS, SPEC_NO_INDEX, syscalls);
 	if (spec_validate_name(syscalls, check->err) < 0)

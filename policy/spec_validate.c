@@ -27,14 +27,16 @@ static const char *format_count(uint64_t count, char *text)
 
 enum { MAY_BE_UNSET = 1, MAY_BE_MAX = 2 };
 
-static const struct range {
+struct range {
 	enum spec_field field;
 	unsigned may_be;
 	size_t offset; /* of a uint64_t in struct app_spec */
 	uint64_t min, max;
 	const char *(*format)(uint64_t value, char *text);
-} ranges[] = {
+};
+
 #define IN(member) offsetof(struct app_spec, member)
+static const struct range limit_ranges[] = {
 	{ FIELD_MEMORY, MAY_BE_UNSET | MAY_BE_MAX, IN(limits.memory_max), SPEC_MEMORY_MIN,
 	  SIZE_LIMIT_BYTES, quantity_format_size },
 	{ FIELD_MEMORY_HIGH, MAY_BE_UNSET | MAY_BE_MAX, IN(limits.memory_high), SPEC_MEMORY_MIN,
@@ -51,6 +53,9 @@ static const struct range {
 	  format_count },
 	{ FIELD_TMP_SIZE, MAY_BE_UNSET, IN(limits.tmp_size), SPEC_TMP_SIZE_MIN, SIZE_LIMIT_BYTES,
 	  quantity_format_size },
+};
+
+static const struct range other_ranges[] = {
 	{ FIELD_MAX_RESTARTS, MAY_BE_MAX, IN(restart.max_restarts), 0, SPEC_RESTARTS_LIMIT,
 	  format_count },
 	{ FIELD_BACKOFF, 0, IN(restart.backoff_usec), SPEC_BACKOFF_MIN, SPEC_WAIT_LIMIT,
@@ -60,8 +65,12 @@ static const struct range {
 	{ FIELD_STABLE, 0, IN(restart.stable_usec), SPEC_STABLE_MIN, SPEC_WAIT_LIMIT,
 	  quantity_format_time },
 	{ FIELD_STOP_GRACE, 0, IN(stop.grace_usec), 0, SPEC_WAIT_LIMIT, quantity_format_time },
-#undef IN
+	{ FIELD_LOG_MAX_SIZE, 0, IN(log.max_size), SPEC_LOG_SIZE_MIN, SPEC_LOG_SIZE_LIMIT,
+	  quantity_format_size },
+	{ FIELD_LOG_KEEP, 0, IN(log.keep), 0, SPEC_LOG_KEEP_LIMIT, format_count },
+	{ FIELD_LOG_RATE, MAY_BE_MAX, IN(log.rate), 1, SPEC_LOG_RATE_LIMIT, format_count },
 };
+#undef IN
 
 static int check_range(const struct spec_check *check, const struct range *range, uint64_t value)
 {
@@ -79,9 +88,9 @@ static int check_range(const struct spec_check *check, const struct range *range
 	return 0;
 }
 
-static int check_ranges(const struct spec_check *check)
+static int check_table(const struct spec_check *check, const struct range *ranges, size_t count)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+	for (size_t i = 0; i < count; i++) {
 		uint64_t value;
 		int r;
 
@@ -106,17 +115,27 @@ static int check_order(const struct spec_check *check, enum spec_field a_field, 
 			   check->labels->of[b_field], format(b, b_text));
 }
 
-static int check_orders(const struct spec_check *check)
+static int check_limits(const struct spec_check *check)
 {
 	const struct limits *limits = &check->spec->limits;
-	const struct restart_policy *restart = &check->spec->restart;
 	int r;
 
-	r = check_order(check, FIELD_MEMORY_HIGH, limits->memory_high, FIELD_MEMORY,
-			limits->memory_max, quantity_format_size);
+	r = check_table(check, limit_ranges, ARRAY_SIZE(limit_ranges));
+	if (r == 0)
+		r = check_order(check, FIELD_MEMORY_HIGH, limits->memory_high, FIELD_MEMORY,
+				limits->memory_max, quantity_format_size);
 	if (r == 0)
 		r = check_order(check, FIELD_TMP_SIZE, limits->tmp_size, FIELD_MEMORY,
 				limits->memory_max, quantity_format_size);
+	return r;
+}
+
+static int check_others(const struct spec_check *check)
+{
+	const struct restart_policy *restart = &check->spec->restart;
+	int r;
+
+	r = check_table(check, other_ranges, ARRAY_SIZE(other_ranges));
 	if (r == 0)
 		r = check_order(check, FIELD_BACKOFF, restart->backoff_usec, FIELD_BACKOFF_MAX,
 				restart->backoff_max_usec, quantity_format_time);
@@ -125,15 +144,26 @@ static int check_orders(const struct spec_check *check)
 
 /* --- texts ------------------------------------------------------------------------------------ */
 
-static int check_name(const struct spec_check *check)
+static int check_one_name(const struct spec_check *check, enum spec_field field, const char *name)
+{
+	struct error found;
+
+	if (name == NULL || spec_validate_name(name, &found) == 0)
+		return 0;
+	return spec_refuse(check, field, "%s", found.text);
+}
+
+static int check_names(const struct spec_check *check)
 {
 	int r;
 
 	if (check->spec->name == NULL)
 		return spec_refuse(check, FIELD_NAME, "is missing");
-	r = spec_validate_name(check->spec->name, check->err);
-	if (r < 0)
-		error_prefix(check->err, "%s", check->labels->of[FIELD_NAME]);
+	r = check_one_name(check, FIELD_NAME, check->spec->name);
+	if (r == 0)
+		r = check_one_name(check, FIELD_TENANT, check->spec->tenant);
+	if (r == 0)
+		r = check_one_name(check, FIELD_PLAN, check->spec->plan);
 	return r;
 }
 
@@ -220,32 +250,38 @@ static bool is_user_part(const char *text, size_t length, bool names, bool *ret_
 	return true;
 }
 
-static int check_user(const struct spec_check *check)
+int spec_validate_user(const char *user, struct error *err)
 {
-	const char *user = check->spec->user;
+	const char *colon = strchr(user, ':');
 	bool root = false, root_group = false;
 	char shown[QUOTE_TEXT_MAX];
-	const char *colon;
 	bool valid;
 
-	if (user == NULL)
-		return 0;
-	colon = strchr(user, ':');
 	if (colon == NULL)
 		valid = is_user_part(user, strlen(user), true, &root);
 	else
 		valid = is_user_part(user, (size_t)(colon - user), false, &root) &&
 			is_user_part(colon + 1, strlen(colon + 1), false, &root_group);
 	if (!valid)
-		return spec_refuse(check, FIELD_USER,
-				   "%s is not a user: write a name, a uid or uid:gid in decimal",
-				   quote_text(user, shown));
+		return error_set(err, ERROR_INVALID, 0,
+				 "%s is not a user: write a name, a uid or uid:gid in decimal",
+				 quote_text(user, shown));
 	if (root || root_group)
-		return spec_refuse(check, FIELD_USER,
-				   "%s is root: workers never run as root; name another user, or "
-				   "none to get an id of their own",
-				   quote_text(user, shown));
+		return error_set(err, ERROR_INVALID, 0,
+				 "%s is root: workers never run as root; name another user, or "
+				 "none to get an id of their own",
+				 quote_text(user, shown));
 	return 0;
+}
+
+static int check_user(const struct spec_check *check)
+{
+	const char *user = check->spec->user;
+	struct error found;
+
+	if (user == NULL || spec_validate_user(user, &found) == 0)
+		return 0;
+	return spec_refuse(check, FIELD_USER, "%s", found.text);
 }
 
 static int check_signal(const struct spec_check *check)
@@ -322,8 +358,8 @@ int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels
 			   struct error *err)
 {
 	static int (*const checks[])(const struct spec_check *check) = {
-		check_command, check_name, check_user,	     check_environment, check_ranges,
-		check_orders,  check_io,   spec_check_paths, check_signal,
+		check_command, check_names, check_user,	      check_environment, check_limits,
+		check_others,  check_io,    spec_check_paths, check_signal,
 	};
 	const struct spec_check check = { spec, labels, err };
 
@@ -334,6 +370,15 @@ int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels
 			return r;
 	}
 	return 0;
+}
+
+int spec_validate_limits(const struct limits *limits, struct error *err)
+{
+	const struct app_spec spec = { .limits = *limits };
+	const struct spec_check check = { &spec, &spec_json_labels, err };
+	int r = check_limits(&check);
+
+	return r < 0 ? r : check_io(&check);
 }
 
 int spec_validate(const struct app_spec *spec, struct error *err)

@@ -31,7 +31,7 @@ int channel_send(enum launch_message_type type, struct launch_message *message, 
 		memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
 	}
 	do
-		sent = sendmsg(LAUNCH_FD_SOCKET, &packet, MSG_NOSIGNAL);
+		sent = sendmsg(LAUNCH_FD_SOCKET, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return error_set(err, ERROR_UNREACHABLE, errno, "send to the supervisor");
@@ -45,6 +45,10 @@ int channel_receive(struct launch_message *ret)
 	ssize_t length;
 
 	length = recv(LAUNCH_FD_SOCKET, packet, sizeof(packet), MSG_DONTWAIT);
+	/* a supervisor that left a record of ours unread gives ECONNRESET once, before what it said
+	 */
+	if (length < 0 && errno == ECONNRESET)
+		length = recv(LAUNCH_FD_SOCKET, packet, sizeof(packet), MSG_DONTWAIT);
 	if (length < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -ECONNRESET;
 	if (length == 0)

@@ -8,8 +8,8 @@
 
 #define CHANNEL_FDS_MAX 2
 
-/* Fills version and type in *message and sends it with `count` fds. ERROR_UNREACHABLE if the
- * supervisor is gone. */
+/* Fills version and type in *message and sends it with `count` fds, without waiting: the few
+ * records of one connection always find room. ERROR_UNREACHABLE if the supervisor is gone. */
 int channel_send(enum launch_message_type type, struct launch_message *message, const int *fds,
 		 size_t count, struct error *err);
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One loop over four things: signals (SIGCHLD, and SIGTERM, which means stop), the supervisor's
- * socket, the worker's output while nobody else reads it, and time.
+ * One loop over four things: signals (SIGCHLD, and SIGTERM, which means stop), the supervisor, the
+ * worker's output while nobody else reads it (both are keeper.c), and time.
  *
- *   running  -> main process ends                 -> ending
- *   running  -> STOP, SIGTERM, supervisor is gone -> running, with a deadline after which all is
- *                                                    killed
- *   ending   -> everything killed and reaped      -> ended: LAUNCH_ENDED is sent
- *   ended    -> COLLECTED, supervisor is gone     -> return
+ *   running  -> main process ends            -> ending
+ *   running  -> STOP, SIGTERM, or the supervisor is gone with which it is to end
+ *                                            -> running, with a deadline after which all is killed
+ *   ending   -> everything killed and reaped -> ended: LAUNCH_ENDED is sent
+ *   ended    -> COLLECTED; or nobody is there to collect it, and nobody will come  -> return
+ *
+ * With `keep`, somebody will come: the end is kept for as long as it takes, unless SIGTERM came.
+ * Then the whole scope is to end, and all of us with it.
  *
  * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children,
  * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal.
@@ -16,9 +19,9 @@
 
 #include "policy/own.h"
 #include "sandbox/channel.h"
-#include "sandbox/output.h"
+#include "sandbox/keeper.h"
+#include "sandbox/memory.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -35,9 +38,8 @@
 #define KILL_INTERVAL_MSEC 100 /* between two rounds of SIGKILL to what does not end */
 /* A process in an uninterruptible sleep may outlast any SIGKILL: the status is told without it. */
 #define ENDING_LIMIT_NSEC (5000 * NSEC_PER_MSEC)
-#define NEVER		  UINT64_MAX
-
-enum { WATCH_SIGNALS, WATCH_SOCKET, WATCH_OUTPUT, WATCH_COUNT = WATCH_OUTPUT + OUTPUT_COUNT };
+#define NEVER		  KEEPER_NEVER
+#define WATCH_COUNT	  (KEEPER_WATCH_COUNT + 1)
 
 struct init {
 	struct launcher *launcher;
@@ -45,17 +47,18 @@ struct init {
 	uint64_t stop_grace_nsec;
 	bool end_with_supervisor;
 	int signals;
-	bool supervisor_gone;
+	struct keeper keeper;
 	bool stopping;
+	bool terminated; /* by SIGTERM: nobody will come */
 	bool main_ended;
 	bool all_ended; /* no child is left */
 	bool more_to_reap;
-	bool told; /* LAUNCH_ENDED was sent, or there is nobody to send it to */
+	bool told; /* the end was sent, or there was nobody to send it to */
 	bool done;
-	uint64_t now;	  /* nsec, read once a turn */
-	uint64_t kill_at; /* end of the grace */
-	uint64_t tell_at; /* end of the patience with what does not end */
-	struct launch_message end;
+	uint64_t now;		   /* nsec, read once a turn */
+	uint64_t kill_at;	   /* end of the grace */
+	uint64_t tell_at;	   /* end of the patience with what does not end */
+	struct launch_message end; /* its type is 0 until it is told */
 };
 
 static uint64_t monotonic_nsec(void)
@@ -102,12 +105,15 @@ static void stop(struct init *init)
 /* --- the supervisor ---------------------------------------------------------------------------*/
 
 /* The supervisor reads no more: from now on the output is drained here, or the worker would block
- * on a full pipe. This is where a later daemon will be able to come back: the status is kept and
- * the output spooled until it does. As long as nobody can, the end has nobody to be told to. */
-static void supervisor_hung_up(struct init *init)
+ * on a full pipe. An end that was told may not have been heard, so with `keep` it waits for the
+ * next one. */
+static void look_for_supervisor(struct init *init)
 {
-	init->supervisor_gone = true;
-	if (init->told)
+	bool expected = init->launcher->keep && !init->terminated;
+
+	if (init->keeper.connected)
+		return;
+	if (init->told && !expected)
 		init->done = true;
 	else if (init->end_with_supervisor)
 		stop(init);
@@ -119,7 +125,7 @@ static void handle_socket(struct init *init)
 	int r = channel_receive(&message);
 
 	if (r < 0) {
-		supervisor_hung_up(init);
+		keeper_hang_up(&init->keeper);
 		return;
 	}
 	if (r == 0)
@@ -134,18 +140,22 @@ static void handle_socket(struct init *init)
 	case LAUNCH_COLLECTED:
 		init->done = init->told;
 		break;
+	case LAUNCH_TAKE:
+		keeper_take(&init->keeper, init->now);
+		break;
+	case LAUNCH_TAKEN:
+		spool_taken(&init->keeper.spool);
+		break;
 	default:
 		break;
 	}
 }
 
-static void tell_end(struct init *init)
+static void tell_end(struct init *init, enum launch_message_type type)
 {
-	struct error ignored;
-
 	init->told = true;
-	if (init->supervisor_gone || channel_send(LAUNCH_ENDED, &init->end, NULL, 0, &ignored) < 0)
-		init->done = true;
+	init->end.type = type;
+	keeper_send(&init->keeper, type, &init->end, NULL, 0);
 }
 
 /* --- signals and children ---------------------------------------------------------------------*/
@@ -155,8 +165,10 @@ static void handle_signals(struct init *init)
 {
 	struct signalfd_siginfo info;
 
-	if (read(init->signals, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGTERM)
+	if (read(init->signals, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGTERM) {
+		init->terminated = true;
 		stop(init);
+	}
 }
 
 static uint64_t usec_of(const struct timeval *time)
@@ -196,33 +208,25 @@ static void reap(struct init *init)
 
 /* --- the loop ---------------------------------------------------------------------------------*/
 
+static uint64_t earlier(uint64_t one, uint64_t other)
+{
+	return one < other ? one : other;
+}
+
 static int timeout_msec(const struct init *init)
 {
-	uint64_t left;
+	uint64_t until = keeper_deadline(&init->keeper);
 
 	if (init->more_to_reap)
 		return 0;
 	if (init->main_ended ? !init->all_ended : init->now >= init->kill_at)
-		return KILL_INTERVAL_MSEC;
-	if (init->main_ended || init->kill_at == NEVER)
+		until = earlier(until, init->now + KILL_INTERVAL_MSEC * NSEC_PER_MSEC);
+	else if (!init->main_ended)
+		until = earlier(until, init->kill_at);
+	if (until == NEVER)
 		return -1;
-	left = (init->kill_at - init->now) / NSEC_PER_MSEC + 1;
-	return left > INT32_MAX ? INT32_MAX : (int)left;
-}
-
-static void watch(const struct init *init, struct pollfd *watched)
-{
-	const struct launcher *launcher = init->launcher;
-
-	watched[WATCH_SIGNALS] = (struct pollfd){ .fd = init->signals, .events = POLLIN };
-	watched[WATCH_SOCKET] =
-		(struct pollfd){ .fd = init->supervisor_gone ? -1 : LAUNCH_FD_SOCKET,
-				 .events = POLLIN };
-	for (int i = 0; i < OUTPUT_COUNT; i++)
-		watched[WATCH_OUTPUT + i] = (struct pollfd){
-			.fd = init->supervisor_gone ? launcher->output_read[i] : -1,
-			.events = POLLIN,
-		};
+	until = until > init->now ? (until - init->now) / NSEC_PER_MSEC + 1 : 0;
+	return until > INT32_MAX ? INT32_MAX : (int)until;
 }
 
 static void handle_time(struct init *init)
@@ -234,27 +238,26 @@ static void handle_time(struct init *init)
 	if (!init->all_ended)
 		kill_all();
 	if (init->all_ended || init->now >= init->tell_at)
-		tell_end(init);
+		tell_end(init, LAUNCH_ENDED);
 }
 
 static void turn(struct init *init)
 {
-	struct pollfd watched[WATCH_COUNT];
+	struct pollfd watched[WATCH_COUNT], *signals = &watched[KEEPER_WATCH_COUNT];
 
-	watch(init, watched);
+	keeper_watch(&init->keeper, watched);
+	*signals = (struct pollfd){ .fd = init->signals, .events = POLLIN };
 	if (poll(watched, WATCH_COUNT, timeout_msec(init)) < 0)
 		return; /* EINTR, or ENOMEM: the next turn tries again */
 	init->now = monotonic_nsec();
-	if (watched[WATCH_SIGNALS].revents != 0)
+	if (signals->revents != 0)
 		handle_signals(init);
-	if (watched[WATCH_SOCKET].revents != 0)
+	if (watched[KEEPER_WATCH_SOCKET].revents != 0)
 		handle_socket(init);
-	for (int i = 0; i < OUTPUT_COUNT; i++)
-		if (watched[WATCH_OUTPUT + i].revents != 0 &&
-		    !output_drain(watched[WATCH_OUTPUT + i].fd))
-			close_and_clear(&init->launcher->output_read[i]);
+	keeper_handle(&init->keeper, watched, init->now, &init->end);
 	reap(init);
 	handle_time(init);
+	look_for_supervisor(init);
 }
 
 static int open_signals(int *ret_fd, struct error *err)
@@ -275,7 +278,14 @@ static void forget_plan(struct launcher *launcher)
 {
 	plan_free(TAKE_PTR(launcher->plan));
 	free(TAKE_PTR(launcher->filter.filter));
-	malloc_trim(0);
+	memory_give_back();
+}
+
+static void run(struct init *init)
+{
+	init->now = monotonic_nsec();
+	while (!init->done)
+		turn(init);
 }
 
 int init_run(struct launcher *launcher, struct error *err)
@@ -288,21 +298,42 @@ int init_run(struct launcher *launcher, struct error *err)
 		.end_with_supervisor = launcher->plan->end_with_supervisor,
 		.kill_at = NEVER,
 	};
-	struct launch_message running = { .started_nsec = launcher->started_nsec };
 	int r;
 
+	keeper_init(&init.keeper, launcher);
 	r = open_signals(&signals, err);
+	if (r == 0)
+		r = keeper_open(&init.keeper, err);
 	if (r < 0)
 		return r;
 	/* the supervisor's own stdin, stdout and stderr: nobody shall wait for their end on us */
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
-	r = channel_send(LAUNCH_RUNNING, &running, &launcher->worker_pidfd, 1, err);
-	if (r < 0)
-		return r;
+	if (!keeper_tell_running(&init.keeper) && !launcher->keep)
+		return error_set(err, ERROR_UNREACHABLE, 0, "the supervisor is gone");
 	forget_plan(launcher);
 	init.signals = signals;
-	init.now = monotonic_nsec();
-	while (!init.done)
-		turn(&init);
+	run(&init);
 	return 0;
+}
+
+void init_keep_failure(struct launcher *launcher, const struct launch_message *failure)
+{
+	_cleanup_close_ int signals = -1;
+	struct error ignored;
+	struct init init = {
+		.launcher = launcher,
+		.main_ended = true,
+		.kill_at = NEVER,
+		.end = *failure,
+	};
+
+	if (open_signals(&signals, &ignored) < 0)
+		return;
+	keeper_init(&init.keeper, launcher);
+	init.signals = signals;
+	launcher->worker = 0; /* what is left of it is nobody's */
+	forget_plan(launcher);
+	kill_all();
+	tell_end(&init, LAUNCH_FAILED);
+	run(&init);
 }

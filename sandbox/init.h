@@ -12,5 +12,9 @@
 void init_block_signals(void);
 
 /* Says LAUNCH_RUNNING, and returns when the worker has ended and its end has been collected, or
- * nobody is left to collect it. */
+ * nobody is left to collect it, and nobody is expected either. */
 int init_run(struct launcher *launcher, struct error *err);
+
+/* With `keep`: says LAUNCH_FAILED, now and to every supervisor that comes, and returns when it has
+ * been collected. */
+void init_keep_failure(struct launcher *launcher, const struct launch_message *failure);

@@ -5,6 +5,7 @@
 #include "sandbox/channel.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 
 /* Only the read end is non-blocking: a worker is written for blocking writes. */
 static int open_one(const struct plan *plan, int *ret_read, int *ret_write, struct error *err)
@@ -32,7 +33,8 @@ int output_open(struct launcher *launcher, struct error *err)
 			     err);
 	if (r < 0)
 		return r;
-	return channel_send(LAUNCH_PIPES, &message, launcher->output_read, OUTPUT_COUNT, err);
+	r = channel_send(LAUNCH_PIPES, &message, launcher->output_read, OUTPUT_COUNT, err);
+	return r < 0 && launcher->keep ? 0 : r; /* the next supervisor will hear of them */
 }
 
 void output_close_write_ends(struct launcher *launcher)
@@ -41,10 +43,30 @@ void output_close_write_ends(struct launcher *launcher)
 		close_and_clear(&launcher->output_write[i]);
 }
 
-bool output_drain(int fd)
+bool output_drain(const struct launcher *launcher, unsigned stream, struct spool *spool)
 {
-	char dropped[OUTPUT_DRAIN_BYTES];
-	ssize_t n = read(fd, dropped, sizeof(dropped));
+	char chunk[SPOOL_CHUNK];
 
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+	for (size_t done = 0; done < OUTPUT_DRAIN_BYTES;) {
+		ssize_t n = read(launcher->output_read[stream], chunk, sizeof(chunk));
+
+		if (n <= 0)
+			return n < 0 && (errno == EAGAIN || errno == EINTR);
+		if (spool != NULL)
+			spool_append(spool, stream, chunk, (size_t)n);
+		done += (size_t)n;
+	}
+	return true;
+}
+
+bool output_is_filling(const struct launcher *launcher)
+{
+	for (unsigned i = 0; i < OUTPUT_COUNT; i++) {
+		int capacity = fcntl(launcher->output_read[i], F_GETPIPE_SZ), held = 0;
+
+		if (capacity > 0 && ioctl(launcher->output_read[i], FIONREAD, &held) == 0 &&
+		    held > capacity / 2)
+			return true;
+	}
+	return false;
 }

@@ -19,13 +19,25 @@
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
+/* Shared with whoever bound it, but nobody else accepts on it. */
+static bool is_listener(int fd)
+{
+	socklen_t length = sizeof(int);
+	int type = 0, listening = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
+	       listening != 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+}
+
 int plan_read_fds(struct launcher *launcher, struct error *err)
 {
 	struct statfs cgroup;
 	socklen_t length = sizeof(int);
 	int type = 0;
 
-	(void)launcher;
+	/* found before the plan is read: a plan that is wrong shall also be told */
+	launcher->keep = is_listener(LAUNCH_FD_LISTEN);
 	if (getsockopt(LAUNCH_FD_SOCKET, SOL_SOCKET, SO_TYPE, &type, &length) < 0 ||
 	    type != SOCK_SEQPACKET)
 		return error_set(err, ERROR_INTERNAL, ENOTSOCK, "fd %d: no SEQPACKET socket",
@@ -104,7 +116,13 @@ int plan_read(struct launcher *launcher, struct error *err)
 		return r;
 	}
 	close(LAUNCH_FD_PLAN);
-	return plan_decode(text, size, &launcher->plan, err);
+	r = plan_decode(text, size, &launcher->plan, err);
+	if (r == 0 && launcher->plan->keep != launcher->keep)
+		return error_set(err, ERROR_INTERNAL, EBADF,
+				 "fd %d: %s listening socket, and the plan says keep: %s",
+				 LAUNCH_FD_LISTEN, launcher->keep ? "a" : "no",
+				 launcher->plan->keep ? "true" : "false");
+	return r;
 }
 
 int plan_read_filter(struct launcher *launcher, struct error *err)

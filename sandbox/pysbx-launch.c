@@ -12,7 +12,9 @@
  *   output.c      the pipes                       worker.c    from clone3 to execve
  *   namespaces.c  host name, loopback             command.c   PATH, and why execve failed
  *   root.c        the root file system            init.c      the loop
- *   mount.c       the kernel's mount interface    channel.c   the socket
+ *   mount.c       the kernel's mount interface    keeper.c    who listens, who reads
+ *   spool.c       what nobody has read            channel.c   the socket
+ *   memory.c      what the start alone needs
  */
 #include "policy/own.h"
 #include "sandbox/channel.h"
@@ -24,6 +26,7 @@
 #include "sandbox/root.h"
 #include "sandbox/worker.h"
 
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -43,7 +46,18 @@ static const struct {
 	{ STAGE_EXEC, init_run },
 };
 
-static void report_failure(const struct launcher *launcher, const struct error *cause)
+/* A failure may have to be kept for long: with no privilege, and nothing of the host held open. */
+static void give_up_all(struct launcher *launcher)
+{
+	struct error ignored;
+
+	close_range(STDIN_FILENO, STDERR_FILENO, 0);
+	close_range(LAUNCH_FD_PLAN, LAUNCH_FD_CGROUP, 0);
+	(void)umount2("/", MNT_DETACH);
+	(void)identity_keep_kill(launcher, &ignored);
+}
+
+static void report_failure(struct launcher *launcher, const struct error *cause)
 {
 	struct launch_message message = {
 		.stage = launcher->stage,
@@ -54,6 +68,11 @@ static void report_failure(const struct launcher *launcher, const struct error *
 
 	/* a text that is too long is cut: %.*s tells the compiler that this is meant */
 	snprintf(message.text, sizeof(message.text), "%.*s", LAUNCH_TEXT_MAX - 1, cause->text);
+	if (launcher->keep) {
+		give_up_all(launcher);
+		init_keep_failure(launcher, &message);
+		return;
+	}
 	if (channel_send(LAUNCH_FAILED, &message, NULL, 0, &err) < 0)
 		dprintf(STDERR_FILENO, "pysbx-launch: %s: %s (%s)\n",
 			launch_stage_name(launcher->stage), cause->text, err.text);

@@ -68,6 +68,13 @@ int cgroup_of_process(pid_t pid, char *ret_path, size_t size, struct error *err)
 	return 0;
 }
 
+const char *cgroup_path_of_kernel(const char *path)
+{
+	size_t length = strlen(CGROUP_MOUNT);
+
+	return strncmp(path, CGROUP_MOUNT "/", length + 1) == 0 ? path + length : "";
+}
+
 int cgroup_open(int parent, const char *name, int *ret_fd, struct error *err)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

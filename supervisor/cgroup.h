@@ -23,6 +23,10 @@ int cgroup_check_mount(struct error *err);
  * pid 0 is the caller. */
 int cgroup_of_process(pid_t pid, char *ret_path, size_t size, struct error *err);
 
+/* The same of an absolute path below the mount, as the kernel's log names it; "" for one that is
+ * not below it. Borrowed from path. */
+const char *cgroup_path_of_kernel(const char *path);
+
 /* mkdir and open (O_DIRECTORY, close-on-exec). */
 int cgroup_make(int parent, const char *name, int *ret_fd, struct error *err);
 int cgroup_open(int parent, const char *name, int *ret_fd, struct error *err);

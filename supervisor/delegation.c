@@ -39,7 +39,7 @@ static int open_scope(const struct delegation_request *request, struct delegatio
 	r = runs_note_cgroup(d->lock_fd, d->path, err);
 	if (r >= 0)
 		r = scope_start(unit, description, d->anchor.pid,
-				request->grace_usec + 5 * USEC_PER_SEC, err);
+				request->grace_usec + 5 * USEC_PER_SEC, NULL, err);
 	if (r >= 0)
 		r = cgroup_of_process(d->anchor.pid, below, sizeof(below), err);
 	if (r < 0)

@@ -121,7 +121,7 @@ static int made_up_name(const char *app, char **ret, struct error *err)
 
 static bool is_given_to_apps(id_t id)
 {
-	return id - IDENTITY_DYNAMIC_FIRST < IDENTITY_DYNAMIC_COUNT;
+	return id - IDENTITY_DYNAMIC_FIRST < 2 * IDENTITY_DYNAMIC_COUNT;
 }
 
 static int check_ids(const char *user, uid_t uid, gid_t gid, struct error *err)
@@ -146,7 +146,7 @@ static int check_ids(const char *user, uid_t uid, gid_t gid, struct error *err)
 			"user: %s is among the ids that pysbx gives to apps without a user "
 			"(%u to %u)",
 			quote_text(user, shown), IDENTITY_DYNAMIC_FIRST,
-			IDENTITY_DYNAMIC_FIRST + IDENTITY_DYNAMIC_COUNT - 1);
+			IDENTITY_DYNAMIC_FIRST + 2 * IDENTITY_DYNAMIC_COUNT - 1);
 	return 0;
 }
 
@@ -328,6 +328,17 @@ static int try_uid(int directory, uid_t uid, int *ret_fd, struct error *err)
 	return 1;
 }
 
+static int name_dynamic(const char *app, uid_t uid, struct identity *identity, struct error *err)
+{
+	int r;
+
+	identity->uid = identity->gid = uid;
+	r = made_up_name(app, &identity->user_name, err);
+	if (r >= 0)
+		r = made_up_name(app, &identity->group_name, err);
+	return r;
+}
+
 static int resolve_dynamic(const char *app, const char *lock_directory, struct identity *identity,
 			   struct error *err)
 {
@@ -341,16 +352,30 @@ static int resolve_dynamic(const char *app, const char *lock_directory, struct i
 
 		r = try_uid(directory, uid, &identity->lock_fd, err);
 		if (r > 0) {
-			identity->uid = identity->gid = uid;
-			r = made_up_name(app, &identity->user_name, err);
-			if (r >= 0)
-				r = made_up_name(app, &identity->group_name, err);
-			return r;
+			return name_dynamic(app, uid, identity, err);
 		}
 	}
 	if (r < 0) {
 		error_prefix(err, "user: a uid for %s", app);
 		return r;
+	}
+	return error_set(err, ERROR_UNSUPPORTED, 0,
+			 "user: all %u uids for apps are taken: name a user",
+			 IDENTITY_DYNAMIC_COUNT);
+}
+
+static int resolve_of_daemon(const char *app, uid_t known, bool (*is_taken)(uid_t, void *),
+			     void *userdata, struct identity *identity, struct error *err)
+{
+	uint32_t start = hash_name(app);
+
+	if (known != 0)
+		return name_dynamic(app, known, identity, err);
+	for (uint32_t i = 0; i < IDENTITY_DYNAMIC_COUNT; i++) {
+		uid_t uid = IDENTITY_DAEMON_FIRST + (start + i) % IDENTITY_DYNAMIC_COUNT;
+
+		if (!is_taken(uid, userdata))
+			return name_dynamic(app, uid, identity, err);
 	}
 	return error_set(err, ERROR_UNSUPPORTED, 0,
 			 "user: all %u uids for apps are taken: name a user",
@@ -372,6 +397,24 @@ int identity_resolve(const char *user, const char *app, const char *lock_directo
 		r = resolve_user(user, app, &identity, err);
 	else
 		r = resolve_dynamic(app, lock_directory, &identity, err);
+	if (r < 0)
+		return r;
+	*ret = identity;
+	identity = (struct identity){ .lock_fd = -1 };
+	return 0;
+}
+
+int identity_resolve_app(const char *user, const char *app, uid_t known,
+			 bool (*is_taken)(uid_t uid, void *userdata), void *userdata,
+			 struct identity *ret, struct error *err)
+{
+	struct identity identity __attribute__((cleanup(cleanup_identity))) = { .lock_fd = -1 };
+	int r;
+
+	if (user != NULL)
+		r = resolve_user(user, app, &identity, err);
+	else
+		r = resolve_of_daemon(app, known, is_taken, userdata, &identity, err);
 	if (r < 0)
 		return r;
 	*ret = identity;

@@ -2,14 +2,11 @@
 #include "supervisor/instance.h"
 
 #include "policy/own.h"
-#include "supervisor/anchor.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,32 +14,42 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void step(struct instance *instance, enum app_event event);
-static void conclude(struct instance *instance);
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
-
 void instance_init(struct instance *instance, const struct instance_host *host,
-		   const struct app_spec *spec, struct plan *plan, int filter_fd, int app_cgroup_fd)
+		   const struct app_spec *spec, const char *app_path, unsigned number,
+		   struct plan *plan, int filter_fd)
 {
 	*instance = (struct instance){
 		.host = host,
 		.spec = spec,
 		.plan = plan,
 		.filter_fd = filter_fd,
-		.app_cgroup_fd = app_cgroup_fd,
+		.number = number,
+		.app_path = app_path,
 		.state = APP_STOPPED,
 		.stop_signal = spec->stop.signal,
-		.leaf_fd = -1,
 		.launcher = { .pidfd = -1, .socket = -1 },
 		.worker_pidfd = -1,
+		.pipes = { -1, -1 },
 	};
-	snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u", plan->instance);
+	snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u", number);
+}
+
+static void say_error(const struct instance *instance, const struct error *err)
+{
+	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
+}
+
+struct log_subject instance_subject(const struct instance *instance)
+{
+	return (struct log_subject){ .app = instance->spec->name,
+				     .tenant = instance->spec->tenant,
+				     .instance = &instance->number };
 }
 
 /* --- timers --------------------------------------------------------------------------------- */
 
-static int arm(struct instance *instance, sd_event_source **source, uint64_t usec,
-	       sd_event_time_handler_t handler)
+int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,
+		 sd_event_time_handler_t handler)
 {
 	*source = sd_event_source_disable_unref(*source);
 	return sd_event_add_time_relative(instance->host->event, source, CLOCK_MONOTONIC, usec, 0,
@@ -55,431 +62,172 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source, (void)usec;
 
 	instance->timer = sd_event_source_disable_unref(instance->timer);
-	step(instance, EVENT_TIMER);
+	instance->due_usec = 0;
+	instance_step(instance, EVENT_TIMER);
 	return 0;
 }
 
-static uint64_t new_oom_kills(const struct instance *instance, const struct watch_reading *reading)
+/* The one timer of the state table: backoff, grace. */
+static void arm_timer(struct instance *instance, uint64_t usec)
 {
-	struct event_deltas deltas;
-
-	watch_subtract(&reading->counters, &instance->base, &deltas);
-	return deltas.leaf_local.oom_kill - instance->explained.leaf_local.oom_kill;
+	instance->due_usec = clock_monotonic_usec() + usec;
+	(void)instance_arm(instance, &instance->timer, usec, on_timer);
 }
 
-/* Keeps what was read, and looks at who is there: only while no unexplained death is in it. The
- * worker can make memory.events move 100 times a second: its processes are not looked at as often.
- */
-static void keep_reading(struct instance *instance, const struct watch_reading *reading)
+static void disarm_timer(struct instance *instance)
 {
-	uint64_t now = clock_monotonic_usec();
-
-	instance->last = *reading;
-	if (now - instance->table_usec < INSTANCE_TABLE_INTERVAL_USEC)
-		return;
-	instance->table_usec = now;
-	process_table_refresh(&instance->processes, instance->leaf_fd, instance->host->reader);
-	process_table_forget_dead(&instance->processes);
+	instance->timer = sd_event_source_disable_unref(instance->timer);
+	instance->due_usec = 0;
 }
 
-static void sample(struct instance *instance)
-{
-	struct watch_reading reading;
+/* --- the leaf ------------------------------------------------------------------------------- */
 
-	watch_read(&instance->watch, &reading);
-	if (new_oom_kills(instance, &reading) == 0)
-		keep_reading(instance, &reading);
+int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err)
+{
+	char path[INSTANCE_CGROUP_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", instance->app_path, instance->leaf_name);
+	return cgroup_open(instance->host->root_fd, path, ret_fd, err);
 }
 
-static int on_sample(sd_event_source *source, uint64_t usec, void *userdata)
+static int make_leaf(struct instance *instance, int *ret_fd, struct error *err)
 {
-	struct instance *instance = userdata;
-	(void)usec;
-
-	sample(instance);
-	(void)sd_event_source_set_time_relative(source, INSTANCE_SAMPLE_USEC);
-	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	return 0;
-}
-
-/* --- what the watch sees -------------------------------------------------------------------- */
-
-/* Has the main process ended, or is it about to? With gigabytes to give back that takes a while:
- * then its memory is gone from `status` already, or SIGKILL (bit 8 of the pending masks) is on its
- * way. */
-static bool main_is_ending(const struct instance *instance)
-{
-	struct pollfd poller = { .fd = instance->worker_pidfd, .events = POLLIN };
-	char path[64], text[FILE_KERNEL_MAX];
-	struct error ignored;
-	const char *own, *shared;
-
-	if (instance->worker_pid == 0 || poll(&poller, 1, 0) > 0)
-		return true;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)instance->worker_pid);
-	if (file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
-		return true;
-	own = strstr(text, "\nSigPnd:");
-	shared = strstr(text, "\nShdPnd:");
-	return strstr(text, "\nVmSize:") == NULL || own == NULL || shared == NULL ||
-	       ((strtoull(own + 8, NULL, 16) | strtoull(shared + 8, NULL, 16)) & 0x100) != 0;
-}
-
-/* A worker that has child after child killed must not fill disk and log: some are told in full. */
-static bool report_is_due(struct instance *instance)
-{
-	uint64_t now = clock_monotonic_usec();
-
-	if (instance->child_reports == 0 ||
-	    now - instance->child_window_usec >= INSTANCE_CHILD_WINDOW_USEC) {
-		instance->child_window_usec = now;
-		instance->child_reports = 0;
-	}
-	return instance->child_reports++ < INSTANCE_CHILD_REPORTS;
-}
-
-static void judge_child(struct instance *instance)
-{
-	struct watch_reading reading;
-	struct verdict verdict;
-
-	if (report_is_due(instance)) {
-		if (instance->child_unreported > 0)
-			log_message(instance->host->log, LOG_LEVEL_WARNING, instance->spec->name,
-				    "%llu more OOM kills were counted, not reported one by one",
-				    (unsigned long long)instance->child_unreported);
-		instance->child_unreported = 0;
-		instance_judge(instance, true, &verdict);
-	} else {
-		watch_read(&instance->watch, &reading);
-		instance->child_unreported += new_oom_kills(instance, &reading);
-		watch_subtract(&reading.counters, &instance->base, &instance->explained);
-	}
-	process_table_forget_dead(&instance->processes);
-}
-
-static int on_oom_settled(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct instance *instance = userdata;
-	struct error ignored;
-	(void)source, (void)usec;
-
-	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
-	if (instance->last_words.type != 0)
-		return 0; /* the main process went with it: judged at the conclusion */
-	if (main_is_ending(instance))
-		(void)arm(instance, &instance->oom_timer, INSTANCE_OOM_SETTLE_USEC, on_oom_settled);
-	else if (instance->spec->oom == OOM_APP)
-		(void)cgroup_kill(instance->leaf_fd, &ignored);
-	else
-		judge_child(instance);
-	return 0;
-}
-
-static void see_memory(struct instance *instance)
-{
-	struct watch_reading reading;
-
-	watch_read(&instance->watch, &reading);
-	if (new_oom_kills(instance, &reading) == 0) {
-		/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
-		keep_reading(instance, &reading);
-	} else if (instance->oom_timer == NULL) {
-		(void)arm(instance, &instance->oom_timer,
-			  instance->spec->oom == OOM_APP ? INSTANCE_OOM_GROUP_SETTLE_USEC
-							 : INSTANCE_OOM_SETTLE_USEC,
-			  on_oom_settled);
-	}
-}
-
-/* At most one note a minute of each kind. */
-static bool note_is_due(uint64_t *noted_usec)
-{
-	uint64_t now = clock_monotonic_usec();
-
-	if (*noted_usec != 0 && now - *noted_usec < INSTANCE_NOTE_INTERVAL_USEC)
-		return false;
-	*noted_usec = now;
-	return true;
-}
-
-static void see_pids(struct instance *instance)
-{
-	struct watch_reading reading;
-	struct event_deltas deltas;
-
-	watch_read(&instance->watch, &reading);
-	watch_subtract(&reading.counters, &instance->base, &deltas);
-	if (deltas.pids_max == 0)
-		return;
-	instance->pids_moved_usec = clock_monotonic_usec();
-	if (note_is_due(&instance->pids_noted_usec))
-		log_message(instance->host->log, LOG_LEVEL_WARNING, instance->spec->name,
-			    "reached a limit of processes and threads (pids.max): "
-			    "the kernel refused a fork %llu times so far",
-			    (unsigned long long)deltas.pids_max);
-}
-
-static void see_pressure(struct instance *instance)
-{
-	struct watch_reading reading;
-
-	if (!note_is_due(&instance->pressure_noted_usec))
-		return;
-	watch_read(&instance->watch, &reading);
-	log_message(instance->host->log, LOG_LEVEL_DEBUG, instance->spec->name,
-		    "under pressure: stalled in the last 10 s for memory %.1f %%, cpu %.1f %%, io "
-		    "%.1f %%",
-		    reading.memory_pressure.some_avg10 / 100.0,
-		    reading.cpu_pressure.some_avg10 / 100.0,
-		    reading.io_pressure.some_avg10 / 100.0);
-}
-
-static void on_watch(enum watch_event event, void *userdata)
-{
-	struct instance *instance = userdata;
-
-	switch (event) {
-	case WATCH_MEMORY_EVENTS:
-		see_memory(instance);
-		break;
-	case WATCH_PIDS_EVENTS:
-		see_pids(instance);
-		break;
-	case WATCH_PRESSURE:
-		see_pressure(instance);
-		break;
-	case WATCH_POPULATED: /* the launcher tells of the end, with the status */
-		break;
-	}
-}
-
-/* --- what the launcher says ----------------------------------------------------------------- */
-
-/* "Pid:" of a pidfd, as this PID namespace counts; 0 if it has ended. */
-static pid_t pid_of_pidfd(int pidfd)
-{
-	char path[64], text[1024];
-	struct error ignored;
-	const char *line;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	if (file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
-		return 0;
-	line = strstr(text, "Pid:");
-	return line != NULL && atoi(line + 4) > 0 ? (pid_t)atoi(line + 4) : 0;
-}
-
-static void hear_running(struct instance *instance, int pidfd)
-{
-	uint64_t took = clock_monotonic_usec() - instance->spawned_usec;
-
-	close_and_clear(&instance->worker_pidfd);
-	instance->worker_pidfd = pidfd;
-	instance->worker_pid = pid_of_pidfd(pidfd);
-	sample(instance);
-	log_message(instance->host->log, LOG_LEVEL_INFO, instance->spec->name,
-		    "started %s as pid %d, uid %u", instance->plan->argv.items[0],
-		    (int)instance->worker_pid, (unsigned)instance->plan->uid);
-	log_message(instance->host->log, LOG_LEVEL_DEBUG, instance->spec->name,
-		    "start took %.1f ms", (double)took / 1000.0);
-	instance->deadline = sd_event_source_disable_unref(instance->deadline);
-	step(instance, EVENT_EXEC);
-}
-
-static void hear_pipes(struct instance *instance, struct launcher_event *event)
-{
-	struct error err;
-
-	if (relay_start(&instance->relay, instance->host->event, TAKE_FD(event->fds[0]),
-			TAKE_FD(event->fds[1]), instance->host->out, instance->host->err_out,
-			&err) < 0)
-		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
-			    err.text);
-}
-
-static void hear(struct instance *instance, struct launcher_event *event)
-{
-	struct error ignored;
-
-	switch ((enum launch_message_type)event->message.type) {
-	case LAUNCH_PIPES:
-		hear_pipes(instance, event);
-		break;
-	case LAUNCH_RUNNING:
-		hear_running(instance, TAKE_FD(event->fds[0]));
-		break;
-	case LAUNCH_FAILED:
-	case LAUNCH_ENDED:
-		instance->last_words = event->message;
-		(void)arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
-		(void)launcher_send(&instance->launcher, LAUNCH_COLLECTED, 0, &ignored);
-		break;
-	case LAUNCH_SIGNAL:
-	case LAUNCH_STOP:
-	case LAUNCH_COLLECTED: /* ours to say */
-		break;
-	}
-	close_and_clear(&event->fds[0]);
-	close_and_clear(&event->fds[1]);
-}
-
-static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct instance *instance = userdata;
-	struct launcher_event event;
-	struct error err;
+	_cleanup_close_ int leaf = -1;
+	char path[INSTANCE_CGROUP_MAX];
 	int r;
-	(void)fd, (void)revents;
 
-	while ((r = launcher_receive(&instance->launcher, &event, &err)) == 0)
-		hear(instance, &event);
-	if (r == -EAGAIN)
-		return 0;
+	snprintf(path, sizeof(path), "%s/%s", instance->app_path, instance->leaf_name);
+	r = cgroup_make(instance->host->root_fd, path, &leaf, err);
+	/* one worker's OOM kill takes the whole app with it, if that is wanted */
+	if (r >= 0)
+		r = file_write_at(leaf, "memory.oom.group",
+				  instance->spec->oom == OOM_APP ? "1" : "0", err);
 	if (r < 0)
-		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
-			    err.text);
-	/* what speaks another language cannot be told to go either */
-	if (r < 0)
-		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
-	/* hung up: its end, seen on the pidfd, concludes this life */
-	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		return r;
+	*ret_fd = TAKE_FD(leaf);
 	return 0;
 }
 
-/* A launcher that neither starts a worker nor ends after one is given up. It can be held by a
- * process in uninterruptible sleep (a dead NFS or FUSE server): waiting for that would be for ever.
- */
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void remove_leaf(struct instance *instance)
 {
-	struct instance *instance = userdata;
-	(void)source, (void)usec;
+	_cleanup_close_ int app = -1;
+	struct error err;
 
-	instance->deadline = sd_event_source_disable_unref(instance->deadline);
-	if (instance->state == APP_STARTING && instance->last_words.type == 0) {
-		instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
-								.stage = STAGE_EXEC,
-								.errnum = ETIMEDOUT,
-								.text = "no execve within 60 s" };
-		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
-		(void)arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
-		return 0;
-	}
-	log_message(
-		instance->host->log, LOG_LEVEL_ERROR, instance->spec->name,
-		"a process of it cannot be killed (uninterruptible sleep, state D: look for a file "
-		"system that does not answer): going on without waiting for it");
-	conclude(instance);
-	return 0;
+	/* its processes are gone with the launcher, so this does not wait but for those in state D
+	 */
+	if (cgroup_open(instance->host->root_fd, instance->app_path, &app, &err) >= 0 &&
+	    cgroup_destroy(app, instance->leaf_name, INSTANCE_LEAF_PATIENCE_MSEC, &err) >= 0)
+		return;
+	say_error(instance, &err);
+	instance->lost_leaves++;
+	snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u-%u", instance->number,
+		 instance->lost_leaves);
 }
 
-static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+const char *instance_keeper_path(const struct instance *instance, char *path, size_t size)
 {
-	struct instance *instance = userdata;
-	struct launcher_event event;
-	struct error ignored;
-	int status;
-	(void)source, (void)fd, (void)revents;
-
-	if (!launcher_reap(&instance->launcher, &status))
-		return 0;
-	while (launcher_receive(&instance->launcher, &event, &ignored) == 0)
-		hear(instance, &event);
-	conclude(instance);
-	return 0;
+	snprintf(path, size, "%s/%s.%u.sock", instance->host->keeper_directory,
+		 instance->spec->name, instance->number);
+	return path;
 }
 
 /* --- a life, from spawn to conclusion ------------------------------------------------------- */
 
-static int make_leaf(struct instance *instance, struct error *err)
+static int start_watch(struct instance *instance, int leaf, struct error *err)
 {
+	const struct instance_host *host = instance->host;
+	_cleanup_close_ int app = -1;
 	int r;
 
-	if (instance->leaf_fd < 0) {
-		r = cgroup_make(instance->app_cgroup_fd, instance->leaf_name, &instance->leaf_fd,
-				err);
-		if (r < 0)
-			return r;
-	}
-	/* one worker's OOM kill takes the whole app with it, if that is wanted */
-	return file_write_at(instance->leaf_fd, "memory.oom.group",
-			     instance->spec->oom == OOM_APP ? "1" : "0", err);
+	if (host->notifier != NULL)
+		return watch_start_lean(&instance->watch, host->notifier, host->root_fd,
+					instance->app_path, instance->leaf_name, instance_on_watch,
+					instance, err);
+	r = cgroup_open(host->root_fd, instance->app_path, &app, err);
+	if (r < 0)
+		return r;
+	return watch_start(&instance->watch, host->event, app, leaf, instance_on_watch, instance,
+			   err);
 }
 
-/* The leaf as the kernel's log names it: beside the launcher's init/. The launcher is there for
- * sure, the worker may be dead before anybody looks. "" if it cannot be known: then no line is
- * ours. */
-static void name_worker_cgroup(struct instance *instance)
+static int spawn_launcher(struct instance *instance, int leaf, struct error *err)
 {
-	static const char init[] = "/" ANCHOR_INIT_CGROUP;
-	char path[CGROUP_PATH_MAX];
-	struct error ignored;
-	size_t length;
-
-	instance->worker_cgroup[0] = '\0';
-	if (cgroup_of_process(instance->launcher.pid, path, sizeof(path), &ignored) < 0)
-		return;
-	length = strlen(path);
-	if (length <= sizeof(init) || strcmp(path + length - (sizeof(init) - 1), init) != 0)
-		return;
-	snprintf(instance->worker_cgroup, sizeof(instance->worker_cgroup), "%.*s/%s.slice/%s",
-		 (int)(length - (sizeof(init) - 1)), path, instance->spec->name,
-		 instance->leaf_name);
-}
-
-static int begin_life(struct instance *instance, struct error *err)
-{
+	_cleanup_plan_ struct plan *made = NULL;
+	char keeper[INSTANCE_CGROUP_MAX];
 	struct launcher_start start = {
 		.plan = instance->plan,
 		.image_fd = instance->host->image_fd,
 		.filter_fd = instance->filter_fd,
 		.init_cgroup_fd = instance->host->init_cgroup_fd,
+		.leaf_cgroup_fd = leaf,
 	};
+	const char *slash;
 	int r;
 
-	r = make_leaf(instance, err);
+	if (start.plan == NULL) {
+		r = instance->host->prepare(instance, &made, &start.filter_fd, err);
+		if (r < 0)
+			return r;
+		start.plan = made;
+	}
+	if (start.plan->keep)
+		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
+	slash = strrchr(start.plan->argv.items[0], '/');
+	snprintf(instance->command, sizeof(instance->command), "%s",
+		 slash != NULL ? slash + 1 : start.plan->argv.items[0]);
+	instance->uid = start.plan->uid;
+	return launcher_spawn(&start, &instance->launcher, err);
+}
+
+static int begin_life(struct instance *instance, struct error *err)
+{
+	_cleanup_close_ int leaf = -1;
+	int r = 0;
+
+	if (instance->host->make_slice != NULL)
+		r = instance->host->make_slice(instance, err);
 	if (r >= 0)
-		r = watch_start(&instance->watch, instance->host->event, instance->app_cgroup_fd,
-				instance->leaf_fd, on_watch, instance, err);
+		r = make_leaf(instance, &leaf, err);
+	if (r >= 0)
+		r = start_watch(instance, leaf, err);
 	if (r < 0)
 		return r;
 	watch_read(&instance->watch, &instance->last);
 	instance->base = instance->last.counters;
-	start.leaf_cgroup_fd = instance->leaf_fd;
-	r = launcher_spawn(&start, &instance->launcher, err);
-	if (r < 0)
-		return r;
-	name_worker_cgroup(instance);
-	r = sd_event_add_io(instance->host->event, &instance->socket_source,
-			    instance->launcher.socket, EPOLLIN, on_socket, instance);
+	r = spawn_launcher(instance, leaf, err);
 	if (r >= 0)
-		r = sd_event_add_io(instance->host->event, &instance->exit_source,
-				    instance->launcher.pidfd, EPOLLIN, on_launcher_exit, instance);
-	if (r >= 0)
-		r = arm(instance, &instance->deadline, INSTANCE_START_PATIENCE_USEC, on_deadline);
-	if (r >= 0)
-		r = arm(instance, &instance->sampler, INSTANCE_SAMPLE_USEC, on_sample);
-	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "watch the launcher") : 0;
+		r = instance_attach_launcher(instance, err);
+	return r;
+}
+
+static void end_sources(struct instance *instance)
+{
+	disarm_timer(instance);
+	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
+	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
+	instance->sampler = sd_event_source_disable_unref(instance->sampler);
+	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
+	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 }
 
 static void reset_life(struct instance *instance)
 {
-	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
-	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
-	instance->timer = sd_event_source_disable_unref(instance->timer);
-	instance->sampler = sd_event_source_disable_unref(instance->sampler);
-	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
-	instance->deadline = sd_event_source_disable_unref(instance->deadline);
-	relay_finish(&instance->relay);
+	end_sources(instance);
+	relay_clear(&instance->relay);
 	watch_stop(&instance->watch);
 	process_table_clear(&instance->processes);
 	launcher_close(&instance->launcher);
 	close_and_clear(&instance->worker_pidfd);
-	instance->relay = (struct relay){ 0 };
+	for (unsigned i = 0; i < 2; i++) {
+		close_and_clear(&instance->pipes[i]);
+		free(TAKE_PTR(instance->spooled[i]));
+		instance->spooled_length[i] = 0;
+	}
 	instance->watch = (struct watch){ 0 };
 	instance->explained = (struct event_deltas){ 0 };
 	instance->last_words = (struct launch_message){ 0 };
 	instance->worker_pid = 0;
+	instance->judged = false;
 	instance->killed_by_us = false;
 	instance->forwarded_signal = 0;
 	instance->pressure_noted_usec = 0;
@@ -503,7 +251,7 @@ static void spawn(struct instance *instance)
 							.stage = STAGE_CGROUP };
 	snprintf(instance->last_words.text, sizeof(instance->last_words.text), "%.*s",
 		 LAUNCH_TEXT_MAX - 1, err.text);
-	conclude(instance);
+	instance_conclude(instance);
 }
 
 static enum app_event event_of(enum decision decision)
@@ -518,102 +266,148 @@ static enum app_event event_of(enum decision decision)
 	}
 }
 
-/* The launcher has ended, and with it all in its PID namespace: judge, clean up, go on. */
-static void conclude(struct instance *instance)
+/* The launcher has ended, and with it all in its PID namespace: clean up, go on. */
+void instance_conclude(struct instance *instance)
+{
+	char keeper[INSTANCE_CGROUP_MAX];
+
+	instance_judge_end(instance);
+	reset_life(instance);
+	if (instance->host->keeper_directory != NULL)
+		(void)unlink(instance_keeper_path(instance, keeper, sizeof(keeper)));
+	remove_leaf(instance);
+	instance_step(instance, event_of(instance->decision));
+}
+
+void instance_judge_end(struct instance *instance)
 {
 	struct verdict verdict;
-	struct error err;
 
+	if (instance->judged)
+		return;
+	instance->judged = true;
 	instance_judge(instance, false, &verdict);
-	reset_life(instance);
-	close_and_clear(&instance->leaf_fd);
-	/* its processes are gone with the launcher, so this does not wait but for those in state D
-	 */
-	if (cgroup_destroy(instance->app_cgroup_fd, instance->leaf_name,
-			   INSTANCE_LEAF_PATIENCE_MSEC, &err) < 0) {
-		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
-			    err.text);
-		instance->lost_leaves++;
-		snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u-%u",
-			 instance->plan->instance, instance->lost_leaves);
-	}
+	instance->decision = verdict.decision;
 	instance->backoff_usec = verdict.restart_delay_usec;
-	step(instance, event_of(verdict.decision));
+	if (instance->host->record != NULL)
+		instance->host->record(instance);
 }
 
 /* --- the table's answers -------------------------------------------------------------------- */
 
-static void signal_stop(struct instance *instance)
+static void set_frozen(struct instance *instance, bool frozen)
+{
+	_cleanup_close_ int leaf = -1;
+	struct error err;
+	int r;
+
+	r = instance_open_leaf(instance, &leaf, &err);
+	if (r >= 0)
+		r = file_write_at(leaf, "cgroup.freeze", frozen ? "1" : "0", &err);
+	if (r < 0)
+		say_error(instance, &err);
+}
+
+static void signal_stop(struct instance *instance, enum app_state from)
 {
 	struct error err;
 
+	/* a frozen process would not hear it */
+	if (from == APP_SUSPENDED)
+		set_frozen(instance, false);
 	if (launcher_send(&instance->launcher, LAUNCH_SIGNAL, instance->stop_signal, &err) < 0)
-		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
-			    err.text);
-	(void)arm(instance, &instance->timer, instance->spec->stop.grace_usec, on_timer);
+		say_error(instance, &err);
+	arm_timer(instance, instance->spec->stop.grace_usec);
 }
 
 /* The leaf first; if the launcher is still there later, it too: its end takes the PID namespace. */
 static void kill_all(struct instance *instance)
 {
+	const struct log_subject subject = instance_subject(instance);
+	_cleanup_close_ int leaf = -1;
 	struct error err;
 
 	if (instance->killed_by_us) {
-		log_message(instance->host->log, LOG_LEVEL_WARNING, instance->spec->name,
-			    "still there after SIGKILL: killing its launcher too");
+		log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject,
+			  "still there after SIGKILL: killing its launcher too");
 		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
-		(void)arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
-	} else if (cgroup_kill(instance->leaf_fd, &err) < 0)
-		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
-			    err.text);
+	} else if (instance_open_leaf(instance, &leaf, &err) < 0 || cgroup_kill(leaf, &err) < 0) {
+		say_error(instance, &err);
+	}
 	instance->killed_by_us = true;
-	(void)arm(instance, &instance->timer, INSTANCE_KILL_PATIENCE_USEC, on_timer);
+	arm_timer(instance, INSTANCE_KILL_PATIENCE_USEC);
 }
 
-static void step(struct instance *instance, enum app_event event)
+static void tell_pause(struct instance *instance, bool frozen)
 {
-	const struct lifecycle_step next = lifecycle_step(instance->state, event);
+	const struct log_subject subject = instance_subject(instance);
 
-	instance->state = next.next;
-	switch (next.action) {
-	case ACTION_NONE:
-		break;
+	if (frozen)
+		log_event(instance->host->log, LOG_EVENT_APP_SUSPENDED, &subject, "suspended");
+	else
+		log_event(instance->host->log, LOG_EVENT_APP_RESUMED, &subject, "resumed");
+}
+
+static void act(struct instance *instance, enum app_action action, enum app_state from)
+{
+	switch (action) {
 	case ACTION_SPAWN:
+		disarm_timer(instance);
 		spawn(instance);
 		break;
 	case ACTION_SIGNAL_STOP:
-		signal_stop(instance);
+		signal_stop(instance, from);
 		break;
 	case ACTION_KILL:
 		kill_all(instance);
 		break;
 	case ACTION_ARM_BACKOFF:
-		(void)arm(instance, &instance->timer, instance->backoff_usec, on_timer);
+		arm_timer(instance, instance->backoff_usec);
+		break;
+	case ACTION_FREEZE:
+	case ACTION_THAW:
+		set_frozen(instance, action == ACTION_FREEZE);
+		tell_pause(instance, action == ACTION_FREEZE);
 		break;
 	case ACTION_SETTLE:
-		instance->timer = sd_event_source_disable_unref(instance->timer);
-		instance->on_settled(instance, instance->userdata);
+		disarm_timer(instance);
+		if (instance->on_settled != NULL)
+			instance->on_settled(instance, instance->userdata);
 		break;
+	case ACTION_NONE:
 	case APP_ACTION_COUNT:
 		break;
 	}
 }
 
+void instance_step(struct instance *instance, enum app_event event)
+{
+	const enum app_state from = instance->state;
+	const struct lifecycle_step next = lifecycle_step(from, event);
+
+	instance->state = next.next;
+	if (from != next.next && instance->host->on_change != NULL)
+		instance->host->on_change(instance, from);
+	act(instance, next.action, from);
+}
+
+/* --- what is asked of it -------------------------------------------------------------------- */
+
 void instance_start(struct instance *instance)
 {
 	instance->stop_requested = false;
-	step(instance, EVENT_START);
+	instance_step(instance, EVENT_START);
 }
 
 void instance_stop(struct instance *instance, int signal)
 {
 	instance->stop_signal = signal;
 	if (instance->state == APP_STOPPING) {
-		step(instance, EVENT_TIMER); /* asked twice */
+		instance_step(instance, EVENT_TIMER); /* asked twice */
 		return;
 	}
 	instance->stop_requested = true;
-	step(instance, EVENT_STOP);
+	instance_step(instance, EVENT_STOP);
 }
 
 void instance_signal(struct instance *instance, int signal)
@@ -621,20 +415,87 @@ void instance_signal(struct instance *instance, int signal)
 	struct error err;
 
 	/* while it starts, the launcher keeps it until there is a worker */
-	if (instance->state != APP_STARTING && instance->state != APP_RUNNING &&
-	    instance->state != APP_STOPPING)
+	if (!app_state_has_process(instance->state))
 		return;
 	instance->forwarded_signal = signal;
 	if (launcher_send(&instance->launcher, LAUNCH_SIGNAL, signal, &err) < 0)
-		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s",
-			    err.text);
+		say_error(instance, &err);
+}
+
+void instance_suspend(struct instance *instance)
+{
+	instance_step(instance, EVENT_SUSPEND);
+}
+
+void instance_resume(struct instance *instance)
+{
+	instance_step(instance, EVENT_RESUME);
+}
+
+/* --- taking over, letting go ---------------------------------------------------------------- */
+
+static uint64_t time_left(uint64_t due_usec)
+{
+	uint64_t now = clock_monotonic_usec();
+
+	return due_usec > now ? due_usec - now : 0;
+}
+
+/* Its launcher lives, or has ended and keeps the status. */
+static int adopt_launcher(struct instance *instance, struct error *err)
+{
+	char keeper[INSTANCE_CGROUP_MAX];
+	int r;
+
+	instance_keeper_path(instance, keeper, sizeof(keeper));
+	r = launcher_adopt(keeper, &instance->launcher, err);
+	if (r >= 0)
+		r = start_watch(instance, -1, err);
+	if (r < 0)
+		return r;
+	watch_read(&instance->watch, &instance->last);
+	return instance_attach_launcher(instance, err);
+}
+
+void instance_adopt(struct instance *instance)
+{
+	const struct log_subject subject = instance_subject(instance);
+	uint64_t due_usec = instance->due_usec;
+	struct error err;
+
+	if (!app_state_has_process(instance->state)) {
+		if (instance->state == APP_BACKOFF)
+			arm_timer(instance, time_left(due_usec));
+		return;
+	}
+	if (adopt_launcher(instance, &err) < 0) {
+		/* on record already? then only the cleaning up is left to do */
+		if (!instance->judged)
+			log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject, "%s",
+				  err.text);
+		instance_conclude(instance);
+		return;
+	}
+	if (instance->state == APP_STOPPING)
+		arm_timer(instance, time_left(due_usec));
+	log_event(instance->host->log, LOG_EVENT_APP_ADOPTED, &subject,
+		  "found running, and taken over");
+}
+
+void instance_leave(struct instance *instance)
+{
+	end_sources(instance);
+	relay_clear(&instance->relay);
+	watch_stop(&instance->watch);
+	process_table_clear(&instance->processes);
+	launcher_close(&instance->launcher);
+	reset_life(instance);
+	plan_free(TAKE_PTR(instance->plan));
 }
 
 void instance_clear(struct instance *instance)
 {
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
-	close_and_clear(&instance->leaf_fd);
-	plan_free(instance->plan);
-	instance->plan = NULL;
+	plan_free(TAKE_PTR(instance->plan));
 }

@@ -3,8 +3,16 @@
  * One instance of an app: its leaf cgroup, its launcher, its watch, its log, its life.
  *
  * Every event (from the launcher's socket, a cgroup file, a timer, the user) is turned into one of
- * policy/lifecycle.h's, and what the table answers is carried out. A death is judged in one place,
- * when the launcher has ended and all that can be known is there.
+ * policy/lifecycle.h's, and what the table answers is carried out.
+ *
+ *   instance.c           a life, from spawn to conclusion, and the table's answers
+ *   instance_launcher.c  what the launcher says; taking over one that an earlier daemon has left
+ *   instance_watch.c     what the cgroup's files say
+ *   instance_incident.c  judging a death, and telling it
+ *
+ * A death is judged when the launcher tells it: by then all in the PID namespace is gone, and all
+ * that can be known is there. Only when it is on record (instance_host.record) the launcher hears
+ * COLLECTED and goes: a daemon that is killed in between hears of the death again.
  *
  * When a child is OOM-killed while the main process lives (gunicorn's usual case) memory.events is
  * all that tells. The kernel kills first and the exit shows 17 to 60 ms later, so the judgement
@@ -16,6 +24,7 @@
 #include "policy/plan.h"
 #include "policy/spec.h"
 #include "policy/verdict.h"
+#include "supervisor/kernel_log.h"
 #include "supervisor/launcher.h"
 #include "supervisor/log.h"
 #include "supervisor/process_table.h"
@@ -41,50 +50,79 @@
 #define INSTANCE_LEAF_PATIENCE_MSEC 500
 #define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
 #define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */
+#define INSTANCE_LEAF_MAX	    32
+#define INSTANCE_CGROUP_MAX	    512 /* path of a leaf, as the kernel's log names it */
+
+struct instance;
 
 /* What all instances share; everything is borrowed. */
 struct instance_host {
 	sd_event *event;
 	struct log *log;
-	struct output *out, *err_out; /* where a worker's stdout and stderr go */
-	int image_fd;		      /* the launcher's program */
+	int image_fd; /* the launcher's program */
+	int root_fd;  /* the delegated cgroup that app_path of each instance begins at */
 	int init_cgroup_fd;
+	const char
+		*root_cgroup; /* as the kernel's log names it: "/pysbx.slice/..."; "" = unknown */
 	const struct reader *reader;
-	int kernel_log_fd; /* -1: not readable here */
+	struct kernel_log *kernel_log;
 	const char *incident_directory;
 	const char *report_path; /* NULL: none */
 	uint32_t (*random)(void);
+	/* the daemon's: */
+	struct watch_notifier *notifier; /* lean watches; NULL: full ones, and a sample a second */
+	const char *keeper_directory;	 /* where launchers listen that outlive us; NULL: none do */
+	/* Makes the app's slice, with its limits, if it isn't there. NULL: it is. */
+	int (*make_slice)(struct instance *instance, struct error *err);
+	/* Makes what a start needs, when it is needed: plan (owned by the caller) and filter
+	 * (borrowed). NULL: instance_init has been given both. */
+	int (*prepare)(struct instance *instance, struct plan **ret_plan, int *ret_filter_fd,
+		       struct error *err);
+	/* All may be NULL. */
+	void (*on_change)(struct instance *instance, enum app_state from);
+	void (*on_incident)(struct instance *instance, const char *id,
+			    const struct verdict *verdict);
+	/* Puts on record what has just been judged; returns when it is. */
+	void (*record)(struct instance *instance);
 };
 
 struct instance {
 	const struct instance_host *host;
-	const struct app_spec *spec;
-	struct plan *plan; /* owned */
-	int filter_fd;	   /* borrowed */
-	int app_cgroup_fd; /* borrowed: the app's slice */
-	char leaf_name[32];
+	const struct app_spec *spec; /* borrowed */
+	struct plan *plan;	     /* owned; NULL: host->prepare makes one for each start */
+	int filter_fd;		     /* borrowed */
+	unsigned number;
+	const char *app_path; /* borrowed: the app's slice below host->root_fd */
+	char leaf_name[INSTANCE_LEAF_MAX];
 	unsigned lost_leaves; /* that could not be removed: the next life has a leaf of another name
 			       */
+	struct relay_sink sink; /* where the worker's output goes */
 	void (*on_settled)(struct instance *instance, void *userdata); /* stopped or failed */
 	void *userdata;
 
 	enum app_state state;
 	struct restart_state restarts;
 	uint64_t backoff_usec; /* delay of the restart that is due */
+	uint64_t due_usec;     /* CLOCK_MONOTONIC: when `timer` fires; 0 if it isn't armed */
 	int exit_code;	       /* of the last end: what `pysbx run` ends with */
 	int stop_signal;
 	bool stop_requested, killed_by_us;
 	int forwarded_signal;
 
 	/* one life: from spawn to conclusion */
-	int leaf_fd;
 	struct launcher launcher;
-	int worker_pidfd;
+	int worker_pidfd; /* run mode only: the daemon can do without, and has a thousand of them */
 	pid_t worker_pid;
-	char worker_cgroup[512];	  /* as the kernel's log names it */
+	uid_t uid;			  /* of the worker */
+	char command[64];		  /* its program's name */
 	uint64_t spawned_usec;		  /* CLOCK_MONOTONIC */
 	struct launch_message last_words; /* LAUNCH_FAILED or LAUNCH_ENDED, type 0 before */
+	bool judged;			  /* this life's end; then: */
+	enum decision decision;
 	struct relay relay;
+	int pipes[2];	  /* read ends that wait for LAUNCH_RUNNING; -1 */
+	char *spooled[2]; /* output that the launcher has kept, and waits for it too */
+	size_t spooled_length[2];
 	struct watch watch;
 	struct process_table processes;
 	struct event_deltas base;      /* counters when it started */
@@ -100,18 +138,54 @@ struct instance {
 	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *deadline;
 };
 
-/* plan is taken over. */
+/* plan is taken over; with NULL host->prepare makes them, and filter_fd is -1. number: which one
+ * of its app's instances. */
 void instance_init(struct instance *instance, const struct instance_host *host,
-		   const struct app_spec *spec, struct plan *plan, int filter_fd,
-		   int app_cgroup_fd);
+		   const struct app_spec *spec, const char *app_path, unsigned number,
+		   struct plan *plan, int filter_fd);
+/* Kills what still runs. */
 void instance_clear(struct instance *instance);
+/* Lets go of what still runs: its launcher keeps it. */
+void instance_leave(struct instance *instance);
 
 void instance_start(struct instance *instance);
 /* Asks it to end with this signal; SIGKILL when the grace is over. Asked twice: at once. */
 void instance_stop(struct instance *instance, int signal);
 /* Passes a signal on to the worker, if there is one. */
 void instance_signal(struct instance *instance, int signal);
+/* Freezes and thaws its leaf. */
+void instance_suspend(struct instance *instance);
+void instance_resume(struct instance *instance);
 
-/* instance_incident.c: judges a death and reports it if it is an incident. `child`: the main
- * process lives. */
+/* Goes on with the state, counters and times that an earlier daemon has saved into the members
+ * above (state, restarts, backoff_usec, due_usec, ..., judged, decision, base, explained,
+ * spawned_usec, leaf_name). A launcher that is no longer there is judged now. */
+void instance_adopt(struct instance *instance);
+
+/* The leaf's directory. */
+int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err);
+
+/* For log_event: borrows from instance. */
+struct log_subject instance_subject(const struct instance *instance);
+
+/* --- between the files of this module ----------------------------------------------------------
+ */
+
+void instance_step(struct instance *instance, enum app_event event);
+int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,
+		 sd_event_time_handler_t handler);
+void instance_conclude(struct instance *instance);
+
+/* Takes the events of a connected launcher, and its end. */
+int instance_attach_launcher(struct instance *instance, struct error *err);
+/* Where its launcher listens, if it is one that outlives us. Returns path. */
+const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
+
+void instance_on_watch(enum watch_event event, void *userdata);
+void instance_sample(struct instance *instance);
+void instance_start_sampling(struct instance *instance);
+
+/* Judges a death and reports it if it is an incident. `child`: the main process lives. */
 void instance_judge(struct instance *instance, bool child, struct verdict *ret);
+/* Judges the end of this life, if it isn't yet, and puts it on record. */
+void instance_judge_end(struct instance *instance);

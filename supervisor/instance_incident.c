@@ -5,6 +5,7 @@
  */
 #include "policy/incident.h"
 #include "policy/own.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/incident_store.h"
 #include "supervisor/instance.h"
@@ -69,11 +70,10 @@ static void describe_main(struct instance *instance, struct incident_process *vi
 {
 	const struct process *process =
 		process_table_find(&instance->processes, instance->worker_pid);
-	const char *path = instance->plan->argv.items[0], *slash = strrchr(path, '/');
 
 	victim->is_main = true;
 	victim->pid = (int)instance->worker_pid;
-	snprintf(victim->comm, sizeof(victim->comm), "%s", slash != NULL ? slash + 1 : path);
+	snprintf(victim->comm, sizeof(victim->comm), "%s", instance->command);
 	if (process == NULL)
 		return;
 	snprintf(victim->comm, sizeof(victim->comm), "%s", process->comm);
@@ -109,18 +109,30 @@ static void describe_child(struct instance *instance, const struct facts *facts,
 		victim->command_line = strdup(process->command_line);
 }
 
+/* The leaf as the kernel's log names it; "" if it cannot be known: then no line is ours. */
+static const char *name_cgroup(const struct instance *instance, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (instance->host->root_cgroup[0] != '\0')
+		snprintf(text, size, "%s/%s/%s", instance->host->root_cgroup, instance->app_path,
+			 instance->leaf_name);
+	return text;
+}
+
 static void read_facts(struct instance *instance, bool child, struct facts *facts)
 {
+	char cgroup[CGROUP_PATH_MAX + INSTANCE_CGROUP_MAX];
+
 	*facts = (struct facts){ 0 };
 	process_table_take_answers(&instance->processes, instance->host->reader);
 	if (instance->watch.on_event != NULL) {
 		watch_read(&instance->watch, &facts->now);
 		watch_subtract(&facts->now.counters, &instance->base, &facts->deltas);
 	}
-	if (instance->host->kernel_log_fd >= 0 && was_oom_killed(instance, facts))
-		facts->kernel_count =
-			kernel_log_read_oom(instance->host->kernel_log_fd, instance->worker_cgroup,
-					    facts->kernel, INCIDENT_KERNEL_LINES);
+	if (was_oom_killed(instance, facts))
+		facts->kernel_count = kernel_log_read_oom(
+			instance->host->kernel_log, name_cgroup(instance, cgroup, sizeof(cgroup)),
+			facts->kernel, INCIDENT_KERNEL_LINES);
 	if (child || victim_is_child(instance, facts))
 		describe_child(instance, facts, &facts->victim);
 	else
@@ -196,7 +208,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 
 	*incident = (struct incident){
 		.app = instance->spec->name,
-		.instance = instance->plan->instance,
+		.instance = instance->number,
 		.verdict = *verdict,
 		.victim = facts->victim,
 		.has_wait_status = death->has_status && facts->victim.is_main,
@@ -241,16 +253,18 @@ static void store(const struct instance *instance, const struct incident *incide
 			    err.text);
 }
 
-static void report(const struct instance *instance, const struct facts *facts,
-		   const struct death *death, const struct verdict *verdict)
+static void report(struct instance *instance, const struct facts *facts, const struct death *death,
+		   const struct verdict *verdict)
 {
 	const char *log_lines[LOG_TAIL_LINES], *kernel_lines[INCIDENT_KERNEL_LINES];
 	_cleanup_free_ char *text = NULL, *pretty = NULL, *line = NULL;
 	struct incident incident;
+	struct log_subject subject = instance_subject(instance);
 	struct error err;
 	int r;
 
 	fill_incident(instance, facts, death, verdict, &incident);
+	subject.incident = incident.id;
 	incident.log_line_count = log_tail_lines(&instance->relay.tail, log_lines);
 	incident.log_lines = log_lines;
 	for (size_t i = 0; i < facts->kernel_count; i++)
@@ -268,12 +282,17 @@ static void report(const struct instance *instance, const struct facts *facts,
 			    "%s (incident: %s)", verdict->sentence, err.text);
 		return;
 	}
-	log_report(instance->host->log, text, line);
+	log_report(instance->host->log,
+		   death->child ? LOG_EVENT_APP_CHILD_KILLED : LOG_EVENT_APP_DIED, &subject, text,
+		   line);
 	store(instance, &incident, pretty, line);
+	if (instance->host->on_incident != NULL)
+		instance->host->on_incident(instance, incident.id, verdict);
 }
 
 void instance_judge(struct instance *instance, bool child, struct verdict *ret)
 {
+	const struct log_subject subject = instance_subject(instance);
 	struct facts facts;
 	struct death death;
 
@@ -288,8 +307,8 @@ void instance_judge(struct instance *instance, bool child, struct verdict *ret)
 	if (ret->is_incident)
 		report(instance, &facts, &death, ret);
 	else
-		log_message(instance->host->log, LOG_LEVEL_INFO, instance->spec->name, "%s",
-			    ret->sentence);
+		log_event(instance->host->log, LOG_EVENT_APP_STOPPED, &subject, "%s",
+			  ret->sentence);
 	instance->explained = facts.deltas;
 	free(facts.victim.command_line);
 }

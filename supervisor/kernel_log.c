@@ -4,6 +4,7 @@
 #include "policy/own.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KERNEL_LOG_PATH	  "/dev/kmsg"
@@ -11,16 +12,26 @@
 #define RECORDS_AT_A_TIME 65536 /* an end, should the log be filled as fast as it is read */
 #define KILLS_REMEMBERED  32
 
-int kernel_log_open(int *ret_fd, struct error *err)
+int kernel_log_open(struct kernel_log *ret, uint64_t after, struct error *err)
 {
 	_cleanup_close_ int fd = open(KERNEL_LOG_PATH, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
+	*ret = (struct kernel_log){ .fd = -1, .sequence = after };
 	if (fd < 0)
 		return error_set(err, ERROR_UNSUPPORTED, errno, "open %s", KERNEL_LOG_PATH);
-	if (lseek(fd, 0, SEEK_END) < 0)
+	if (after == 0 && lseek(fd, 0, SEEK_END) < 0)
 		return error_set(err, ERROR_UNSUPPORTED, errno, "seek in %s", KERNEL_LOG_PATH);
-	*ret_fd = TAKE_FD(fd);
+	ret->fd = TAKE_FD(fd);
 	return 0;
+}
+
+void kernel_log_close(struct kernel_log *log)
+{
+	for (size_t i = 0; i < log->waiting_count; i++)
+		free(log->waiting[i]);
+	free(log->waiting);
+	close_and_clear(&log->fd);
+	*log = (struct kernel_log){ .fd = -1, .sequence = log->sequence };
 }
 
 /* path itself, or a cgroup below it. */
@@ -44,8 +55,6 @@ struct victims {
 
 static bool is_ours(const struct kernel_line *line, const char *cgroup, struct victims *victims)
 {
-	if (!line->is_oom_kill)
-		return false;
 	if (line->task_memcg[0] != '\0') {
 		if (!is_at_or_below(line->task_memcg, cgroup))
 			return false;
@@ -71,15 +80,34 @@ static void keep_line(const struct kernel_line *line, struct kernel_line *lines,
 	lines[(*count)++] = *line;
 }
 
-size_t kernel_log_read_oom(int fd, const char *cgroup, struct kernel_line *ret_lines, size_t max)
+/* When there are too many the oldest goes: whoever it was about has not asked in time. */
+static void keep_waiting(struct kernel_log *log, const struct kernel_line *line)
 {
-	struct victims victims = { 0 };
+	struct kernel_line *copy = malloc(sizeof(*copy));
+
+	if (log->waiting == NULL)
+		log->waiting = calloc(KERNEL_LOG_WAITING, sizeof(struct kernel_line *));
+	if (copy == NULL || log->waiting == NULL) {
+		free(copy);
+		return;
+	}
+	if (log->waiting_count == KERNEL_LOG_WAITING) {
+		free(log->waiting[0]);
+		log->waiting_count--;
+		memmove(log->waiting, log->waiting + 1,
+			log->waiting_count * sizeof(struct kernel_line *));
+	}
+	*copy = *line;
+	log->waiting[log->waiting_count++] = copy;
+}
+
+static void read_on(struct kernel_log *log)
+{
 	struct kernel_line line;
 	char record[RECORD_MAX];
-	size_t count = 0;
 
 	for (unsigned i = 0; i < RECORDS_AT_A_TIME; i++) {
-		ssize_t length = read(fd, record, sizeof(record));
+		ssize_t length = read(log->fd, record, sizeof(record));
 
 		/* EPIPE: records were overwritten before we came; the next read goes on after them
 		 */
@@ -87,9 +115,29 @@ size_t kernel_log_read_oom(int fd, const char *cgroup, struct kernel_line *ret_l
 			continue;
 		if (length <= 0)
 			break;
-		if (kernel_line_parse(record, (size_t)length, &line) &&
-		    is_ours(&line, cgroup, &victims))
-			keep_line(&line, ret_lines, max, &count);
+		if (!kernel_line_parse(record, (size_t)length, &line) || !line.is_oom_kill ||
+		    (line.sequence != 0 && line.sequence <= log->sequence))
+			continue;
+		log->sequence = line.sequence;
+		keep_waiting(log, &line);
 	}
+}
+
+size_t kernel_log_read_oom(struct kernel_log *log, const char *cgroup,
+			   struct kernel_line *ret_lines, size_t max)
+{
+	struct victims victims = { 0 };
+	size_t count = 0, kept = 0;
+
+	read_on(log);
+	for (size_t i = 0; i < log->waiting_count; i++) {
+		if (is_ours(log->waiting[i], cgroup, &victims)) {
+			keep_line(log->waiting[i], ret_lines, max, &count);
+			free(log->waiting[i]);
+		} else {
+			log->waiting[kept++] = log->waiting[i];
+		}
+	}
+	log->waiting_count = kept;
 	return count;
 }

@@ -3,6 +3,8 @@
 
 #include "policy/own.h"
 #include "supervisor/file.h"
+#include "supervisor/keeper_socket.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,9 +41,11 @@ int launcher_image(const char *path, int *ret_fd, struct error *err)
 
 /* In the child, between clone3 and execveat: async-signal-safe calls only. Never returns. */
 static void __attribute__((noreturn))
-become_launcher(const struct launcher_start *start, int socket_fd, int plan_fd)
+become_launcher(const struct launcher_start *start, int socket_fd, int plan_fd, int listen_fd)
 {
-	const int sources[] = { socket_fd, plan_fd, start->filter_fd, start->leaf_cgroup_fd };
+	const int sources[] = { socket_fd, plan_fd, start->filter_fd, start->leaf_cgroup_fd,
+				listen_fd };
+	const size_t count = ARRAY_SIZE(sources) - (listen_fd < 0);
 	int high[ARRAY_SIZE(sources)], image, null_fd;
 	char *const argv[] = { (char *)"pysbx-launch", start->plan->app, NULL };
 	char *const environment[] = { NULL };
@@ -50,9 +54,9 @@ become_launcher(const struct launcher_start *start, int socket_fd, int plan_fd)
 
 	/* out of the way of the fixed numbers first, then onto them (dup2 clears close-on-exec) */
 	image = fcntl(start->image_fd, F_DUPFD_CLOEXEC, 64);
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+	for (size_t i = 0; i < count; i++)
 		high[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 64);
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (high[i] < 0 || dup2(high[i], LAUNCH_FD_SOCKET + (int)i) < 0)
 			_exit(125);
 	}
@@ -64,7 +68,8 @@ become_launcher(const struct launcher_start *start, int socket_fd, int plan_fd)
 		if (fcntl(fd, F_GETFD) < 0)
 			(void)dup2(null_fd, fd);
 	}
-	(void)syscall(SYS_close_range, (unsigned)LAUNCH_FD_FIRST_FREE, ~0U, CLOSE_RANGE_CLOEXEC);
+	(void)syscall(SYS_close_range, LAUNCH_FD_SOCKET + (unsigned)count, ~0U,
+		      CLOSE_RANGE_CLOEXEC);
 
 	for (int signal_number = 1; signal_number < NSIG; signal_number++)
 		(void)sigaction(signal_number, &standard, NULL);
@@ -89,9 +94,18 @@ static pid_t clone_launcher(const struct launcher_start *start, int *ret_pidfd)
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
+static int listen_at(const char *path, int *ret_fd, struct error *err)
+{
+	int r = keeper_socket_listen(path, ret_fd, err);
+
+	if (r < 0)
+		error_prefix(err, "launcher");
+	return r;
+}
+
 int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err)
 {
-	_cleanup_close_ int ours = -1, theirs = -1, plan_fd = -1;
+	_cleanup_close_ int ours = -1, theirs = -1, plan_fd = -1, listen_fd = -1;
 	_cleanup_free_ char *text = NULL;
 	int pair[2], pidfd = -1, r;
 	pid_t pid;
@@ -99,6 +113,8 @@ int launcher_spawn(const struct launcher_start *start, struct launcher *ret, str
 	r = plan_encode(start->plan, false, &text, err);
 	if (r >= 0)
 		r = file_sealed_memfd("pysbx-plan", text, strlen(text), false, &plan_fd, err);
+	if (r >= 0 && start->keeper_path != NULL)
+		r = listen_at(start->keeper_path, &listen_fd, err);
 	if (r < 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -114,8 +130,60 @@ int launcher_spawn(const struct launcher_start *start, struct launcher *ret, str
 				 "launcher: clone3 into the cgroup and new namespaces%s",
 				 errno == EPERM ? " (is pysbx itself confined?)" : "");
 	if (pid == 0)
-		become_launcher(start, theirs, plan_fd);
+		become_launcher(start, theirs, plan_fd, listen_fd);
 	*ret = (struct launcher){ .pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours) };
+	return 0;
+}
+
+int launcher_adopt(const char *keeper_path, struct launcher *ret, struct error *err)
+{
+	int fd, r;
+
+	r = keeper_socket_connect(keeper_path, &fd, err);
+	if (r < 0) {
+		error_prefix(err, "launcher");
+		return r;
+	}
+	*ret = (struct launcher){ .pidfd = -1, .socket = fd };
+	return 0;
+}
+
+void launcher_take_pidfd(struct launcher *launcher, struct launcher_event *event)
+{
+	if (launcher->pidfd >= 0)
+		return;
+	launcher->pidfd = TAKE_FD(event->fds[1]);
+	launcher->pid = pidfd_pid(launcher->pidfd);
+}
+
+/* The ring's two parts, one after the other. */
+int launcher_read_spool(const struct launcher_event *event, size_t stream, char **ret_text,
+			size_t *ret_length, struct error *err)
+{
+	const struct launch_spool *spool = &event->message.spool[stream];
+	_cleanup_free_ char *text = malloc((size_t)spool->length + 1);
+	size_t done = 0;
+
+	if (text == NULL)
+		return error_no_memory(err);
+	while (done < spool->length) {
+		size_t at = (spool->start + done) % LAUNCH_RING_BYTES;
+		size_t part = spool->length - done;
+		ssize_t n;
+
+		if (part > LAUNCH_RING_BYTES - at)
+			part = LAUNCH_RING_BYTES - at;
+		n = pread(event->fds[stream], text + done, part, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return error_set(err, ERROR_SYSTEM, n < 0 ? errno : EIO,
+					 "launcher: read the spool");
+		done += (size_t)n;
+	}
+	text[done] = '\0';
+	*ret_text = TAKE_PTR(text);
+	*ret_length = done;
 	return 0;
 }
 
@@ -217,6 +285,13 @@ void launcher_kill(struct launcher *launcher)
 	(void)launcher_reap(launcher, &status);
 }
 
+static bool has_ended(int pidfd)
+{
+	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&poller, 1, 0) > 0;
+}
+
 bool launcher_reap(struct launcher *launcher, int *ret_status)
 {
 	siginfo_t info = { 0 };
@@ -224,8 +299,11 @@ bool launcher_reap(struct launcher *launcher, int *ret_status)
 	if (launcher->pidfd < 0)
 		return false;
 	if (waitid((idtype_t)P_PIDFD, (id_t)launcher->pidfd, &info, WEXITED | WNOHANG) < 0) {
+		/* no child of ours (any more): somebody else reaps it, or has */
+		if (errno != ECHILD || !has_ended(launcher->pidfd))
+			return false;
 		*ret_status = 0;
-		return errno == ECHILD; /* somebody else has reaped it: it has ended all the same */
+		return true;
 	}
 	if (info.si_pid == 0)
 		return false;

@@ -5,6 +5,12 @@
  * The program is copied into a sealed memfd once (launcher_image): what runs as pid 1 of a sandbox
  * has no file that a worker could reach and overwrite. It is started with clone3 into its cgroup
  * and its namespaces, so no time passes in which it is elsewhere.
+ *
+ * A launcher whose plan says `keep` outlives its supervisor (policy/launch_message.h). It listens
+ * on a socket that is bound here, at keeper_path; the next supervisor calls launcher_adopt with the
+ * same path and hears from the launcher all that it must know. Such a launcher is no child of ours:
+ * its pidfd comes with LAUNCH_RUNNING, and tells its end but not its status. The socket's name is
+ * the caller's to remove when the launcher has ended.
  */
 #pragma once
 
@@ -21,8 +27,8 @@
 int launcher_image(const char *path, int *ret_fd, struct error *err);
 
 struct launcher {
-	pid_t pid; /* as we see it; pid 1 inside */
-	int pidfd;
+	pid_t pid;  /* as we see it; pid 1 inside; 0 until an adopted one has sent its pidfd */
+	int pidfd;  /* -1 until then */
 	int socket; /* SOCK_SEQPACKET, non-blocking */
 };
 
@@ -30,12 +36,10 @@ struct launcher_start {
 	const struct plan *plan;
 	int image_fd;
 	int filter_fd;
-	int init_cgroup_fd; /* where the launcher itself lives, outside the app's limits */
-	int leaf_cgroup_fd; /* where it starts the worker */
+	int init_cgroup_fd;	 /* where the launcher itself lives, outside the app's limits */
+	int leaf_cgroup_fd;	 /* where it starts the worker */
+	const char *keeper_path; /* of the listening socket if plan->keep, else NULL */
 };
-
-int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err);
-void launcher_close(struct launcher *launcher);
 
 /* A received record; fds that came with it are the caller's, -1 where there is none. */
 struct launcher_event {
@@ -43,6 +47,24 @@ struct launcher_event {
 	int fds[2];
 };
 #define LAUNCHER_HANGUP 1
+
+int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err);
+
+/* Connects to a launcher that an earlier supervisor has left at keeper_path; its older connection,
+ * if there is one, ends. ERROR_NOT_FOUND: nobody listens there, the launcher is dead. What it has
+ * to say comes by launcher_receive. */
+int launcher_adopt(const char *keeper_path, struct launcher *ret, struct error *err);
+
+/* LAUNCH_RUNNING of an adopted launcher: takes event->fds[1] as launcher->pidfd and sets pid. One
+ * that has its pidfd already leaves the event as it is. */
+void launcher_take_pidfd(struct launcher *launcher, struct launcher_event *event);
+
+/* LAUNCH_SPOOL: what was kept of one stream (0 or 1), in its order; "" if nothing was. The text is
+ * the caller's, NUL-terminated after `length` bytes; at most LAUNCH_RING_BYTES. */
+int launcher_read_spool(const struct launcher_event *event, size_t stream, char **ret_text,
+			size_t *ret_length, struct error *err);
+
+void launcher_close(struct launcher *launcher);
 
 /* 0: one event; LAUNCHER_HANGUP: the other end is closed; -EAGAIN: nothing there (err untouched).
  */
@@ -58,5 +80,5 @@ int launcher_send(const struct launcher *launcher, enum launch_message_type type
  */
 void launcher_kill(struct launcher *launcher);
 
-/* Reaps it if it has ended. True: *ret_status is its wait status. */
+/* Reaps it if it has ended. True: *ret_status is its wait status, or 0 if it is not our child. */
 bool launcher_reap(struct launcher *launcher, int *ret_status);

@@ -76,6 +76,25 @@ static bool has_ended(const struct process *process)
 	return poll(&poller, 1, 0) > 0;
 }
 
+#define FIRST_ALLOCATION 8
+
+/* A new last item, or NULL: the table is full, or there is no memory. */
+static struct process *add_item(struct process_table *table)
+{
+	if (table->count == PROCESS_TABLE_MAX)
+		return NULL;
+	if (table->count == table->allocated) {
+		size_t wanted = table->allocated == 0 ? FIRST_ALLOCATION : table->allocated * 2;
+		struct process *larger = reallocarray(table->items, wanted, sizeof(*table->items));
+
+		if (larger == NULL)
+			return NULL;
+		table->items = larger;
+		table->allocated = wanted;
+	}
+	return &table->items[table->count++];
+}
+
 static bool see_process(pid_t pid, void *userdata)
 {
 	struct process_table *table = userdata;
@@ -86,17 +105,16 @@ static bool see_process(pid_t pid, void *userdata)
 		process = NULL; /* the number is another's now */
 	}
 	if (process == NULL) {
-		int pidfd;
+		_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-		if (table->count == PROCESS_TABLE_MAX)
-			return false;
-		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 		if (pidfd < 0)
 			return true;
-		process = &table->items[table->count++];
+		process = add_item(table);
+		if (process == NULL)
+			return false;
 		*process = (struct process){ .pid = pid,
 					     .pid_inside = read_pid_inside(pid),
-					     .pidfd = pidfd };
+					     .pidfd = TAKE_FD(pidfd) };
 	}
 	read_description(process);
 	return true;
@@ -169,5 +187,6 @@ void process_table_clear(struct process_table *table)
 {
 	for (size_t i = 0; i < table->count; i++)
 		close_and_clear(&table->items[i].pidfd);
-	table->count = 0;
+	free(table->items);
+	*table = (struct process_table){ 0 };
 }

@@ -27,9 +27,9 @@ struct process {
 	char command_line[READER_TEXT_MAX]; /* arguments joined by blanks; "" if unknown */
 };
 
-struct process_table {
-	struct process items[PROCESS_TABLE_MAX];
-	size_t count;
+struct process_table { /* zero-initialised: empty, and nothing is allocated */
+	struct process *items;
+	size_t count, allocated;
 };
 
 /* Looks into dir's cgroup.procs: newcomers are added, names and sizes renewed, as far as that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The program of supervisor/anchor.h: waits for its supervisor's end, then leaves nothing behind.
- */
+/* The program of supervisor/anchor.h: waits for its supervisor's end, then leaves nothing behind;
+ * or keeps its scope for the next one. */
 #include "policy/own.h"
 #include "supervisor/anchor.h"
 #include "supervisor/cgroup.h"
@@ -21,14 +21,24 @@
 
 #define KILL_PATIENCE_MSEC 5000
 #define LOOK_AGAIN_MSEC	   20
+#define STOP_LOOK_MSEC	   100
 
 struct state {
 	struct anchor_charge charge;
 	int run_fd;    /* -1 until charged */
 	int parent_fd; /* -1: the run's directory is not ours to remove */
+	int listen_fd; /* -1: there will be no next supervisor */
+	bool connected;
+	bool told_to_stop;
 };
 
-/* Returns 1 when charged, 0 at the supervisor's end. */
+static bool is_charge(const struct anchor_charge *charge, ssize_t size)
+{
+	return size == (ssize_t)sizeof(*charge) && charge->version == ANCHOR_VERSION;
+}
+
+/* Returns 0 at the supervisor's end. A charge that makes no sense is dropped, as is a second one.
+ */
 static int receive_charge(struct state *state)
 {
 	union {
@@ -42,19 +52,26 @@ static int receive_charge(struct state *state)
 				 .msg_control = control.space,
 				 .msg_controllen = sizeof(control.space) };
 	struct cmsghdr *c;
-	int fds[3] = { -1, -1, -1 }; /* fds[1] is only held open */
+	int fds[3] = { -1, -1, -1 }; /* fds[1] is only held open, or listens */
 	ssize_t n = recvmsg(ANCHOR_FD_SOCKET, &header, MSG_CMSG_CLOEXEC);
 
 	if (n <= 0)
 		return n < 0 && errno == EINTR ? 1 : 0;
 	c = CMSG_FIRSTHDR(&header);
-	if ((size_t)n != sizeof(charge) || charge.version != ANCHOR_VERSION || c == NULL ||
-	    c->cmsg_type != SCM_RIGHTS || c->cmsg_len > CMSG_LEN(sizeof(fds)))
+	if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len <= CMSG_LEN(sizeof(fds)))
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	if (!is_charge(&charge, n) || fds[charge.keep != 0 ? 1 : 0] < 0 || state->run_fd >= 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+			close_and_clear(&fds[i]);
 		return 1;
-	memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	}
 	charge.remove_name[sizeof(charge.remove_name) - 1] = '\0';
 	charge.own_leaf[sizeof(charge.own_leaf) - 1] = '\0';
-	*state = (struct state){ .charge = charge, .run_fd = fds[0], .parent_fd = fds[2] };
+	state->charge = charge;
+	state->run_fd = fds[0];
+	state->parent_fd = fds[2];
+	if (charge.keep != 0)
+		state->listen_fd = fds[1];
 	return 1;
 }
 
@@ -166,37 +183,90 @@ static void clean_up(const struct state *state)
 	remove_run_file();
 }
 
+/* Nobody but root can reach the socket, and nobody but root is let in. */
+static bool is_root(int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.uid == 0;
+}
+
+/* `systemctl stop`: the supervisor, outside the scope, must hear of it. */
+static void tell_to_stop(void)
+{
+	(void)send(ANCHOR_FD_SOCKET, "T", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* The newer one's socket gets the older one's number, which closes that. */
+static void accept_supervisor(struct state *state)
+{
+	_cleanup_close_ int fd = accept4(state->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0 || !is_root(fd) || dup3(fd, ANCHOR_FD_SOCKET, O_CLOEXEC) < 0)
+		return;
+	state->connected = true;
+	if (state->told_to_stop)
+		tell_to_stop();
+}
+
+/* True at the end of a supervisor that is not to be followed by another one. */
+static bool handle(struct state *state, const struct pollfd pollers[static 3])
+{
+	struct signalfd_siginfo info;
+
+	if (pollers[0].revents != 0 && receive_charge(state) == 0) {
+		state->connected = false;
+		if (state->listen_fd < 0)
+			return true;
+	}
+	if (pollers[1].revents != 0 &&
+	    read(pollers[1].fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+	    !state->told_to_stop) {
+		state->told_to_stop = true;
+		tell_to_stop();
+	}
+	if (pollers[2].revents != 0)
+		accept_supervisor(state);
+	return false;
+}
+
+/* Until the supervisor's end; or, for one who keeps, until all launchers have ended, which were
+ * told to stop as we were. They can't be waited for: they are not ours. */
+static void serve(struct state *state, int signals)
+{
+	for (;;) {
+		bool waits = state->listen_fd >= 0 && state->told_to_stop;
+		struct pollfd pollers[3] = {
+			{ .fd = state->connected ? ANCHOR_FD_SOCKET : -1, .events = POLLIN },
+			{ .fd = signals, .events = POLLIN },
+			{ .fd = state->listen_fd, .events = POLLIN },
+		};
+
+		if (waits && !launchers_left(state->run_fd))
+			return;
+		if (poll(pollers, 3, waits ? STOP_LOOK_MSEC : -1) > 0 && handle(state, pollers))
+			return;
+	}
+}
+
 int main(void)
 {
-	struct state state = { .run_fd = -1, .parent_fd = -1 };
-	struct pollfd pollers[2] = { { .fd = ANCHOR_FD_SOCKET, .events = POLLIN } };
-	struct signalfd_siginfo info;
+	struct state state = { .run_fd = -1, .parent_fd = -1, .listen_fd = -1, .connected = true };
 	sigset_t signals;
-	bool told = false;
+	int signals_fd;
 
 	sigfillset(&signals);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
-	pollers[1] = (struct pollfd){ .fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK),
-				      .events = POLLIN };
-	if (pollers[1].fd < 0 || fcntl(ANCHOR_FD_SOCKET, F_GETFD) < 0) {
+	signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals_fd < 0 || fcntl(ANCHOR_FD_SOCKET, F_GETFD) < 0) {
 		fprintf(stderr, "pysbx-anchor: is started by pysbx, not by hand\n");
 		return 125;
 	}
-	for (;;) {
-		if (poll(pollers, 2, -1) < 0)
-			continue;
-		if ((pollers[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
-		    receive_charge(&state) == 0)
-			break;
-		if ((pollers[1].revents & POLLIN) != 0 &&
-		    read(pollers[1].fd, &info, sizeof(info)) == (ssize_t)sizeof(info) && !told) {
-			/* `systemctl stop`: the supervisor, outside the scope, must hear of it */
-			(void)send(ANCHOR_FD_SOCKET, "T", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-			told = true;
-		}
-	}
-	clean_up(&state);
+	serve(&state, signals_fd);
+	if (state.listen_fd < 0)
+		clean_up(&state);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "policy/own.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,6 +14,13 @@
  */
 #define RELAY_CHUNKS_PER_TURN 4
 #define RELAY_CHUNKS_AT_END   64
+
+void relay_feed(struct relay *relay, unsigned stream, const char *data, size_t length)
+{
+	assert(stream < ARRAY_SIZE(relay->streams));
+	log_tail_feed(&relay->tail, stream, data, length);
+	relay->sink.take(relay->sink.userdata, stream, data, length);
+}
 
 /* Reads at most max_chunks. Returns false at the stream's end. */
 static bool pump(struct relay_stream *stream, unsigned max_chunks)
@@ -28,8 +36,7 @@ static bool pump(struct relay_stream *stream, unsigned max_chunks)
 			return errno == EAGAIN;
 		if (n == 0)
 			return false;
-		log_tail_feed(&stream->relay->tail, stream->number, chunk, (size_t)n);
-		output_pass(stream->output, chunk, (size_t)n);
+		relay_feed(stream->relay, stream->number, chunk, (size_t)n);
 	}
 	return true;
 }
@@ -50,52 +57,101 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 	return 0;
 }
 
-static uint64_t dropped(const struct relay *relay)
+static int watch_stream(struct relay_stream *stream, sd_event *event)
 {
-	return relay->streams[0].output->dropped_lines + relay->streams[1].output->dropped_lines;
+	int flags;
+
+	if (stream->fd < 0)
+		return 0;
+	flags = fcntl(stream->fd, F_GETFL);
+	if (flags < 0 || fcntl(stream->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return sd_event_add_io(event, &stream->source, stream->fd, EPOLLIN, on_readable, stream);
 }
 
 int relay_start(struct relay *relay, sd_event *event, int stdout_fd, int stderr_fd,
-		struct output *out, struct output *err_out, struct error *err)
+		const struct relay_sink *sink, struct error *err)
 {
 	const int fds[2] = { stdout_fd, stderr_fd };
-	struct output *const outputs[2] = { out, err_out };
+	int r = 0;
 
-	*relay = (struct relay){ 0 };
+	*relay = (struct relay){ .sink = *sink };
+	relay->dropped_before = sink->dropped_lines(sink->userdata);
 	for (unsigned i = 0; i < 2; i++)
-		relay->streams[i] = (struct relay_stream){
-			.relay = relay, .number = i, .fd = fds[i], .output = outputs[i]
-		};
-	relay->dropped_before = dropped(relay);
-	for (unsigned i = 0; i < 2; i++) {
-		int flags = fcntl(fds[i], F_GETFL);
-		int r = fcntl(fds[i], F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
-
-		if (r >= 0)
-			r = sd_event_add_io(event, &relay->streams[i].source, fds[i], EPOLLIN,
-					    on_readable, &relay->streams[i]);
-		if (r < 0) {
-			close_stream(&relay->streams[0]);
-			close_stream(&relay->streams[1]);
-			return error_set(err, ERROR_SYSTEM, -r, "watch the worker's output");
-		}
+		relay->streams[i] =
+			(struct relay_stream){ .relay = relay, .number = i, .fd = fds[i] };
+	for (unsigned i = 0; i < 2 && r >= 0; i++)
+		r = watch_stream(&relay->streams[i], event);
+	if (r < 0) {
+		close_stream(&relay->streams[0]);
+		close_stream(&relay->streams[1]);
+		return error_set(err, ERROR_SYSTEM, -r, "watch the worker's output");
 	}
 	return 0;
 }
 
+static void set_enabled(struct relay *relay, int enabled)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (relay->streams[i].source != NULL)
+			(void)sd_event_source_set_enabled(relay->streams[i].source, enabled);
+}
+
+void relay_pause(struct relay *relay)
+{
+	set_enabled(relay, SD_EVENT_OFF);
+}
+
+void relay_resume(struct relay *relay)
+{
+	set_enabled(relay, SD_EVENT_ON);
+}
+
 void relay_finish(struct relay *relay)
 {
+	if (relay->sink.take == NULL) /* never started */
+		return;
 	for (unsigned i = 0; i < 2; i++) {
-		if (relay->streams[i].output == NULL) /* never started */
-			return;
 		if (relay->streams[i].fd >= 0)
 			(void)pump(&relay->streams[i], RELAY_CHUNKS_AT_END);
 		close_stream(&relay->streams[i]);
 	}
 	log_tail_finish(&relay->tail);
+	if (relay->sink.finish != NULL)
+		relay->sink.finish(relay->sink.userdata);
+}
+
+void relay_clear(struct relay *relay)
+{
+	relay_finish(relay);
+	log_tail_clear(&relay->tail);
+	*relay = (struct relay){ 0 };
 }
 
 uint64_t relay_dropped_lines(const struct relay *relay)
 {
-	return relay->streams[0].output != NULL ? dropped(relay) - relay->dropped_before : 0;
+	const struct relay_sink *sink = &relay->sink;
+
+	return sink->take != NULL ? sink->dropped_lines(sink->userdata) - relay->dropped_before : 0;
+}
+
+static void take_to_output(void *userdata, unsigned stream, const char *data, size_t length)
+{
+	const struct relay_outputs *outputs = userdata;
+
+	output_pass(outputs->outputs[stream], data, length);
+}
+
+static uint64_t dropped_by_outputs(void *userdata)
+{
+	const struct relay_outputs *outputs = userdata;
+
+	return outputs->outputs[0]->dropped_lines + outputs->outputs[1]->dropped_lines;
+}
+
+struct relay_sink relay_to_outputs(struct relay_outputs *outputs)
+{
+	return (struct relay_sink){ .take = take_to_output,
+				    .dropped_lines = dropped_by_outputs,
+				    .userdata = outputs };
 }

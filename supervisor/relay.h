@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker's stdout and stderr on their way to ours: read from the pipes, kept as the last lines
- * for the incident, passed on. A pipe is always drained, however slow our own output is: lines are
- * dropped and counted there, never waited for.
+ * A worker's stdout and stderr on their way to where they go: read from the pipes, kept as the last
+ * lines for the incident, handed to a sink. A pipe is always drained, however slow the sink's own
+ * way out is: lines are dropped and counted there, never waited for.
  */
 #pragma once
 
@@ -11,24 +11,54 @@
 
 #include <systemd/sd-event.h>
 
+/* Takes all of what it is given, at once. stream: 0 stdout, 1 stderr. */
+struct relay_sink {
+	void (*take)(void *userdata, unsigned stream, const char *data, size_t length);
+	/* No more comes of this worker: unfinished lines are whole ones now. May be NULL; may be
+	 * called more than once. */
+	void (*finish)(void *userdata);
+	/* Lines dropped since the sink is there: only ever grows. */
+	uint64_t (*dropped_lines)(void *userdata);
+	void *userdata;
+};
+
 struct relay {
 	struct relay_stream {
 		struct relay *relay;
 		unsigned number; /* 0 stdout, 1 stderr */
 		int fd;
-		struct output *output;
 		sd_event_source *source;
 	} streams[2];
+	struct relay_sink sink; /* take is NULL: never started */
 	struct log_tail tail;
-	uint64_t dropped_before; /* of both outputs, when this relay started */
+	uint64_t dropped_before; /* of the sink, when this relay started */
 };
 
-/* Takes the two read ends. The outputs are the caller's and outlive the relay. */
+/* Takes the two read ends, also when it fails; -1 for one that is not there any more. The sink's
+ * userdata is the caller's and outlives the relay. */
 int relay_start(struct relay *relay, sd_event *event, int stdout_fd, int stderr_fd,
-		struct output *out, struct output *err_out, struct error *err);
+		const struct relay_sink *sink, struct error *err);
 
-/* Reads what is left in the pipes (bounded), finishes the tail, closes. */
+/* Output of the worker that came by another way (kept by the launcher while nobody listened) goes
+ * the same one from here on. Call it after relay_start and before the loop runs on, or the order is
+ * lost. */
+void relay_feed(struct relay *relay, unsigned stream, const char *data, size_t length);
+
+/* Leaves the pipes alone for a while, and goes on. */
+void relay_pause(struct relay *relay);
+void relay_resume(struct relay *relay);
+
+/* Reads what is left in the pipes (bounded), finishes tail and sink, closes. The tail stays. */
 void relay_finish(struct relay *relay);
 
-/* Lines of both outputs that were dropped since relay_start. */
+/* relay_finish, and the tail goes: as before relay_start. */
+void relay_clear(struct relay *relay);
+
+/* Lines that the sink has dropped since relay_start. */
 uint64_t relay_dropped_lines(const struct relay *relay);
+
+/* The sink of `pysbx run`: each stream to an output of its own. */
+struct relay_outputs {
+	struct output *outputs[2];
+};
+struct relay_sink relay_to_outputs(struct relay_outputs *outputs);

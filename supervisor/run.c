@@ -11,9 +11,9 @@
 
 #include "policy/own.h"
 #include "policy/plan_build.h"
+#include "supervisor/app_cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/delegation.h"
-#include "supervisor/disk.h"
 #include "supervisor/filter.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
@@ -39,6 +39,7 @@ struct run {
 	struct run_options options;
 	struct log log;
 	struct output out, err_out;
+	struct relay_outputs worker_output; /* the same two */
 	struct identity identity;
 	struct host_facts facts;
 	struct plan *plan; /* until the instance takes it over */
@@ -48,6 +49,7 @@ struct run {
 	char slice_name[SPEC_NAME_MAX + 8];
 	struct delegation delegation;
 	struct reader reader;
+	struct kernel_log kernel_log;
 	struct instance_host host;
 	struct instance instance;
 	bool instance_ready;
@@ -79,17 +81,11 @@ static int check_root(struct error *err)
 
 static int find_disks(struct run *run, struct error *err)
 {
-	const struct limits *limits = &run->options.spec.limits;
+	int r = app_cgroup_find_disks(&run->options.spec.limits, run->disks, err);
 
-	for (size_t i = 0; i < limits->io_count; i++) {
-		int r = disk_of_path(limits->io[i].path, &run->disks[i], err);
-
-		if (r < 0) {
-			error_prefix(err, "--io");
-			return r;
-		}
-	}
-	return 0;
+	if (r < 0)
+		error_prefix(err, "--io");
+	return r;
 }
 
 static int prepare(struct run *run, struct error *err)
@@ -301,12 +297,12 @@ static int run_instance(struct run *run, struct error *err)
 	run->host = (struct instance_host){
 		.event = run->event,
 		.log = &run->log,
-		.out = &run->out,
-		.err_out = &run->err_out,
 		.image_fd = -1,
+		.root_fd = run->delegation.fd,
 		.init_cgroup_fd = run->delegation.init_fd,
+		.root_cgroup = cgroup_path_of_kernel(run->delegation.path),
 		.reader = &run->reader,
-		.kernel_log_fd = -1,
+		.kernel_log = &run->kernel_log,
 		.incident_directory = INCIDENT_DIRECTORY,
 		.report_path = run->options.report_path,
 		.random = random_number,
@@ -316,9 +312,11 @@ static int run_instance(struct run *run, struct error *err)
 		r = reader_start(&run->reader, err);
 	if (r < 0)
 		return r;
-	(void)kernel_log_open(&run->host.kernel_log_fd, &ignored);
-	instance_init(&run->instance, &run->host, &run->options.spec, TAKE_PTR(run->plan),
-		      run->filter_fd, run->app_fd);
+	(void)kernel_log_open(&run->kernel_log, 0, &ignored);
+	instance_init(&run->instance, &run->host, &run->options.spec, run->slice_name, 0,
+		      TAKE_PTR(run->plan), run->filter_fd);
+	run->worker_output = (struct relay_outputs){ { &run->out, &run->err_out } };
+	run->instance.sink = relay_to_outputs(&run->worker_output);
 	run->instance.on_settled = on_settled;
 	run->instance.userdata = run;
 	run->instance_ready = true;
@@ -339,7 +337,7 @@ static int clean_up(struct run *run, struct error *err)
 	reader_stop(&run->reader);
 	close_and_clear(&run->app_fd);
 	close_and_clear(&run->host.image_fd);
-	close_and_clear(&run->host.kernel_log_fd);
+	kernel_log_close(&run->kernel_log);
 	r = delegation_close(&run->delegation, err);
 	identity_clear(&run->identity);
 	host_facts_clear(&run->facts);
@@ -424,7 +422,8 @@ int run_command(int argc, char *argv[])
 				.lock_fd = -1,
 				.anchor = { .pidfd = -1, .socket = -1 } },
 		.reader = { .pidfd = -1, .socket = -1 },
-		.host = { .image_fd = -1, .kernel_log_fd = -1 },
+		.host = { .image_fd = -1 },
+		.kernel_log = { .fd = -1 },
 	};
 	struct error err;
 	int code = 0;

@@ -50,6 +50,13 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
 	return 0;
 }
 
+struct request {
+	const char *unit, *description;
+	pid_t pid;
+	uint64_t stop_usec;
+	const char *after;
+};
+
 static unsigned systemd_version(sd_bus *bus)
 {
 	_cleanup_free_ char *text = NULL;
@@ -60,13 +67,12 @@ static unsigned systemd_version(sd_bus *bus)
 	return (unsigned)strtoul(text, NULL, 10); /* "252.39-1~deb12u1" */
 }
 
-static int append_properties(sd_bus_message *call, const char *description, pid_t pid,
-			     uint64_t stop_usec, unsigned version)
+static int append_properties(sd_bus_message *call, const struct request *request, unsigned version)
 {
 	int r = sd_bus_message_open_container(call, 'a', "(sv)");
 
 	if (r >= 0)
-		r = sd_bus_message_append(call, "(sv)", "Description", "s", description);
+		r = sd_bus_message_append(call, "(sv)", "Description", "s", request->description);
 	if (r >= 0)
 		r = sd_bus_message_append(call, "(sv)", "Slice", "s", SCOPE_SLICE);
 	if (r >= 0)
@@ -75,22 +81,25 @@ static int append_properties(sd_bus_message *call, const char *description, pid_
 	if (r >= 0)
 		r = sd_bus_message_append(call, "(sv)", "TasksMax", "t", UINT64_MAX);
 	if (r >= 0)
-		r = sd_bus_message_append(call, "(sv)", "TimeoutStopUSec", "t", stop_usec);
+		r = sd_bus_message_append(call, "(sv)", "TimeoutStopUSec", "t", request->stop_usec);
 	if (r >= 0)
 		r = sd_bus_message_append(call, "(sv)", "CollectMode", "s", "inactive-or-failed");
 	/* an OOM kill in an app must not stop the scope */
 	if (r >= 0 && version >= OOM_POLICY_VERSION)
 		r = sd_bus_message_append(call, "(sv)", "OOMPolicy", "s", "continue");
+	if (r >= 0 && request->after != NULL)
+		r = sd_bus_message_append(call, "(sv)", "After", "as", 1, request->after);
 	if (r >= 0)
-		r = sd_bus_message_append(call, "(sv)", "PIDs", "au", 1, (uint32_t)pid);
+		r = sd_bus_message_append(call, "(sv)", "PIDs", "au", 1, (uint32_t)request->pid);
 	if (r >= 0)
 		r = sd_bus_message_close_container(call);
 	return r;
 }
 
-static int request_start(sd_bus *bus, const char *unit, const char *description, pid_t pid,
-			 uint64_t stop_usec, sd_bus_message **ret_reply, struct error *err)
+static int request_start(sd_bus *bus, const struct request *request, sd_bus_message **ret_reply,
+			 struct error *err)
 {
+	const char *unit = request->unit;
 	__attribute__((cleanup(cleanup_message))) sd_bus_message *call = NULL;
 	sd_bus_error bus_error = SD_BUS_ERROR_NULL;
 	int r;
@@ -100,7 +109,7 @@ static int request_start(sd_bus *bus, const char *unit, const char *description,
 	if (r >= 0)
 		r = sd_bus_message_append(call, "ss", unit, "fail");
 	if (r >= 0)
-		r = append_properties(call, description, pid, stop_usec, systemd_version(bus));
+		r = append_properties(call, request, systemd_version(bus));
 	if (r >= 0)
 		r = sd_bus_message_append(call, "a(sa(sv))", 0);
 	if (r < 0)
@@ -163,8 +172,9 @@ static int connect_bus(sd_bus **ret)
 }
 
 int scope_start(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
-		struct error *err)
+		const char *after, struct error *err)
 {
+	const struct request request = { unit, description, pid, stop_usec, after };
 	__attribute__((cleanup(cleanup_bus))) sd_bus *bus = NULL;
 	__attribute__((cleanup(cleanup_slot))) sd_bus_slot *slot = NULL;
 	__attribute__((cleanup(cleanup_message))) sd_bus_message *reply = NULL;
@@ -181,7 +191,7 @@ int scope_start(const char *unit, const char *description, pid_t pid, uint64_t s
 			err, ERROR_UNREACHABLE, -r,
 			"systemd's D-Bus does not answer (check `systemctl status dbus`, or give "
 			"a cgroup v2 directory of your own with --cgroup-root)");
-	r = request_start(bus, unit, description, pid, stop_usec, &reply, err);
+	r = request_start(bus, &request, &reply, err);
 	if (r < 0)
 		return r;
 	r = sd_bus_message_read(reply, "o", &job.path);

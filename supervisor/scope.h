@@ -15,8 +15,9 @@
 #define SCOPE_TIMEOUT_USEC UINT64_C(25000000)
 #define SCOPE_CONNECT_USEC UINT64_C(5000000) /* until the bus has taken us in */
 
-/* Starts `unit` ("pysbx-run-web-1a2b.scope") with process pid in it and waits until it is there.
+/* after: a unit that it is stopped before, NULL if none.
+ * Starts `unit` ("pysbx-run-web-1a2b.scope") with process pid in it and waits until it is there.
  * stop_usec: how long systemd waits at `systemctl stop` before SIGKILL.
  * ERROR_UNREACHABLE if the bus or systemd does not answer. */
 int scope_start(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
-		struct error *err);
+		const char *after, struct error *err);

@@ -19,7 +19,7 @@ static const struct {
 	enum place place;
 	const char *name;
 	bool required;
-	bool polled;  /* by POLLPRI */
+	bool polled;  /* by POLLPRI; of those without a trigger a lean watch is notified */
 	bool trigger; /* PSI: a trigger is written when it is opened */
 	enum watch_event event;
 } files[] = {
@@ -96,21 +96,26 @@ static int open_file(struct watch *watch, sd_event *event, size_t i, int dir, st
 	return 0;
 }
 
-/* Up from the app's slice to the mount's root, whose own memory.events does not exist. */
-static void open_ancestors(struct watch *watch, int app)
+/* Up from the app's slice to the mount's root, whose own memory.events does not exist. Returns how
+ * many there are. */
+static size_t open_ancestors(int app, int fds[static WATCH_ANCESTORS_MAX])
 {
 	char path[64 + WATCH_ANCESTORS_MAX * 3] = "..";
+	size_t count = 0;
 
-	for (size_t i = 0; i < WATCH_ANCESTORS_MAX; i++) {
+	while (count < WATCH_ANCESTORS_MAX) {
 		_cleanup_close_ int dir = openat(app, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		int fd = dir >= 0 ? openat(dir, "memory.events.local", O_RDONLY | O_CLOEXEC) : -1;
 
 		if (fd < 0)
-			return;
-		watch->ancestors[watch->ancestor_count++] = fd;
+			break;
+		fds[count++] = fd;
 		strncat(path, "/..", sizeof(path) - strlen(path) - 1);
 	}
+	return count;
 }
+
+/* --- full ----------------------------------------------------------------------------------- */
 
 int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
 		void (*on_event)(enum watch_event event, void *userdata), void *userdata,
@@ -127,14 +132,87 @@ int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
 		watch_stop(watch);
 		return r;
 	}
-	open_ancestors(watch, app);
+	watch->ancestor_count = open_ancestors(app, watch->ancestors);
 	return 0;
 }
+
+/* --- lean ----------------------------------------------------------------------------------- */
+
+/* Where the files of a lean watch are; both -1 for a full one. */
+struct places {
+	int dirs[2]; /* APP, LEAF */
+};
+
+static void close_places(struct places *places)
+{
+	close_and_clear(&places->dirs[APP]);
+	close_and_clear(&places->dirs[LEAF]);
+}
+#define _cleanup_places_ __attribute__((cleanup(close_places)))
+
+static struct places open_places(const struct watch *watch)
+{
+	struct places places = { { -1, -1 } };
+	struct error ignored;
+
+	if (watch->notifier == NULL)
+		return places;
+	if (cgroup_open(watch->root, watch->app, &places.dirs[APP], &ignored) >= 0)
+		(void)cgroup_open(places.dirs[APP], watch->leaf, &places.dirs[LEAF], &ignored);
+	return places;
+}
+
+static void on_notified(unsigned which, void *userdata)
+{
+	struct watch *watch = userdata;
+
+	watch->on_event((enum watch_event)which, watch->userdata);
+}
+
+int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int root,
+		     const char *app, const char *leaf,
+		     void (*on_event)(enum watch_event event, void *userdata), void *userdata,
+		     struct error *err)
+{
+	static const enum watch_file notified[WATCH_NOTIFIED] = { WATCH_APP_MEMORY_EVENTS,
+								  WATCH_APP_PIDS_EVENTS,
+								  WATCH_LEAF_PIDS_EVENTS };
+	struct places places _cleanup_places_ = { { -1, -1 } };
+
+	*watch = (struct watch){ .on_event = on_event,
+				 .userdata = userdata,
+				 .notifier = notifier,
+				 .root = root,
+				 .app = app,
+				 .leaf = leaf };
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++)
+		watch->fds[i] = -1;
+	for (size_t i = 0; i < WATCH_NOTIFIED; i++)
+		watch->notified[i] = -1;
+	places = open_places(watch);
+	for (size_t i = 0; i < WATCH_NOTIFIED; i++) {
+		int wd = watch_notifier_add(notifier, places.dirs[files[notified[i]].place],
+					    files[notified[i]].name, files[notified[i]].event,
+					    on_notified, watch, err);
+
+		if (wd < 0) {
+			watch_stop(watch);
+			error_prefix(err, "cgroup %s", app);
+			return wd;
+		}
+		watch->notified[i] = wd;
+	}
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------------------- */
 
 void watch_stop(struct watch *watch)
 {
 	if (watch->on_event == NULL) /* never started */
 		return;
+	for (size_t i = 0; watch->notifier != NULL && i < WATCH_NOTIFIED; i++)
+		watch_notifier_remove(watch->notifier, watch->notified[i]);
 	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
 		watch->sources[i] = sd_event_source_disable_unref(watch->sources[i]);
 		close_and_clear(&watch->fds[i]);
@@ -145,24 +223,37 @@ void watch_stop(struct watch *watch)
 	watch->on_event = NULL;
 }
 
-/* Text of one kept-open file; "" if it is not there. */
-static const char *read_text(int fd, char *buffer, size_t size)
-{
-	struct error ignored;
+/* One reading: kept-open files, or those in the places. */
+struct reading {
+	const struct watch *watch;
+	const struct places *places;
+};
 
-	if (fd < 0 || file_read_fd(fd, buffer, size, &ignored) < 0)
+/* Text of one file; "" if it is not there. */
+static const char *read_text(const struct reading *reading, enum watch_file file, char *buffer,
+			     size_t size)
+{
+	int fd = reading->watch->fds[file], dir = reading->places->dirs[files[file].place];
+	struct error ignored;
+	int r = -1;
+
+	if (fd >= 0)
+		r = file_read_fd(fd, buffer, size, &ignored);
+	else if (dir >= 0)
+		r = file_read_at(dir, files[file].name, buffer, size, &ignored);
+	if (r < 0)
 		buffer[0] = '\0';
 	return buffer;
 }
 
-static uint64_t read_number(int fd)
+static uint64_t read_number(const struct reading *reading, enum watch_file file)
 {
 	char text[64];
 
-	return strtoull(read_text(fd, text, sizeof(text)), NULL, 10);
+	return strtoull(read_text(reading, file, text, sizeof(text)), NULL, 10);
 }
 
-static void read_memory(const struct watch *watch, struct incident_memory *ret)
+static void read_memory(const struct reading *reading, struct incident_memory *ret)
 {
 	char text[FILE_KERNEL_MAX];
 	const struct keyed_field fields[] = {
@@ -176,14 +267,42 @@ static void read_memory(const struct watch *watch, struct incident_memory *ret)
 		{ "sock", &ret->sock },
 	};
 
-	ret->valid = keyed_read(read_text(watch->fds[WATCH_APP_MEMORY_STAT], text, sizeof(text)),
+	ret->valid = keyed_read(read_text(reading, WATCH_APP_MEMORY_STAT, text, sizeof(text)),
 				fields, ARRAY_SIZE(fields)) > 0;
-	ret->current = read_number(watch->fds[WATCH_APP_MEMORY_CURRENT]);
-	ret->peak = read_number(watch->fds[WATCH_APP_MEMORY_PEAK]);
-	ret->swap = read_number(watch->fds[WATCH_APP_SWAP_CURRENT]);
+	ret->current = read_number(reading, WATCH_APP_MEMORY_CURRENT);
+	ret->peak = read_number(reading, WATCH_APP_MEMORY_PEAK);
+	ret->swap = read_number(reading, WATCH_APP_SWAP_CURRENT);
 }
 
-static void read_counters(const struct watch *watch, struct event_deltas *ret)
+static void add_events(int fd, struct memory_events *sum)
+{
+	char text[FILE_KERNEL_MAX];
+	struct memory_events one = { 0 };
+	struct error ignored;
+
+	if (file_read_fd(fd, text, sizeof(text), &ignored) < 0)
+		return;
+	keyed_memory_events(text, &one);
+	sum->low += one.low;
+	sum->high += one.high;
+	sum->max += one.max;
+	sum->oom += one.oom;
+	sum->oom_kill += one.oom_kill;
+	sum->oom_group_kill += one.oom_group_kill;
+}
+
+static void read_ancestors_of(int app, struct memory_events *sum)
+{
+	int fds[WATCH_ANCESTORS_MAX];
+	size_t count = app >= 0 ? open_ancestors(app, fds) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		add_events(fds[i], sum);
+		close_and_clear(&fds[i]);
+	}
+}
+
+static void read_counters(const struct reading *reading, struct event_deltas *ret)
 {
 	char text[FILE_KERNEL_MAX];
 	uint64_t app_pids_max = 0, leaf_pids_max = 0;
@@ -199,43 +318,36 @@ static void read_counters(const struct watch *watch, struct event_deltas *ret)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-		keyed_memory_events(read_text(watch->fds[events[i].file], text, sizeof(text)),
+		keyed_memory_events(read_text(reading, events[i].file, text, sizeof(text)),
 				    events[i].events);
-	for (size_t i = 0; i < watch->ancestor_count; i++) {
-		struct memory_events above = { 0 };
-
-		keyed_memory_events(read_text(watch->ancestors[i], text, sizeof(text)), &above);
-		ret->above.low += above.low;
-		ret->above.high += above.high;
-		ret->above.max += above.max;
-		ret->above.oom += above.oom;
-		ret->above.oom_kill += above.oom_kill;
-		ret->above.oom_group_kill += above.oom_group_kill;
-	}
+	if (reading->watch->notifier != NULL)
+		read_ancestors_of(reading->places->dirs[APP], &ret->above);
+	for (size_t i = 0; i < reading->watch->ancestor_count; i++)
+		add_events(reading->watch->ancestors[i], &ret->above);
 	/* before Linux 6.11 the forker's cgroup counts, since then the one whose limit it is */
-	keyed_read(read_text(watch->fds[WATCH_APP_PIDS_EVENTS], text, sizeof(text)), &app_pids, 1);
-	keyed_read(read_text(watch->fds[WATCH_LEAF_PIDS_EVENTS], text, sizeof(text)), &leaf_pids,
-		   1);
+	keyed_read(read_text(reading, WATCH_APP_PIDS_EVENTS, text, sizeof(text)), &app_pids, 1);
+	keyed_read(read_text(reading, WATCH_LEAF_PIDS_EVENTS, text, sizeof(text)), &leaf_pids, 1);
 	ret->pids_max = app_pids_max + leaf_pids_max;
 }
 
 void watch_read(const struct watch *watch, struct watch_reading *ret)
 {
+	struct places places _cleanup_places_ = open_places(watch);
+	const struct reading reading = { watch, &places };
 	char text[1024];
 	struct error ignored;
 	int r;
 
 	*ret = (struct watch_reading){ 0 };
-	read_counters(watch, &ret->counters);
-	read_memory(watch, &ret->memory);
-	r = keyed_pressure(read_text(watch->fds[WATCH_APP_MEMORY_PRESSURE], text, sizeof(text)),
+	read_counters(&reading, &ret->counters);
+	read_memory(&reading, &ret->memory);
+	r = keyed_pressure(read_text(&reading, WATCH_APP_MEMORY_PRESSURE, text, sizeof(text)),
 			   &ret->memory_pressure, &ignored);
 	if (r >= 0)
-		r = keyed_pressure(
-			read_text(watch->fds[WATCH_APP_CPU_PRESSURE], text, sizeof(text)),
-			&ret->cpu_pressure, &ignored);
+		r = keyed_pressure(read_text(&reading, WATCH_APP_CPU_PRESSURE, text, sizeof(text)),
+				   &ret->cpu_pressure, &ignored);
 	if (r >= 0)
-		r = keyed_pressure(read_text(watch->fds[WATCH_APP_IO_PRESSURE], text, sizeof(text)),
+		r = keyed_pressure(read_text(&reading, WATCH_APP_IO_PRESSURE, text, sizeof(text)),
 				   &ret->io_pressure, &ignored);
 	ret->pressure_valid = r >= 0;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The eyes on one running instance: memory.events, pids.events and cgroup.events by POLLPRI, PSI
- * triggers on memory, cpu and io.pressure, all kept open. It reads; what a reading means is
- * policy's.
+ * The eyes on one running instance. It reads; what a reading means is policy's. Two ways:
+ *
+ *   full   memory.events, pids.events and cgroup.events by POLLPRI, PSI triggers on memory, cpu and
+ *          io.pressure, all kept open: for `pysbx run`, which has one instance
+ *   lean   by a notifier that all share, and files that are opened to be read: for the daemon,
+ *          whose thousand apps are idle most of the time
  *
  * The kernel notifies a file at most 100 times a second (kernfs), and counters can move without a
  * notification seen in time: a reading is a whole, compared with the one before.
@@ -11,6 +14,7 @@
 
 #include "policy/incident.h"
 #include "policy/keyed.h"
+#include "supervisor/watch_notifier.h"
 
 #include <stdbool.h>
 #include <systemd/sd-event.h>
@@ -20,6 +24,7 @@
 #define WATCH_PSI_TRIGGER	       "some 50000 500000"
 #define WATCH_PSI_TRIGGER_UNPRIVILEGED "some 200000 2000000"
 #define WATCH_ANCESTORS_MAX	       8
+#define WATCH_NOTIFIED		       3 /* files of a lean watch that the notifier has */
 
 enum watch_event { WATCH_MEMORY_EVENTS, WATCH_PIDS_EVENTS, WATCH_POPULATED, WATCH_PRESSURE };
 
@@ -53,15 +58,27 @@ struct watch {
 	int ancestors[WATCH_ANCESTORS_MAX]; /* memory.events.local above the app's slice */
 	size_t ancestor_count;
 	bool slow_psi; /* the unprivileged window is in use */
+	/* lean: */
+	struct watch_notifier *notifier; /* NULL: full */
+	int notified[WATCH_NOTIFIED];
+	int root;	  /* borrowed: where the paths begin */
+	const char *app;  /* borrowed: "acme.tenant/web.slice" */
+	const char *leaf; /* borrowed: "0", below app */
 	void (*on_event)(enum watch_event event, void *userdata);
 	void *userdata;
 };
 
-/* app and leaf are cgroup directory fds (not kept). Ancestors up to the mount's root are read along
- * where they can be. */
+/* Full. app and leaf are cgroup directory fds (not kept). Ancestors up to the mount's root are read
+ * along where they can be. */
 int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
 		void (*on_event)(enum watch_event event, void *userdata), void *userdata,
 		struct error *err);
+
+/* root, app and leaf are borrowed and must stay as long as the watch. */
+int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int root,
+		     const char *app, const char *leaf,
+		     void (*on_event)(enum watch_event event, void *userdata), void *userdata,
+		     struct error *err);
 void watch_stop(struct watch *watch);
 
 /* One whole reading. Files that are missing leave zeros and valid = false. */

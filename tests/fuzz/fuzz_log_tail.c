@@ -73,8 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 4096)
 		return 0;
 	models[0].length = models[1].length = 0;
-	slow = (struct log_tail){ 0 };
-	fast = (struct log_tail){ 0 };
+	log_tail_clear(&slow);
+	log_tail_clear(&fast);
 
 	/* one control byte (stream and length), then that many bytes of output */
 	while (size > 1) {

@@ -40,7 +40,7 @@ Test(launch_message, takes_every_type_and_stage)
 	struct launch_message message = good_message(), got;
 	struct error err;
 
-	for (uint32_t type = LAUNCH_PIPES; type <= LAUNCH_COLLECTED; type++)
+	for (uint32_t type = LAUNCH_PIPES; type < LAUNCH_TYPE_END; type++)
 		for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
 			message.type = type;
 			message.stage = stage;
@@ -80,14 +80,14 @@ Test(launch_message, refuses_what_is_out_of_range)
 {
 	struct launch_message message = good_message();
 
-	message.version = 2;
-	expect_refused(&message, "launch message: version 2 instead of 1");
+	message.version = 1;
+	expect_refused(&message, "launch message: version 1 instead of 2");
 
 	message = good_message();
 	message.type = 0;
 	expect_refused(&message, "launch message: type: 0 is out of range");
-	message.type = LAUNCH_COLLECTED + 1;
-	expect_refused(&message, "launch message: type: 8 is out of range");
+	message.type = LAUNCH_TYPE_END;
+	expect_refused(&message, "launch message: type: 12 is out of range");
 
 	message = good_message();
 	message.stage = STAGE_COUNT;
@@ -107,6 +107,38 @@ Test(launch_message, refuses_what_is_out_of_range)
 	message.type = LAUNCH_SIGNAL;
 	message.signal = 0;
 	expect_refused(&message, "launch message: signal: 0 is out of range");
+}
+
+Test(launch_message, takes_a_full_ring_over)
+{
+	struct launch_message message = good_message(), got;
+	struct error err;
+
+	message.spool[1] = (struct launch_spool){ LAUNCH_RING_BYTES - 1, LAUNCH_RING_BYTES,
+						  INT64_MAX, INT64_MAX };
+	cr_assert_eq(launch_message_check(&message, sizeof(message), &got, &err), 0);
+	cr_expect_arr_eq(&got, &message, sizeof(message));
+}
+
+Test(launch_message, refuses_a_spool_that_cannot_be)
+{
+	struct launch_message message = good_message();
+
+	message.spool[0].start = LAUNCH_RING_BYTES;
+	expect_refused(&message, "launch message: spool.start: 262144 is out of range");
+
+	message = good_message();
+	message.spool[1].length = LAUNCH_RING_BYTES + 1;
+	expect_refused(&message, "launch message: spool.length: 262145 is out of range");
+
+	message = good_message();
+	message.spool[1].dropped_bytes = UINT64_MAX;
+	expect_refused(&message, "launch message: spool.dropped_bytes: 18446744073709551615 is out "
+				 "of range");
+
+	message = good_message();
+	message.spool[0] = (struct launch_spool){ .dropped_bytes = 3, .dropped_lines = 4 };
+	expect_refused(&message, "launch message: spool.dropped_lines: 4 lines in 3 bytes");
 }
 
 Test(launch_message, refuses_a_text_without_an_end)

@@ -20,6 +20,8 @@ static const struct {
 	{ APP_STOPPED, EVENT_END_GIVE_UP, APP_STOPPED, ACTION_NONE },
 	{ APP_STOPPED, EVENT_STOP, APP_STOPPED, ACTION_NONE },
 	{ APP_STOPPED, EVENT_TIMER, APP_STOPPED, ACTION_NONE },
+	{ APP_STOPPED, EVENT_SUSPEND, APP_STOPPED, ACTION_NONE },
+	{ APP_STOPPED, EVENT_RESUME, APP_STOPPED, ACTION_NONE },
 
 	{ APP_STARTING, EVENT_START, APP_STARTING, ACTION_NONE },
 	{ APP_STARTING, EVENT_EXEC, APP_RUNNING, ACTION_NONE },
@@ -28,6 +30,8 @@ static const struct {
 	{ APP_STARTING, EVENT_END_GIVE_UP, APP_FAILED, ACTION_SETTLE },
 	{ APP_STARTING, EVENT_STOP, APP_STOPPING, ACTION_SIGNAL_STOP },
 	{ APP_STARTING, EVENT_TIMER, APP_STARTING, ACTION_NONE },
+	{ APP_STARTING, EVENT_SUSPEND, APP_STARTING, ACTION_NONE },
+	{ APP_STARTING, EVENT_RESUME, APP_STARTING, ACTION_NONE },
 
 	{ APP_RUNNING, EVENT_START, APP_RUNNING, ACTION_NONE },
 	{ APP_RUNNING, EVENT_EXEC, APP_RUNNING, ACTION_NONE },
@@ -36,6 +40,8 @@ static const struct {
 	{ APP_RUNNING, EVENT_END_GIVE_UP, APP_FAILED, ACTION_SETTLE },
 	{ APP_RUNNING, EVENT_STOP, APP_STOPPING, ACTION_SIGNAL_STOP },
 	{ APP_RUNNING, EVENT_TIMER, APP_RUNNING, ACTION_NONE },
+	{ APP_RUNNING, EVENT_SUSPEND, APP_SUSPENDED, ACTION_FREEZE },
+	{ APP_RUNNING, EVENT_RESUME, APP_RUNNING, ACTION_NONE },
 
 	{ APP_STOPPING, EVENT_START, APP_STOPPING, ACTION_NONE },
 	{ APP_STOPPING, EVENT_EXEC, APP_STOPPING, ACTION_NONE },
@@ -44,6 +50,8 @@ static const struct {
 	{ APP_STOPPING, EVENT_END_GIVE_UP, APP_STOPPED, ACTION_SETTLE },
 	{ APP_STOPPING, EVENT_STOP, APP_STOPPING, ACTION_NONE },
 	{ APP_STOPPING, EVENT_TIMER, APP_STOPPING, ACTION_KILL },
+	{ APP_STOPPING, EVENT_SUSPEND, APP_STOPPING, ACTION_NONE },
+	{ APP_STOPPING, EVENT_RESUME, APP_STOPPING, ACTION_NONE },
 
 	{ APP_BACKOFF, EVENT_START, APP_STARTING, ACTION_SPAWN },
 	{ APP_BACKOFF, EVENT_EXEC, APP_BACKOFF, ACTION_NONE },
@@ -52,6 +60,8 @@ static const struct {
 	{ APP_BACKOFF, EVENT_END_GIVE_UP, APP_BACKOFF, ACTION_NONE },
 	{ APP_BACKOFF, EVENT_STOP, APP_STOPPED, ACTION_SETTLE },
 	{ APP_BACKOFF, EVENT_TIMER, APP_STARTING, ACTION_SPAWN },
+	{ APP_BACKOFF, EVENT_SUSPEND, APP_BACKOFF, ACTION_NONE },
+	{ APP_BACKOFF, EVENT_RESUME, APP_BACKOFF, ACTION_NONE },
 
 	{ APP_FAILED, EVENT_START, APP_STARTING, ACTION_SPAWN },
 	{ APP_FAILED, EVENT_EXEC, APP_FAILED, ACTION_NONE },
@@ -60,6 +70,18 @@ static const struct {
 	{ APP_FAILED, EVENT_END_GIVE_UP, APP_FAILED, ACTION_NONE },
 	{ APP_FAILED, EVENT_STOP, APP_FAILED, ACTION_NONE },
 	{ APP_FAILED, EVENT_TIMER, APP_FAILED, ACTION_NONE },
+	{ APP_FAILED, EVENT_SUSPEND, APP_FAILED, ACTION_NONE },
+	{ APP_FAILED, EVENT_RESUME, APP_FAILED, ACTION_NONE },
+
+	{ APP_SUSPENDED, EVENT_START, APP_SUSPENDED, ACTION_NONE },
+	{ APP_SUSPENDED, EVENT_EXEC, APP_SUSPENDED, ACTION_NONE },
+	{ APP_SUSPENDED, EVENT_END_RESTART, APP_BACKOFF, ACTION_ARM_BACKOFF },
+	{ APP_SUSPENDED, EVENT_END_FINAL, APP_STOPPED, ACTION_SETTLE },
+	{ APP_SUSPENDED, EVENT_END_GIVE_UP, APP_FAILED, ACTION_SETTLE },
+	{ APP_SUSPENDED, EVENT_STOP, APP_STOPPING, ACTION_SIGNAL_STOP },
+	{ APP_SUSPENDED, EVENT_TIMER, APP_SUSPENDED, ACTION_NONE },
+	{ APP_SUSPENDED, EVENT_SUSPEND, APP_SUSPENDED, ACTION_NONE },
+	{ APP_SUSPENDED, EVENT_RESUME, APP_RUNNING, ACTION_THAW },
 };
 
 #define EXPECTED_COUNT (sizeof(expected) / sizeof(expected[0]))
@@ -88,12 +110,6 @@ static bool is_end(enum app_event event)
 	return event == EVENT_END_RESTART || event == EVENT_END_FINAL || event == EVENT_END_GIVE_UP;
 }
 
-/* Is there, or may there be, a process of this instance? */
-static bool has_process(enum app_state state)
-{
-	return state == APP_STARTING || state == APP_RUNNING || state == APP_STOPPING;
-}
-
 Test(lifecycle, a_stop_leads_to_rest_from_every_state)
 {
 	for (enum app_state state = 0; state < APP_STATE_COUNT; state++)
@@ -103,7 +119,7 @@ Test(lifecycle, a_stop_leads_to_rest_from_every_state)
 			if (!is_end(end))
 				continue;
 			/* the grace runs out, the process ends, with whatever verdict */
-			if (has_process(step.next)) {
+			if (app_state_has_process(step.next)) {
 				step = lifecycle_step(step.next, EVENT_TIMER);
 				cr_expect_eq((int)step.action, ACTION_KILL);
 				step = lifecycle_step(step.next, end);
@@ -122,8 +138,8 @@ Test(lifecycle, never_spawns_beside_a_process_that_may_live)
 
 			if (step.action != ACTION_SPAWN)
 				continue;
-			cr_expect_not(has_process(state), "%s + %s", app_state_name(state),
-				      app_event_name(event));
+			cr_expect_not(app_state_has_process(state), "%s + %s",
+				      app_state_name(state), app_event_name(event));
 			cr_expect_eq((int)step.next, APP_STARTING);
 		}
 }
@@ -139,7 +155,7 @@ Test(lifecycle, settles_when_nothing_runs_and_only_then)
 			cr_expect_eq(step.action == ACTION_SETTLE, comes_to_rest, "%s + %s",
 				     app_state_name(state), app_event_name(event));
 			/* a process is left behind by its end alone */
-			if (has_process(state) && !has_process(step.next))
+			if (app_state_has_process(state) && !app_state_has_process(step.next))
 				cr_expect(is_end(event), "%s + %s", app_state_name(state),
 					  app_event_name(event));
 		}
@@ -156,6 +172,33 @@ Test(lifecycle, waits_only_with_a_timer_that_ends_the_wait)
 			if (step.next == APP_STOPPING && state != APP_STOPPING)
 				cr_expect_eq((int)step.action, ACTION_SIGNAL_STOP);
 		}
+}
+
+Test(lifecycle, a_frozen_app_is_left_by_a_thaw_a_stop_or_its_end)
+{
+	for (enum app_event event = 0; event < APP_EVENT_COUNT; event++) {
+		struct lifecycle_step step = lifecycle_step(APP_SUSPENDED, event);
+
+		if (step.next == APP_SUSPENDED)
+			cr_expect_eq((int)step.action, ACTION_NONE, "%s", app_event_name(event));
+		else
+			cr_expect(is_end(event) || step.action == ACTION_THAW ||
+					  step.action == ACTION_SIGNAL_STOP,
+				  "%s", app_event_name(event));
+	}
+}
+
+Test(lifecycle, reads_the_names_of_states_and_no_others)
+{
+	enum app_state state = APP_FAILED;
+
+	for (enum app_state i = 0; i < APP_STATE_COUNT; i++) {
+		cr_expect_eq(app_state_parse(app_state_name(i), &state), 0);
+		cr_expect_eq((int)state, (int)i);
+	}
+	cr_expect_lt(app_state_parse("unknown", &state), 0);
+	cr_expect_lt(app_state_parse("", &state), 0);
+	cr_expect_eq((int)state, APP_STATE_COUNT - 1);
 }
 
 Test(lifecycle, names_are_distinct_and_survive_bad_values)

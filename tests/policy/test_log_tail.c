@@ -31,7 +31,7 @@ static void expect_shown(const struct log_tail *tail, const char *expected)
 
 Test(log_tail, is_empty_at_first)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 
 	expect_shown(&tail, "");
 	log_tail_finish(&tail);
@@ -41,7 +41,7 @@ Test(log_tail, is_empty_at_first)
 
 Test(log_tail, keeps_whole_lines_and_waits_for_the_rest_of_others)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 
 	feed(&tail, 0, "one\ntwo\nthr");
 	expect_shown(&tail, "one|two|");
@@ -60,7 +60,7 @@ Test(log_tail, keeps_whole_lines_and_waits_for_the_rest_of_others)
 
 Test(log_tail, two_streams_do_not_mix_within_a_line)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 
 	feed(&tail, 0, "out 1 ");
 	feed(&tail, 1, "err 1\nerr");
@@ -74,7 +74,7 @@ Test(log_tail, two_streams_do_not_mix_within_a_line)
 
 Test(log_tail, keeps_the_last_lines_only_oldest_first)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 	const char *lines[LOG_TAIL_LINES];
 	char text[32];
 
@@ -100,7 +100,7 @@ Test(log_tail, keeps_the_last_lines_only_oldest_first)
 
 Test(log_tail, line_ends_of_other_systems_go)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 
 	feed(&tail, 0, "dos\r\n\r\na\rb\r\nx\r");
 	expect_shown(&tail, "dos||a\rb|");
@@ -111,7 +111,7 @@ Test(log_tail, line_ends_of_other_systems_go)
 
 Test(log_tail, shows_nul_bytes_as_question_marks)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 
 	log_tail_feed(&tail, 0, "a\0b\n\0\0\n", 7);
 	expect_shown(&tail, "a?b|??|");
@@ -123,7 +123,7 @@ static const char *kept(size_t length, const char *end)
 	static struct log_tail tail;
 	const char *lines[LOG_TAIL_LINES];
 
-	tail = (struct log_tail){ 0 };
+	log_tail_clear(&tail);
 	for (size_t i = 0; i < length; i++)
 		log_tail_feed(&tail, 1, "x", 1);
 	feed(&tail, 1, end);
@@ -147,7 +147,7 @@ Test(log_tail, marks_a_line_that_is_too_long)
 
 Test(log_tail, goes_on_cleanly_after_a_line_that_is_too_long)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 	const char *lines[LOG_TAIL_LINES];
 	static char big[1 << 20];
 
@@ -164,7 +164,7 @@ Test(log_tail, goes_on_cleanly_after_a_line_that_is_too_long)
 
 Test(log_tail, does_not_cut_a_character_in_two)
 {
-	struct log_tail tail = { 0 };
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
 	const char *lines[LOG_TAIL_LINES];
 
 	for (int i = 0; i < 300; i++)
@@ -180,7 +180,7 @@ Test(log_tail, does_not_cut_a_character_in_two)
 Test(log_tail, gives_the_same_lines_for_every_way_to_split_the_input)
 {
 	static const char input[] = "first\nsecond \xc3\xa9\r\n\n\0\nlast";
-	struct log_tail whole = { 0 };
+	_cleanup_log_tail_ struct log_tail whole = { 0 };
 	char expected[200];
 
 	log_tail_feed(&whole, 0, input, sizeof(input) - 1);
@@ -190,7 +190,7 @@ Test(log_tail, gives_the_same_lines_for_every_way_to_split_the_input)
 
 	for (size_t first = 0; first < sizeof(input); first++)
 		for (size_t second = first; second < sizeof(input); second++) {
-			struct log_tail tail = { 0 };
+			_cleanup_log_tail_ struct log_tail tail = { 0 };
 
 			log_tail_feed(&tail, 0, input, first);
 			log_tail_feed(&tail, 0, input + first, second - first);
@@ -198,4 +198,43 @@ Test(log_tail, gives_the_same_lines_for_every_way_to_split_the_input)
 			log_tail_finish(&tail);
 			expect_shown(&tail, expected);
 		}
+}
+
+Test(log_tail, knows_the_stream_of_each_line)
+{
+	_cleanup_log_tail_ struct log_tail tail = { 0 };
+
+	feed(&tail, 1, "err\n");
+	feed(&tail, 0, "out\n");
+	feed(&tail, 1, "err\n");
+	cr_expect_eq(log_tail_stream(&tail, 0), 1);
+	cr_expect_eq(log_tail_stream(&tail, 1), 0);
+	cr_expect_eq(log_tail_stream(&tail, 2), 1);
+	for (int i = 0; i < LOG_TAIL_LINES; i++)
+		feed(&tail, 0, "out\n");
+	for (size_t i = 0; i < LOG_TAIL_LINES; i++)
+		cr_expect_eq(log_tail_stream(&tail, i), 0, "line %zu", i);
+	feed(&tail, 1, "err\n");
+	cr_expect_eq(log_tail_stream(&tail, LOG_TAIL_LINES - 1), 1);
+	cr_expect_eq(log_tail_stream(&tail, LOG_TAIL_LINES - 2), 0);
+}
+
+Test(log_tail, holds_no_memory_before_anything_is_said_nor_after_it_is_cleared)
+{
+	struct log_tail tail = { 0 };
+
+	feed(&tail, 0, "");
+	log_tail_finish(&tail);
+	cr_expect_null(tail.lines);
+	feed(&tail, 0, "line\nunfinished");
+	cr_expect_not_null(tail.lines);
+	cr_expect_not_null(tail.partial[0]);
+	feed(&tail, 0, "\n");
+	cr_expect_null(tail.partial[0], "an idle stream keeps no room");
+	log_tail_clear(&tail);
+	cr_expect_null(tail.lines);
+	expect_shown(&tail, "");
+	feed(&tail, 0, "again\n");
+	expect_shown(&tail, "again|");
+	log_tail_clear(&tail);
 }

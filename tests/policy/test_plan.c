@@ -18,7 +18,7 @@ static const char good[] =
 	"\"argv\":[\"gunicorn\",\"\",\"app:app\"],"
 	"\"environment\":[\"PATH=/usr/bin\",\"EMPTY=\",\"NAME=Zo\\u00eb \\\"x\\\"\\n\"],"
 	"\"directory\":\"/srv/app\",\"uid\":1000,\"gid\":0,\"groups\":[4,4294967294],"
-	"\"network\":\"none\",\"end_with_supervisor\":true,\"stop_signal\":15,"
+	"\"network\":\"none\",\"end_with_supervisor\":true,\"keep\":false,\"stop_signal\":15,"
 	"\"stop_grace_usec\":10000000,\"oom_score_adj\":-7,\"umask\":\"0022\","
 	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,\"hard\":\"max\"}],"
 	"\"mounts\":["
@@ -73,7 +73,7 @@ Test(plan, is_decoded_member_by_member)
 	cr_assert_eq(plan->group_count, 2);
 	cr_expect_eq(plan->groups[1], 4294967294U);
 	cr_expect(plan->network_none);
-	cr_expect(plan->end_with_supervisor);
+	cr_expect(plan->end_with_supervisor && !plan->keep);
 	cr_expect_eq(plan->stop_signal, SIGTERM);
 	cr_expect_eq(plan->stop_grace_usec, 10000000);
 	cr_expect_eq(plan->oom_score_adj, -7);
@@ -168,6 +168,8 @@ static const struct {
 	{ "\"none\"", "\"None\"", "network: must be \"host\" or \"none\"" },
 	{ "\"none\"", "true", "network: must be \"host\" or \"none\"" },
 	{ "true", "1", "end_with_supervisor: must be true or false" },
+	{ "\"keep\":false", "\"keep\":0", "keep: must be true or false" },
+	{ "\"keep\":false", "\"keep\":true", "keep: excludes end_with_supervisor" },
 	{ "\"stop_signal\":15", "\"stop_signal\":0", "stop_signal: 0 is not within 1 to 64" },
 	{ "\"stop_signal\":15", "\"stop_signal\":65", "stop_signal: 65 is not within 1 to 64" },
 	{ "10000000", "-1", "stop_grace_usec: -1 is not within" },

@@ -36,12 +36,12 @@ Test(spec, starts_with_the_documented_defaults)
 	cr_expect_eq(spec.limits.memory_swap_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.cpu_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.cpu_weight, LIMIT_UNSET);
-	cr_expect_eq(spec.limits.pids_max, 1024);
-	cr_expect_eq(spec.limits.nofile, 65536);
+	cr_expect_eq(spec.limits.pids_max, LIMIT_UNSET);
+	cr_expect_eq(spec.limits.nofile, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.tmp_size, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.io_count, 0);
 	cr_expect_eq(spec.isolation.network, NETWORK_HOST);
-	cr_expect_str_eq(spec.syscalls, "python-web");
+	cr_expect_null(spec.syscalls);
 	cr_expect_eq(spec.restart.mode, RESTART_ON_FAILURE);
 	cr_expect_eq(spec.restart.max_restarts, 5);
 	cr_expect_eq(spec.restart.backoff_usec, 1 * USEC_PER_SEC);
@@ -65,6 +65,9 @@ static void expect_completed(uint64_t memory_max, uint64_t swap, uint64_t tmp_si
 	cr_expect_eq(spec.limits.memory_max, memory_max);
 	cr_expect_eq(spec.limits.memory_swap_max, swap, "swap for %lu", memory_max);
 	cr_expect_eq(spec.limits.tmp_size, tmp_size, "tmp for %lu", memory_max);
+	cr_expect_eq(spec.limits.pids_max, 1024);
+	cr_expect_eq(spec.limits.nofile, 65536);
+	cr_expect_str_eq(spec.syscalls, "python-web");
 }
 
 Test(spec, completes_name_swap_and_tmp_from_the_rest)
@@ -87,10 +90,16 @@ Test(spec, completes_nothing_that_was_said)
 	spec.limits.memory_max = UINT64_C(64) << 20;
 	spec.limits.memory_swap_max = LIMIT_MAX;
 	spec.limits.tmp_size = UINT64_C(48) << 20;
+	spec.limits.pids_max = LIMIT_MAX;
+	spec.limits.nofile = 64;
+	spec.syscalls = strdup("docker");
 	cr_assert_eq(spec_complete(&spec, &err), 0);
 	cr_expect_str_eq(spec.name, "mine");
 	cr_expect_eq(spec.limits.memory_swap_max, LIMIT_MAX);
 	cr_expect_eq(spec.limits.tmp_size, UINT64_C(48) << 20);
+	cr_expect_eq(spec.limits.pids_max, LIMIT_MAX);
+	cr_expect_eq(spec.limits.nofile, 64);
+	cr_expect_str_eq(spec.syscalls, "docker");
 }
 
 Test(spec, clears_to_nothing_and_may_be_cleared_again)
@@ -106,6 +115,75 @@ Test(spec, clears_to_nothing_and_may_be_cleared_again)
 	cr_expect_null(spec.syscalls);
 	cr_expect_eq(spec.limits.io_count, 0);
 	spec_clear(&spec);
+}
+
+/* --- copies ----------------------------------------------------------------------------------- */
+
+static void fill(struct app_spec *spec)
+{
+	struct error err;
+
+	cr_assert_eq(spec_init(spec, &err), 0);
+	spec->name = strdup("web");
+	spec->tenant = strdup("acme");
+	spec->plan = strdup("basic");
+	spec->directory = strdup("/srv/web");
+	spec->user = strdup("www");
+	spec->syscalls = strdup("docker");
+	spec->enabled = false;
+	spec->log.keep = 3;
+	cr_assert_eq(strings_append(&spec->command, "gunicorn", &err), 0);
+	cr_assert_eq(strings_append(&spec->command, "app:app", &err), 0);
+	cr_assert_eq(strings_append(&spec->environment, "A=1", &err), 0);
+	cr_assert_eq(strings_append(&spec->environment_files, "/srv/env", &err), 0);
+	cr_assert_eq(strings_append(&spec->isolation.readable, "/srv/r", &err), 0);
+	cr_assert_eq(strings_append(&spec->isolation.writable, "/srv/w", &err), 0);
+	cr_assert_eq(spec_parse_io("/srv=1M/2M", &spec->limits, &err), 0);
+	spec->limits.memory_max = 42;
+}
+
+Test(spec, copies_everything_and_shares_nothing)
+{
+	_cleanup_spec_ struct app_spec copy;
+	struct app_spec spec;
+	struct error err = { 0 };
+
+	fill(&spec);
+	cr_assert_eq(spec_copy(&spec, &copy, &err), 0, "%s", err.text);
+	spec_clear(&spec);
+
+	cr_expect_str_eq(copy.name, "web");
+	cr_expect_str_eq(copy.tenant, "acme");
+	cr_expect_str_eq(copy.plan, "basic");
+	cr_expect_str_eq(copy.directory, "/srv/web");
+	cr_expect_str_eq(copy.user, "www");
+	cr_expect_str_eq(copy.syscalls, "docker");
+	cr_expect_not(copy.enabled);
+	cr_expect_eq(copy.log.keep, 3);
+	cr_expect_eq(copy.command.count, 2);
+	cr_expect_str_eq(copy.command.items[1], "app:app");
+	cr_expect_str_eq(copy.environment.items[0], "A=1");
+	cr_expect_str_eq(copy.environment_files.items[0], "/srv/env");
+	cr_expect_str_eq(copy.isolation.readable.items[0], "/srv/r");
+	cr_expect_str_eq(copy.isolation.writable.items[0], "/srv/w");
+	cr_assert_eq(copy.limits.io_count, 1);
+	cr_expect_str_eq(copy.limits.io[0].path, "/srv");
+	cr_expect_eq(copy.limits.io[0].wbps, UINT64_C(2) << 20);
+	cr_expect_eq(copy.limits.memory_max, 42);
+	cr_expect_eq(copy.restart.max_restarts, SPEC_RESTARTS_DEFAULT);
+}
+
+Test(spec, copies_what_was_never_filled)
+{
+	_cleanup_spec_ struct app_spec spec, copy;
+	struct error err = { 0 };
+
+	cr_assert_eq(spec_init(&spec, &err), 0);
+	cr_assert_eq(spec_copy(&spec, &copy, &err), 0, "%s", err.text);
+	cr_expect_null(copy.name);
+	cr_expect_null(copy.command.items);
+	cr_expect_eq(copy.limits.io_count, 0);
+	cr_expect_eq(copy.limits.memory_max, LIMIT_UNSET);
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -257,6 +335,22 @@ Test(spec, refuses_other_io_limits_and_keeps_the_list)
 	cr_expect_eq(spec_parse_io("/=1M/1M", &spec.limits, &err), -EINVAL);
 	cr_expect_str_eq(err.text, "more than 16 io limits");
 	cr_expect_eq(spec.limits.io_count, SPEC_IO_MAX);
+}
+
+Test(spec, adds_an_io_limit_once_for_each_path)
+{
+	_cleanup_spec_ struct app_spec spec;
+	struct io_limit *first = NULL, *again = NULL;
+	struct error err = { 0 };
+
+	cr_assert_eq(spec_init(&spec, &err), 0);
+	cr_expect_null(spec_find_io(&spec.limits, "/srv"));
+	cr_assert_eq(spec_add_io(&spec.limits, "/srv", &first, &err), 0);
+	cr_expect_eq(first->rbps, LIMIT_UNSET);
+	cr_assert_eq(spec_add_io(&spec.limits, "/srv", &again, &err), 0);
+	cr_expect_eq(first, again);
+	cr_expect_eq(spec_find_io(&spec.limits, "/srv"), first);
+	cr_expect_eq(spec.limits.io_count, 1);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */

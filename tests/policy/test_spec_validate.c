@@ -522,3 +522,45 @@ Test(spec_validate, never_shows_what_belongs_to_others_as_a_whole)
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
 		cr_expect_null(spec_path_objection(shown[i], false), "%s", shown[i]);
 }
+
+Test(spec_validate, checks_the_names_of_tenant_and_plan)
+{
+	EXPECT_REFUSED(set(&spoilt->tenant, "A"),
+		       "tenant: \"A\" is not a name: write small letters, digits, '-', '_' and "
+		       "'.', at most 64, with a letter or digit first and last");
+	EXPECT_REFUSED(set(&spoilt->plan, "../x"),
+		       "plan: \"../x\" is not a name: write small letters, digits, '-', '_' and "
+		       "'.', at most 64, with a letter or digit first and last");
+}
+
+Test(spec_validate, bounds_the_logs)
+{
+	struct app_spec spec = good();
+
+	EXPECT_REFUSED(spoilt->log.max_size = SPEC_LOG_SIZE_MIN - 1,
+		       "log.max_size: 64.0K is too little: at least 64K");
+	EXPECT_REFUSED(spoilt->log.max_size = SPEC_LOG_SIZE_LIMIT + 1,
+		       "log.max_size: 1.0T is too much: at most 1T");
+	EXPECT_REFUSED(spoilt->log.max_size = LIMIT_MAX,
+		       "log.max_size: max is too much: at most 1T");
+	EXPECT_REFUSED(spoilt->log.keep = 1001, "log.keep: 1001 is too much: at most 1000");
+	EXPECT_REFUSED(spoilt->log.rate = 0, "log.rate: 0 is too little: at least 1");
+	EXPECT_REFUSED(spoilt->log.rate = 1000001,
+		       "log.rate: 1000001 is too much: at most 1000000");
+	spec.log.rate = LIMIT_MAX;
+	spec.log.keep = 0;
+	expect_valid(&spec);
+}
+
+Test(spec_validate, checks_limits_alone)
+{
+	struct limits limits = spec_no_limits;
+	struct error err = { 0 };
+
+	cr_expect_eq(spec_validate_limits(&limits, &err), 0, "%s", err.text);
+	limits.memory_max = 64 * MIB;
+	limits.memory_high = 65 * MIB;
+	cr_expect_eq(spec_validate_limits(&limits, &err), -EINVAL);
+	cr_expect_str_eq(err.text, "limits.memory_high: 65M is above limits.memory, 64M");
+	cr_expect_str_eq(err.path, "limits.memory_high");
+}

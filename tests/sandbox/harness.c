@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -144,7 +145,7 @@ void sandbox_init(struct sandbox *sandbox, const char *script)
 
 	memset(sandbox, 0, sizeof(*sandbox));
 	sandbox->socket = sandbox->output[0] = sandbox->output[1] = sandbox->worker_pidfd = -1;
-	sandbox->cgroup = -1;
+	sandbox->cgroup = sandbox->own_pidfd = -1;
 	sandbox->plan = plan;
 	cr_assert(plan != NULL);
 	plan->app = strdup("test");
@@ -176,8 +177,13 @@ void sandbox_clear(struct sandbox *sandbox)
 	for (int i = 0; i < 2; i++)
 		close_and_clear(&sandbox->output[i]);
 	close_and_clear(&sandbox->worker_pidfd);
+	close_and_clear(&sandbox->own_pidfd);
 	close_and_clear(&sandbox->socket);
 	close_and_clear(&sandbox->cgroup);
+	for (int i = 0; i < 2; i++)
+		free(TAKE_PTR(sandbox->spooled[i]));
+	if (sandbox->keeper_path[0] != '\0')
+		unlink(sandbox->keeper_path);
 	if (sandbox->cgroup_path[0] != '\0')
 		rmdir(sandbox->cgroup_path);
 }
@@ -220,6 +226,8 @@ static int encode_plan(const struct sandbox *sandbox)
 	return sealed_memfd(text, strlen(text), !sandbox->unsealed);
 }
 
+#define FD_COUNT (LAUNCH_FD_FIRST_FREE - LAUNCH_FD_SOCKET)
+
 /* In the child: puts the fds where the launcher looks for them. Sources are above 100, so that none
  * is overwritten before it is copied. */
 __attribute__((noreturn)) static void become_launcher(int program, const int *fds)
@@ -227,8 +235,9 @@ __attribute__((noreturn)) static void become_launcher(int program, const int *fd
 	static const char *const argv[] = { "pysbx-launch", "test", NULL };
 	static const char *const environment[] = { NULL };
 
-	for (int i = 0; i < LAUNCH_FD_FIRST_FREE - LAUNCH_FD_SOCKET; i++)
-		dup2(fds[i], LAUNCH_FD_SOCKET + i);
+	for (int i = 0; i < FD_COUNT; i++)
+		if (fds[i] >= 0)
+			dup2(fds[i], LAUNCH_FD_SOCKET + i);
 	syscall(SYS_execveat, program, "", argv, environment, AT_EMPTY_PATH);
 	_exit(99);
 }
@@ -242,6 +251,30 @@ static int high(int fd)
 	return copy;
 }
 
+static struct sockaddr_un keeper_address(const struct sandbox *sandbox)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", sandbox->keeper_path);
+	return address;
+}
+
+/* Open to all, so that it is the launcher who refuses. */
+static int listen_for_launcher(struct sandbox *sandbox)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	snprintf(sandbox->keeper_path, sizeof(sandbox->keeper_path), "/tmp/pysbx-test-%d.sock",
+		 getpid());
+	unlink(sandbox->keeper_path);
+	address = keeper_address(sandbox);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(chmod(sandbox->keeper_path, 0666), 0);
+	cr_assert_eq(listen(fd, 4), 0);
+	return fd;
+}
+
 static void spawn(struct sandbox *sandbox)
 {
 	static struct sock_filter allow[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
@@ -252,7 +285,7 @@ static void spawn(struct sandbox *sandbox)
 			 (sandbox->plan->network_none ? CLONE_NEWNET : 0),
 		.exit_signal = SIGCHLD,
 	};
-	int pair[2], fds[4], program;
+	int pair[2], fds[FD_COUNT], program;
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	sandbox->socket = pair[0];
@@ -261,18 +294,36 @@ static void spawn(struct sandbox *sandbox)
 	fds[2] = high(sealed_memfd(filter->filter, filter->len * sizeof(struct sock_filter), true));
 	sandbox->cgroup = make_cgroup(sandbox);
 	fds[3] = high(dup(sandbox->cgroup));
+	fds[4] = sandbox->plan->keep && !sandbox->no_listener ? high(listen_for_launcher(sandbox))
+							      : -1;
 	program = high(open_launcher());
 
 	sandbox->launcher = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (sandbox->launcher == 0)
 		become_launcher(program, fds);
 	cr_assert(sandbox->launcher > 0, "clone3: %s", strerror(errno));
-	for (int i = 0; i < 4; i++)
-		close(fds[i]);
+	for (int i = 0; i < FD_COUNT; i++)
+		close_and_clear(&fds[i]);
 	close(program);
 }
 
 /* --- the supervisor's part --------------------------------------------------------------------*/
+
+static void read_spool(struct sandbox *sandbox, int which, int fd)
+{
+	const struct launch_spool *spool = &sandbox->spool[which];
+	size_t first = LAUNCH_RING_BYTES - spool->start;
+	char *text = calloc(1, LAUNCH_RING_BYTES + 1);
+
+	cr_assert(text != NULL);
+	if (first > spool->length)
+		first = spool->length;
+	cr_assert_eq(pread(fd, text, first, spool->start), (ssize_t)first);
+	cr_assert_eq(pread(fd, text + first, spool->length - first, 0),
+		     (ssize_t)(spool->length - first));
+	free(sandbox->spooled[which]);
+	sandbox->spooled[which] = text;
+}
 
 static void take_fds(struct sandbox *sandbox, const struct launch_message *message,
 		     struct msghdr *packet)
@@ -280,15 +331,24 @@ static void take_fds(struct sandbox *sandbox, const struct launch_message *messa
 	struct cmsghdr *rights = CMSG_FIRSTHDR(packet);
 	int fds[2] = { -1, -1 };
 
-	if (rights == NULL)
-		return;
-	memcpy(fds, CMSG_DATA(rights), rights->cmsg_len - CMSG_LEN(0));
+	if (rights != NULL)
+		memcpy(fds, CMSG_DATA(rights), rights->cmsg_len - CMSG_LEN(0));
 	if (message->type == LAUNCH_PIPES) {
-		sandbox->output[0] = fds[0];
-		sandbox->output[1] = fds[1];
-	} else {
-		sandbox->worker_pidfd = fds[0];
+		sandbox->output[0] = TAKE_FD(fds[0]);
+		sandbox->output[1] = TAKE_FD(fds[1]);
 	}
+	if (message->type == LAUNCH_RUNNING) {
+		sandbox->worker_pidfd = TAKE_FD(fds[0]);
+		sandbox->own_pidfd = TAKE_FD(fds[1]);
+	}
+	if (message->type == LAUNCH_SPOOL) {
+		memcpy(sandbox->spool, message->spool, sizeof(sandbox->spool));
+		for (int i = 0; i < 2; i++)
+			if (fds[i] >= 0)
+				read_spool(sandbox, i, fds[i]);
+	}
+	close_and_clear(&fds[0]);
+	close_and_clear(&fds[1]);
 }
 
 /* Takes one message. False when the launcher has hung up. */
@@ -364,6 +424,46 @@ void sandbox_start(struct sandbox *sandbox)
 	spawn(sandbox);
 	while (!has_seen(sandbox, LAUNCH_RUNNING) && !has_seen(sandbox, LAUNCH_FAILED))
 		cr_assert(serve(sandbox), "the launcher hung up before it said anything");
+}
+
+void sandbox_keep(struct sandbox *sandbox)
+{
+	sandbox->plan->keep = true;
+	sandbox->plan->end_with_supervisor = false;
+}
+
+void sandbox_hang_up(struct sandbox *sandbox)
+{
+	for (int i = 0; i < 2; i++)
+		close_and_clear(&sandbox->output[i]);
+	close_and_clear(&sandbox->worker_pidfd);
+	close_and_clear(&sandbox->own_pidfd);
+	close_and_clear(&sandbox->socket);
+}
+
+void sandbox_wait_for_message(struct sandbox *sandbox, enum launch_message_type type)
+{
+	while (!has_seen(sandbox, type)) {
+		struct pollfd watched = { .fd = sandbox->socket, .events = POLLIN };
+
+		cr_assert(poll(&watched, 1, PATIENCE_MSEC) > 0, "nothing was said for %d ms",
+			  PATIENCE_MSEC);
+		cr_assert(receive(sandbox), "the launcher hung up");
+	}
+}
+
+void sandbox_connect(struct sandbox *sandbox, enum launch_message_type until)
+{
+	struct sockaddr_un address = keeper_address(sandbox);
+
+	sandbox_hang_up(sandbox);
+	sandbox->seen = 0;
+	sandbox->order_count = 0;
+	sandbox->text[0][0] = sandbox->text[1][0] = '\0';
+	sandbox->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(sandbox->socket, (struct sockaddr *)&address, sizeof(address)), 0,
+		     "%s", strerror(errno));
+	sandbox_wait_for_message(sandbox, until);
 }
 
 bool sandbox_wait_launcher(struct sandbox *sandbox, int msec)
@@ -442,4 +542,28 @@ size_t sandbox_process_count(const struct sandbox *sandbox)
 	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
 		count++;
 	return count;
+}
+
+void sandbox_read_proc(const struct sandbox *sandbox, const char *file, char *text, size_t size)
+{
+	char path[64];
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", sandbox->launcher, file);
+	_cleanup_fclose_ FILE *stream = fopen(path, "re");
+	cr_assert(stream != NULL, "%s", path);
+	n = fread(text, 1, size - 1, stream);
+	text[n] = '\0';
+}
+
+long sandbox_count_waits(const struct sandbox *sandbox)
+{
+	static const char key[] = "\nvoluntary_ctxt_switches:";
+	char text[4096];
+	const char *at;
+
+	sandbox_read_proc(sandbox, "status", text, sizeof(text));
+	at = strstr(text, key);
+	cr_assert(at != NULL, "%s", text);
+	return strtol(at + strlen(key), NULL, 10);
 }

@@ -30,6 +30,7 @@ struct sandbox {
 	const struct sock_fprog *filter; /* NULL: allow all */
 	const char *plan_text;		 /* sent in place of the plan if it is not NULL */
 	bool unsealed;			 /* plan and filter without seals */
+	bool no_listener;		 /* LAUNCH_FD_LISTEN is not open, whatever the plan says */
 	pid_t launcher;
 	int socket;
 	int output[2];	  /* read ends, as received; -1 before */
@@ -39,9 +40,14 @@ struct sandbox {
 	char text[2][SANDBOX_TEXT_MAX]; /* what the worker wrote to stdout and stderr */
 	struct launch_message last; /* the message that ended it: LAUNCH_FAILED or LAUNCH_ENDED */
 	unsigned seen;		    /* bit set of the types that came, in order of `order` */
-	unsigned order[8];
+	unsigned order[16];
 	size_t order_count;
 	int exit_status; /* the launcher's wait status */
+	/* with plan->keep */
+	char keeper_path[128];
+	int own_pidfd;		      /* the launcher's, as received; -1 before */
+	struct launch_spool spool[2]; /* as told last ... */
+	char *spooled[2];	      /* ... and its bytes, NUL-terminated; NULL before */
 };
 
 /* cr_skip_test() unless this process may make namespaces and cgroups. */
@@ -51,6 +57,15 @@ void sandbox_require(void);
  * sh -c SCRIPT (or empty if script is NULL). */
 void sandbox_init(struct sandbox *sandbox, const char *script);
 void sandbox_clear(struct sandbox *sandbox);
+
+/* The plan says keep: the launcher outlives us, and listens. */
+void sandbox_keep(struct sandbox *sandbox);
+/* Closes all that was received, and the socket. */
+void sandbox_hang_up(struct sandbox *sandbox);
+/* Connects anew, and returns once this was said; what was seen before is forgotten. */
+void sandbox_connect(struct sandbox *sandbox, enum launch_message_type until);
+/* Takes messages until one of this type came. */
+void sandbox_wait_for_message(struct sandbox *sandbox, enum launch_message_type type);
 
 void sandbox_add(struct sandbox *sandbox, const struct sandbox_mount *mount);
 void sandbox_set_argv(struct sandbox *sandbox, const char *const *argv);
@@ -73,3 +88,7 @@ void sandbox_wait_for_text(struct sandbox *sandbox, const char *text);
 bool sandbox_wait_launcher(struct sandbox *sandbox, int msec);
 /* How many processes are in the worker's cgroup. */
 size_t sandbox_process_count(const struct sandbox *sandbox);
+/* A file of the launcher in /proc, NUL-terminated. */
+void sandbox_read_proc(const struct sandbox *sandbox, const char *file, char *text, size_t size);
+/* How often the launcher has waited for something. */
+long sandbox_count_waits(const struct sandbox *sandbox);

@@ -244,18 +244,6 @@ Test(init, takes_the_worker_along_when_it_is_killed)
 	cr_expect_eq(sandbox_process_count(&box), 0);
 }
 
-static void read_status(char *text, size_t size)
-{
-	char path[64];
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", box.launcher);
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	cr_assert(file != NULL);
-	n = fread(text, 1, size - 1, file);
-	text[n] = '\0';
-}
-
 Test(init, keeps_no_privilege_but_kill)
 {
 	static const char *const lines[] = {
@@ -268,11 +256,11 @@ Test(init, keeps_no_privilege_but_kill)
 
 	sandbox_init(&box, "echo ready; sleep 1000");
 	start_script("ready");
-	read_status(text, sizeof(text));
+	sandbox_read_proc(&box, "status", text, sizeof(text));
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		cr_expect(strstr(text, lines[i]) != NULL, "no %s in:\n%s", lines[i], text);
-	/* it holds the socket, two pipes, the worker's pidfd and its signals: nothing of the
-	 * supervisor's own, and no file or directory */
+	/* it holds the socket, two pipes, the worker's pidfd, its own and its signals: nothing of
+	 * the supervisor's own, and no file or directory */
 	for (int fd = 0; fd < 32; fd++) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", box.launcher, fd);
 		n = readlink(path, link, sizeof(link) - 1);
@@ -283,19 +271,6 @@ Test(init, keeps_no_privilege_but_kill)
 	sandbox_finish(&box);
 }
 
-/* How often the launcher has waited for something. */
-static long count_waits(void)
-{
-	static const char key[] = "\nvoluntary_ctxt_switches:";
-	char text[4096];
-	const char *at;
-
-	read_status(text, sizeof(text));
-	at = strstr(text, key);
-	cr_assert(at != NULL, "%s", text);
-	return strtol(at + strlen(key), NULL, 10);
-}
-
 Test(init, sleeps_through_stops_of_the_worker)
 {
 	long before;
@@ -303,13 +278,13 @@ Test(init, sleeps_through_stops_of_the_worker)
 	sandbox_init(&box, "echo ready; exec sleep 1000");
 	start_script("ready");
 	usleep(100000); /* it goes to sleep */
-	before = count_waits();
+	before = sandbox_count_waits(&box);
 	for (int i = 0; i < 20; i++) {
 		syscall(SYS_pidfd_send_signal, box.worker_pidfd, i % 2 ? SIGCONT : SIGSTOP, NULL,
 			0);
 		usleep(10000);
 	}
-	cr_expect_lt(count_waits() - before, 5);
+	cr_expect_lt(sandbox_count_waits(&box) - before, 5);
 	sandbox_send(&box, LAUNCH_SIGNAL, SIGKILL);
 	sandbox_finish(&box);
 	cr_expect_eq(box.last.wait_status, SIGKILL);

@@ -62,3 +62,14 @@ Test(plan_read, refuses_a_filter_longer_than_the_kernel_takes)
 	box.filter = &filter;
 	sandbox_expect_failure(&box, STAGE_PLAN, EFBIG);
 }
+
+Test(plan_read, refuses_to_keep_without_a_listening_socket)
+{
+	sandbox_init(&box, "true");
+	box.plan->keep = true;
+	box.plan->end_with_supervisor = false;
+	box.no_listener = true;
+	sandbox_expect_failure(&box, STAGE_PLAN, EBADF);
+	cr_expect(strstr(box.last.text, "fd 7: no listening socket") == box.last.text, "%s",
+		  box.last.text);
+}

@@ -248,7 +248,7 @@ Test(identity, a_user_in_a_group_of_root_or_of_an_app_is_refused)
 		{ "1879113727", "is in group 1879113727, which pysbx gives to an app: take the "
 				"user out of it, or give \"uid:gid\"" },
 		{ "1879048191", NULL },
-		{ "1879113728", NULL },
+		{ "1879179264", NULL },
 	};
 	char name[64], text[256];
 	uid_t uid;

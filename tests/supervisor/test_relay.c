@@ -4,11 +4,13 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct bench {
 	sd_event *event;
 	struct output out, err_out;
+	struct relay_outputs outputs;
 	struct relay relay;
 	int worker[2];	 /* where the worker writes */
 	int terminal[2]; /* where we would see it */
@@ -17,6 +19,7 @@ struct bench {
 static void start(struct bench *bench)
 {
 	int from_worker[2][2], to_terminal[2][2];
+	struct relay_sink sink;
 	struct error err;
 
 	memset(bench, 0, sizeof(*bench));
@@ -29,14 +32,16 @@ static void start(struct bench *bench)
 	}
 	cr_assert_eq(output_open(&bench->out, to_terminal[0][1], &err), 0);
 	cr_assert_eq(output_open(&bench->err_out, to_terminal[1][1], &err), 0);
+	bench->outputs = (struct relay_outputs){ { &bench->out, &bench->err_out } };
+	sink = relay_to_outputs(&bench->outputs);
 	cr_assert_eq(relay_start(&bench->relay, bench->event, from_worker[0][0], from_worker[1][0],
-				 &bench->out, &bench->err_out, &err),
+				 &sink, &err),
 		     0);
 }
 
 static void finish(struct bench *bench)
 {
-	relay_finish(&bench->relay);
+	relay_clear(&bench->relay);
 	output_close(&bench->out);
 	output_close(&bench->err_out);
 	sd_event_unref(bench->event);
@@ -48,7 +53,7 @@ static void run_loop(struct bench *bench)
 		continue;
 }
 
-Test(relay, passes_each_stream_on_to_its_own_output, .timeout = 10)
+Test(relay, passes_each_stream_on_to_its_own_output, .timeout = 30)
 {
 	struct bench bench;
 	char text[64] = "";
@@ -64,7 +69,7 @@ Test(relay, passes_each_stream_on_to_its_own_output, .timeout = 10)
 	finish(&bench);
 }
 
-Test(relay, keeps_draining_a_worker_whose_terminal_is_stuck, .timeout = 20)
+Test(relay, keeps_draining_a_worker_whose_terminal_is_stuck, .timeout = 30)
 {
 	static char chunk[4096];
 	const char *lines[LOG_TAIL_LINES];
@@ -86,7 +91,7 @@ Test(relay, keeps_draining_a_worker_whose_terminal_is_stuck, .timeout = 20)
 	finish(&bench);
 }
 
-Test(relay, reads_what_is_left_in_the_pipe_when_it_is_finished, .timeout = 10)
+Test(relay, reads_what_is_left_in_the_pipe_when_it_is_finished, .timeout = 30)
 {
 	const char *lines[LOG_TAIL_LINES];
 	struct bench bench;
@@ -105,6 +110,84 @@ Test(relay, finishing_one_that_never_started_closes_nothing)
 {
 	static struct relay relay;
 
-	relay_finish(&relay);
+	relay_clear(&relay);
 	cr_assert_geq(fcntl(0, F_GETFD), 0, "fd 0 is not the relay's");
+}
+
+/* A sink that notes what it is given. */
+struct notes {
+	char text[2][64];
+	int finished;
+	uint64_t dropped;
+};
+
+static void note(void *userdata, unsigned stream, const char *data, size_t length)
+{
+	struct notes *notes = userdata;
+
+	strncat(notes->text[stream], data, length);
+}
+
+static void note_end(void *userdata)
+{
+	((struct notes *)userdata)->finished++;
+}
+
+static uint64_t noted_drops(void *userdata)
+{
+	return ((struct notes *)userdata)->dropped;
+}
+
+static struct relay_sink sink_of(struct notes *notes)
+{
+	return (struct relay_sink){ note, note_end, noted_drops, notes };
+}
+
+Test(relay, what_came_by_another_way_goes_before_the_pipe_and_into_the_tail, .timeout = 30)
+{
+	struct notes notes = { .dropped = 5 };
+	struct relay_sink sink = sink_of(&notes);
+	const char *lines[LOG_TAIL_LINES];
+	struct relay relay;
+	sd_event *event;
+	struct error err;
+	int pipes[2];
+
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	cr_assert_eq(write(pipes[1], "ter\n", 4), 4);
+	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
+	relay_feed(&relay, 0, "first\nla", 8);
+	relay_feed(&relay, 1, "other\n", 6);
+	while (sd_event_run(event, 0) > 0)
+		continue;
+	close(pipes[1]);
+	relay_finish(&relay);
+	cr_expect_str_eq(notes.text[0], "first\nlater\n");
+	cr_expect_str_eq(notes.text[1], "other\n");
+	cr_expect_geq(notes.finished, 1);
+	cr_assert_eq(log_tail_lines(&relay.tail, lines), 3);
+	cr_expect_str_eq(lines[2], "later");
+
+	cr_expect_eq(relay_dropped_lines(&relay), 0, "earlier drops are not this worker's");
+	notes.dropped = 7;
+	cr_expect_eq(relay_dropped_lines(&relay), 2);
+	relay_clear(&relay);
+	sd_event_unref(event);
+}
+
+Test(relay, takes_its_descriptors_even_when_it_cannot_watch_them)
+{
+	struct notes notes = { 0 };
+	struct relay_sink sink = sink_of(&notes);
+	struct relay relay;
+	sd_event *event;
+	struct error err;
+	int file = memfd_create("no pipe", MFD_CLOEXEC); /* epoll refuses regular files */
+
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_lt(relay_start(&relay, event, file, -1, &sink, &err), 0);
+	cr_expect_eq(fcntl(file, F_GETFD), -1, "closed");
+	relay_clear(&relay);
+	sd_event_unref(event);
 }

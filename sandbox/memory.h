@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The start is done, and this process may live for months beside many like it: gives back what only
+ * the start has touched. */
+void memory_give_back(void);

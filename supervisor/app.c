@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/app.h"
+
+#include "policy/figure.h"
+#include "policy/own.h"
+#include "policy/plan_build.h"
+#include "policy/spec_diff.h"
+#include "supervisor/host.h"
+#include "supervisor/identity.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t realtime_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static struct app *app_of(struct instance *instance)
+{
+	return instance->userdata;
+}
+
+/* --- what a start needs --------------------------------------------------------------------- */
+
+static int make_plan(struct app *app, struct plan **ret, struct error *err)
+{
+	struct identity identity = { .lock_fd = -1 };
+	struct host_facts facts = { 0 };
+	int r;
+
+	r = identity_resolve_app(app->spec.user, app->spec.name, app->uid, app->host->uid_is_taken,
+				 app->host->userdata, &identity, err);
+	if (r < 0)
+		return r;
+	r = host_facts_gather(&app->spec, &identity, environ, &facts, err);
+	if (r >= 0)
+		r = plan_build(&app->spec, app->instance.number, &facts, ret, err);
+	if (r >= 0) {
+		(*ret)->keep = true;
+		app->uid = app->spec.user == NULL ? identity.uid : 0;
+	}
+	host_facts_clear(&facts);
+	identity_clear(&identity);
+	return r;
+}
+
+static int make_slice(struct instance *instance, struct error *err)
+{
+	const struct config_tenant *tenant = NULL;
+	struct app *app = app_of(instance);
+	int r;
+
+	if (app->has_slice)
+		return 0;
+	if (app->spec.tenant != NULL)
+		tenant = config_find_tenant(*app->host->config, app->spec.tenant);
+	r = app_cgroup_make(app->host->instance.root_fd, tenant != NULL ? &tenant->tenant : NULL,
+			    &app->spec, err);
+	app->has_slice = r >= 0;
+	return r;
+}
+
+static int prepare(struct instance *instance, struct plan **ret_plan, int *ret_filter_fd,
+		   struct error *err)
+{
+	struct app *app = app_of(instance);
+	int r;
+
+	r = filter_cache_get(app->host->filters, app->spec.syscalls, ret_filter_fd, err);
+	return r < 0 ? r : make_plan(app, ret_plan, err);
+}
+
+/* --- waiting -------------------------------------------------------------------------------- */
+
+struct app_waiter {
+	struct app *app;
+	unsigned states;
+	app_wait_callback *callback;
+	void *userdata;
+	sd_event_source *timer;
+	struct app_waiter *next;
+};
+
+static void answer(struct app *app, struct app_waiter *waiter, int result)
+{
+	struct app_waiter **at = &app->waiters;
+
+	while (*at != waiter)
+		at = &(*at)->next;
+	*at = waiter->next;
+	sd_event_source_disable_unref(waiter->timer);
+	waiter->callback(app, result, waiter->userdata);
+	free(waiter);
+}
+
+/* A callback may wait again, and then stands first: it is not asked in this round. */
+static void answer_waiters(struct app *app, int result)
+{
+	struct app_waiter *next;
+
+	for (struct app_waiter *waiter = app->waiters; waiter != NULL; waiter = next) {
+		next = waiter->next;
+		if (result < 0 || (waiter->states & (1U << app_state(app))) != 0)
+			answer(app, waiter, result);
+	}
+}
+
+static int on_wait_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct app_waiter *waiter = userdata;
+	(void)source, (void)usec;
+
+	answer(waiter->app, waiter, -ETIMEDOUT);
+	return 0;
+}
+
+int app_wait(struct app *app, unsigned states, uint64_t usec, app_wait_callback *callback,
+	     void *userdata, struct error *err)
+{
+	struct app_waiter *waiter;
+	int r = 0;
+
+	if ((states & (1U << app_state(app))) != 0) {
+		callback(app, 0, userdata);
+		return 0;
+	}
+	waiter = calloc(1, sizeof(*waiter));
+	if (waiter == NULL)
+		return error_no_memory(err);
+	*waiter = (struct app_waiter){ .app = app,
+				       .states = states,
+				       .callback = callback,
+				       .userdata = userdata,
+				       .next = app->waiters };
+	if (usec > 0)
+		r = sd_event_add_time_relative(app->host->instance.event, &waiter->timer,
+					       CLOCK_MONOTONIC, usec, 0, on_wait_over, waiter);
+	if (r < 0) {
+		free(waiter);
+		return error_set(err, ERROR_SYSTEM, -r, "a timer");
+	}
+	app->waiters = waiter;
+	return 0;
+}
+
+/* --- what the instance tells ---------------------------------------------------------------- */
+
+static void forget_record(struct app *app)
+{
+	free(TAKE_PTR(app->saved));
+}
+
+static void on_change(struct instance *instance, enum app_state from)
+{
+	struct app *app = app_of(instance);
+
+	app->since_usec = realtime_usec();
+	if (from == APP_BACKOFF && instance->state == APP_STARTING)
+		app->restarts++;
+	forget_record(app);
+	app->host->on_change(app, from);
+	answer_waiters(app, 0);
+}
+
+static void on_incident(struct instance *instance, const char *id, const struct verdict *verdict)
+{
+	struct app *app = app_of(instance);
+
+	if (app->last == NULL)
+		app->last = calloc(1, sizeof(*app->last));
+	if (app->last != NULL) {
+		*app->last = (struct app_last){ .cause = verdict->cause,
+						.exit_code = instance->exit_code,
+						.time_usec = realtime_usec() };
+		snprintf(app->last->incident, sizeof(app->last->incident), "%s", id);
+		snprintf(app->last->sentence, sizeof(app->last->sentence), "%.*s",
+			 APP_SENTENCE_MAX - 1, verdict->sentence);
+	}
+	app->host->on_incident(app, id, verdict);
+}
+
+static void record(struct instance *instance)
+{
+	struct app *app = app_of(instance);
+
+	forget_record(app);
+	app->host->record(app);
+}
+
+static void on_settled(struct instance *instance, void *userdata)
+{
+	struct app *app = userdata;
+	struct error err;
+
+	app->has_slice = false;
+	if (app_cgroup_remove(instance->host->root_fd, app->spec.tenant, app->spec.name, &err) < 0)
+		log_message(instance->host->log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+	if (app->start_again && !app->remove) {
+		app->start_again = false;
+		app_start(app);
+		return;
+	}
+	app->host->on_settled(app);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+int app_new(const struct app_host *host, struct app_spec *spec, enum config_source source,
+	    struct app **ret, struct error *err)
+{
+	struct app *app = calloc(1, sizeof(*app));
+
+	if (app == NULL)
+		return error_no_memory(err);
+	app->host = host;
+	app->source = source;
+	app->spec = *spec;
+	*spec = (struct app_spec){ 0 };
+	app->since_usec = realtime_usec();
+	app_cgroup_path(app->spec.tenant, app->spec.name, app->path);
+	instance_init(&app->instance, &host->instance, &app->spec, app->path, 0, NULL, -1);
+	app_log_init(&app->log, &host->log, &app->spec, 0);
+	app->instance.sink = app_log_sink(&app->log);
+	app->instance.on_settled = on_settled;
+	app->instance.userdata = app;
+	*ret = app;
+	return 0;
+}
+
+void app_host_init(struct app_host *host)
+{
+	host->instance.make_slice = make_slice;
+	host->instance.prepare = prepare;
+	host->instance.on_change = on_change;
+	host->instance.on_incident = on_incident;
+	host->instance.record = record;
+}
+
+void app_free(struct app *app)
+{
+	if (app == NULL)
+		return;
+	answer_waiters(app, -ENOENT);
+	instance_leave(&app->instance);
+	app_log_clear(&app->log);
+	spec_clear(&app->spec);
+	free(app->last);
+	free(app->saved);
+	free(app);
+}
+
+void app_start(struct app *app)
+{
+	if (app_state_has_process(app_state(app))) {
+		app->start_again = app_state(app) == APP_STOPPING;
+		return;
+	}
+	app->instance.restarts = (struct restart_state){ 0 };
+	instance_start(&app->instance);
+}
+
+void app_stop(struct app *app)
+{
+	app->start_again = false;
+	instance_stop(&app->instance, app->spec.stop.signal);
+}
+
+void app_restart(struct app *app)
+{
+	if (!app_state_has_process(app_state(app))) {
+		app_start(app);
+		return;
+	}
+	if (app_state(app) != APP_STOPPING)
+		instance_stop(&app->instance, app->spec.stop.signal);
+	app->start_again = true;
+}
+
+/* Below what is in use memory.max would kill at once. */
+static int check_memory(const struct app *app, const struct app_spec *spec, struct error *err)
+{
+	char used[QUANTITY_TEXT_MAX], wanted[QUANTITY_TEXT_MAX];
+	uint64_t current;
+	int r;
+
+	if (spec->limits.memory_max >= LIMIT_UNSET ||
+	    app_cgroup_read_number(app->host->instance.root_fd, app->path, "memory.current",
+				   &current, err) < 0 ||
+	    current <= spec->limits.memory_max)
+		return 0;
+	r = error_set(err, ERROR_CONFLICT, 0,
+		      "limits.memory: %s uses %s now, and lowering its limit to %s would have the "
+		      "kernel kill it: stop it first, or set the limit with force",
+		      app->spec.name, figure_size(current, used),
+		      quantity_format_size(spec->limits.memory_max, wanted));
+	error_set_path(err, "limits.memory");
+	return r;
+}
+
+static bool is_same_tenant(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static int check_change(const struct app *app, const struct app_spec *spec, struct error *err)
+{
+	int r;
+
+	if (is_same_tenant(app->spec.tenant, spec->tenant))
+		return 0;
+	r = error_set(err, ERROR_CONFLICT, 0,
+		      "tenant: app %s belongs to %s: remove it, then declare it anew",
+		      app->spec.name, app->spec.tenant != NULL ? app->spec.tenant : "no tenant");
+	error_set_path(err, "tenant");
+	return r;
+}
+
+static bool limits_differ(const struct app_spec *a, const struct app_spec *b)
+{
+	struct spec_difference difference;
+	struct error ignored;
+	bool differ = true;
+
+	if (spec_diff(a, b, &difference, &ignored) >= 0) {
+		differ = difference.paths.count > 0;
+		spec_difference_clear(&difference);
+	}
+	return differ;
+}
+
+int app_change_live(struct app *app, const struct app_spec *spec, bool force, struct error *err)
+{
+	int r;
+
+	r = check_change(app, spec, err);
+	if (r < 0 || !app->has_slice || !limits_differ(&app->spec, spec))
+		return r;
+	if (!force) {
+		r = check_memory(app, spec, err);
+		if (r < 0)
+			return r;
+	}
+	r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits,
+				  &app->spec.limits, err);
+	/* half of it may be in force: back to what was */
+	if (r < 0)
+		app_undo_live(app, spec);
+	return r;
+}
+
+void app_undo_live(struct app *app, const struct app_spec *spec)
+{
+	struct error err;
+
+	if (!app->has_slice || app_cgroup_set_limits(app->host->instance.root_fd, app->path,
+						     &app->spec.limits, &spec->limits, &err) >= 0)
+		return;
+	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+}
+
+/* One that failed to be compared is taken for another. */
+static bool needs_restart(const struct app *app, const struct app_spec *spec)
+{
+	struct spec_difference difference;
+	struct error ignored;
+	bool restart;
+
+	if (!app_state_has_process(app_state(app)))
+		return false;
+	if (spec_diff(&app->spec, spec, &difference, &ignored) < 0)
+		return true;
+	restart = difference.restart;
+	spec_difference_clear(&difference);
+	return restart;
+}
+
+void app_change_commit(struct app *app, struct app_spec *spec)
+{
+	bool restart = needs_restart(app, spec);
+
+	spec_clear(&app->spec);
+	app->spec = *spec;
+	*spec = (struct app_spec){ 0 };
+	app_log_set_spec(&app->log, &app->spec);
+	forget_record(app);
+	if (restart)
+		app_restart(app);
+}
+
+void app_adopt(struct app *app)
+{
+	instance_adopt(&app->instance);
+}
+
+pid_t app_pid(const struct app *app)
+{
+	return app_state_has_process(app_state(app)) ? app->instance.worker_pid : 0;
+}

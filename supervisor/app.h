@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One app of the daemon: its declaration, its place in the cgroup tree, its log, its instance, and
+ * what is remembered of it. The life itself is the instance's (supervisor/instance.h).
+ *
+ * What takes time is answered by waiting for a state: app_wait() calls back when the app is in one
+ * of those that are waited for, or when the time is over.
+ */
+#pragma once
+
+#include "policy/spec.h"
+#include "supervisor/app_cgroup.h"
+#include "supervisor/app_log.h"
+#include "supervisor/config.h"
+#include "supervisor/filter_cache.h"
+#include "supervisor/instance.h"
+
+#include <jansson.h>
+
+#define APP_SENTENCE_MAX 256
+
+struct app;
+
+/* What all apps share; everything is borrowed. */
+struct app_host {
+	struct instance_host instance; /* its callbacks are set by app.c */
+	struct app_log_host log;
+	struct config *const *config; /* the one in force */
+	struct filter_cache *filters;
+	/* All are called after the fact. In on_settled the app must not be freed: later. */
+	void (*on_change)(struct app *app, enum app_state from);
+	void (*on_incident)(struct app *app, const char *id, const struct verdict *verdict);
+	void (*on_settled)(struct app *app);
+	void (*record)(struct app *app); /* synchronously: see instance_host.record */
+	bool (*uid_is_taken)(uid_t uid, void *userdata);
+	void *userdata;
+};
+
+/* How it last ended. */
+struct app_last {
+	enum cause cause;
+	int exit_code;
+	uint64_t time_usec;		/* CLOCK_REALTIME */
+	char incident[INCIDENT_ID_MAX]; /* "" if it was none */
+	char sentence[APP_SENTENCE_MAX];
+};
+
+struct app_waiter;
+
+struct app {
+	const struct app_host *host;
+	enum config_source source;
+	struct app_spec spec; /* in force: what runs was started with it, or it was applied live */
+	char path[APP_CGROUP_PATH_MAX];
+	struct instance instance;
+	struct app_log log;
+	uid_t uid;	       /* of its own (no user named); 0: not given yet */
+	uint64_t since_usec;   /* CLOCK_REALTIME, of its state */
+	uint64_t restarts;     /* of all time, since the daemon knows it */
+	struct app_last *last; /* NULL: has not ended yet */
+	bool has_slice;
+	bool queued;	  /* waits for its turn to start (supervisor/start_queue.h) */
+	bool start_again; /* when it has settled */
+	bool remove;	  /* when it has settled */
+	struct app_waiter *waiters;
+	char *saved; /* its record in the state file; NULL: to be made anew */
+	size_t saved_length;
+};
+
+/* Sets the callbacks of host->instance: once, before the first app. */
+void app_host_init(struct app_host *host);
+
+/* spec is taken over: *spec is zero afterwards. */
+int app_new(const struct app_host *host, struct app_spec *spec, enum config_source source,
+	    struct app **ret, struct error *err);
+/* Lets go of what runs: it stays. Waiters are told that the app is gone. NULL is fine. */
+void app_free(struct app *app);
+
+static inline enum app_state app_state(const struct app *app)
+{
+	return app->instance.state;
+}
+
+void app_start(struct app *app);
+void app_stop(struct app *app);
+/* Stops it if it runs, and starts it (again). */
+void app_restart(struct app *app);
+
+/* A new declaration, in two steps. Live: what can be changed in a running one is in force in the
+ * kernel; nothing is changed on failure. A memory limit below what is in use is refused
+ * (ERROR_CONFLICT) without force: the kernel would kill at once. */
+int app_change_live(struct app *app, const struct app_spec *spec, bool force, struct error *err);
+/* Back from there. */
+void app_undo_live(struct app *app, const struct app_spec *spec);
+/* spec (taken over) is the app's from now on; for what can't be changed live it is restarted
+ * (policy/spec_diff.h). */
+void app_change_commit(struct app *app, struct app_spec *spec);
+
+/* Takes over what an earlier daemon has left of it; the members were set from the state file. */
+void app_adopt(struct app *app);
+
+/* msec 0: for ever. Calls back once: 0 when the app's state is in `states` (bits 1 << enum
+ * app_state), -ETIMEDOUT, or -ENOENT if the app is removed first. At once if it is in one now. */
+typedef void app_wait_callback(struct app *app, int result, void *userdata);
+int app_wait(struct app *app, unsigned states, uint64_t usec, app_wait_callback *callback,
+	     void *userdata, struct error *err);
+
+/* Its own pid and uid as others see them; 0 if it has no process. */
+pid_t app_pid(const struct app *app);

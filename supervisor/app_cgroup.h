@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slice of one app of the daemon, and that of its tenant above it:
+ *
+ *   ROOT/[TENANT.tenant/]APP.slice/
+ *
+ * The endings differ, so an app and a tenant of the same name don't meet. Instances make their
+ * leaves below (supervisor/instance.h).
+ */
+#pragma once
+
+#include "policy/limits.h"
+#include "policy/tenant.h"
+
+#define APP_CGROUP_PATH_MAX (2 * SPEC_NAME_MAX + 24)
+
+/* "acme.tenant/web.slice"; tenant may be NULL. Returns path, of APP_CGROUP_PATH_MAX bytes. */
+const char *app_cgroup_path(const char *tenant, const char *app, char *path);
+
+/* The disk of each io limit, before anything is made. ERROR_INVALID names the path. */
+int app_cgroup_find_disks(const struct limits *limits, struct disk disks[static SPEC_IO_MAX],
+			  struct error *err);
+
+/* Makes both if they are missing, with the limits of both. tenant may be NULL. */
+int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec *spec,
+		    struct error *err);
+
+/* Writes the limits of what is there (path below root), reads them back. What `before` limited and
+ * `limits` doesn't is set to no limit. */
+int app_cgroup_set_limits(int root, const char *path, const struct limits *limits,
+			  const struct limits *before, struct error *err);
+int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, const struct limits *before,
+				 struct error *err);
+
+/* The app's slice, and the tenant's if that was its last app. Kills what is in it. */
+int app_cgroup_remove(int root, const char *tenant, const char *app, struct error *err);
+
+/* A number in a file of the app's slice; LIMIT_MAX for "max". */
+int app_cgroup_read_number(int root, const char *path, const char *file, uint64_t *ret,
+			   struct error *err);

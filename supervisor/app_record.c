@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/app_record.h"
+
+#include "policy/document.h"
+#include "policy/own.h"
+#include "policy/spec_json.h"
+#include "policy/spec_row.h"
+#include "supervisor/identity.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DELTA_NUMBERS 25 /* of struct event_deltas */
+
+/* --- numbers -------------------------------------------------------------------------------- */
+
+/* One row a member: where it is, and its key. All are unsigned but exit_code, which is small. */
+#define ROWS(X)                                                                \
+	X("lost_leaves", app->instance.lost_leaves, unsigned)                  \
+	X("in_row", app->instance.restarts.in_row, unsigned)                   \
+	X("next_delay_usec", app->instance.restarts.next_delay_usec, uint64_t) \
+	X("backoff_usec", app->instance.backoff_usec, uint64_t)                \
+	X("due_usec", app->instance.due_usec, uint64_t)                        \
+	X("spawned_usec", app->instance.spawned_usec, uint64_t)                \
+	X("exit_code", app->instance.exit_code, int)                           \
+	X("stop_signal", app->instance.stop_signal, int)                       \
+	X("stop_requested", app->instance.stop_requested, bool)                \
+	X("killed_by_us", app->instance.killed_by_us, bool)                    \
+	X("judged", app->instance.judged, bool)                                \
+	X("decision", app->instance.decision, enum decision)                   \
+	X("pid", app->instance.worker_pid, pid_t)                              \
+	X("worker_uid", app->instance.uid, uid_t)                              \
+	X("uid", app->uid, uid_t)                                              \
+	X("since_usec", app->since_usec, uint64_t)                             \
+	X("restarts", app->restarts, uint64_t)                                 \
+	X("has_slice", app->has_slice, bool)                                   \
+	X("start_again", app->start_again, bool)                               \
+	X("remove", app->remove, bool)
+
+static int set_numbers(const struct app *app, json_t *record)
+{
+	int r = 0;
+
+#define SET(key, member, type) \
+	r |= json_object_set_new(record, key, json_integer((json_int_t)(member)));
+	ROWS(SET)
+#undef SET
+	return r;
+}
+
+static void get_numbers(struct app *app, const json_t *record)
+{
+#define GET(key, member, type) member = (type)json_integer_value(json_object_get(record, key));
+	ROWS(GET)
+#undef GET
+}
+
+static json_t *pack_deltas(const struct event_deltas *deltas)
+{
+	json_t *array = json_array();
+	uint64_t numbers[DELTA_NUMBERS];
+
+	static_assert(sizeof(numbers) == sizeof(*deltas), "nothing but numbers");
+	memcpy(numbers, deltas, sizeof(numbers));
+	for (size_t i = 0; array != NULL && i < DELTA_NUMBERS; i++)
+		(void)json_array_append_new(array, json_integer((json_int_t)numbers[i]));
+	return array;
+}
+
+static bool unpack_deltas(const json_t *array, struct event_deltas *ret)
+{
+	uint64_t numbers[DELTA_NUMBERS];
+
+	if (json_array_size(array) != DELTA_NUMBERS)
+		return false;
+	for (size_t i = 0; i < DELTA_NUMBERS; i++)
+		numbers[i] = (uint64_t)json_integer_value(json_array_get(array, i));
+	memcpy(ret, numbers, sizeof(numbers));
+	return true;
+}
+
+/* --- the spec that runs --------------------------------------------------------------------- */
+
+/* FNV-1a, of what of a spec can't be changed in a running app. */
+static int digest_spec(const struct app_spec *spec, uint64_t *ret, struct error *err)
+{
+	_cleanup_json_ json_t *object = NULL;
+	_cleanup_free_ char *text = NULL;
+	uint64_t hash = UINT64_C(14695981039346656037);
+	int r;
+
+	r = spec_to_json(spec, &object, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < spec_row_count; i++) {
+		json_t *group = spec_rows[i].section != NULL
+					? json_object_get(object, spec_rows[i].section)
+					: object;
+
+		if ((spec_rows[i].flags & ROW_LIVE) != 0)
+			(void)json_object_del(group, spec_rows[i].key);
+	}
+	text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+	if (text == NULL)
+		return error_no_memory(err);
+	for (const char *c = text; *c != '\0'; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	*ret = hash;
+	return 0;
+}
+
+/* --- the record ----------------------------------------------------------------------------- */
+
+static json_t *pack_last(const struct app_last *last)
+{
+	return last == NULL ? json_null()
+			    : json_pack("{s:s, s:i, s:I, s:s, s:s}", "cause",
+					cause_name(last->cause), "exit_code", last->exit_code,
+					"time_usec", (json_int_t)last->time_usec, "incident",
+					last->incident, "sentence", last->sentence);
+}
+
+static int make_object(const struct app *app, json_t **ret, struct error *err)
+{
+	_cleanup_json_ json_t *record = NULL;
+	char digest_text[32];
+	uint64_t digest;
+	int r;
+
+	r = digest_spec(&app->spec, &digest, err);
+	if (r < 0)
+		return r;
+	snprintf(digest_text, sizeof(digest_text), "%016" PRIx64, digest);
+	record = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:o, s:o, s:o}", "state",
+			   app_state_name(app_state(app)), "leaf", app->instance.leaf_name,
+			   "command", app->instance.command, "spec", digest_text, "tenant",
+			   app->spec.tenant, "base", pack_deltas(&app->instance.base), "explained",
+			   pack_deltas(&app->instance.explained), "last", pack_last(app->last));
+	if (record == NULL || set_numbers(app, record) < 0)
+		return error_no_memory(err);
+	*ret = TAKE_PTR(record);
+	return 0;
+}
+
+int app_record_make(struct app *app, struct error *err)
+{
+	_cleanup_json_ json_t *record = NULL;
+	int r;
+
+	if (app->saved != NULL)
+		return 0;
+	r = make_object(app, &record, err);
+	if (r < 0)
+		return r;
+	app->saved = json_dumps(record, JSON_COMPACT);
+	if (app->saved == NULL)
+		return error_no_memory(err);
+	app->saved_length = strlen(app->saved);
+	return 0;
+}
+
+static void get_text(const json_t *record, const char *key, char *text, size_t size)
+{
+	const char *value = json_string_value(json_object_get(record, key));
+
+	if (value != NULL)
+		snprintf(text, size, "%s", value);
+}
+
+static void read_last(struct app *app, const json_t *last)
+{
+	const char *cause = json_string_value(json_object_get(last, "cause"));
+
+	if (cause == NULL)
+		return;
+	app->last = calloc(1, sizeof(*app->last));
+	if (app->last == NULL)
+		return;
+	for (int i = 0; i < CAUSE_COUNT; i++)
+		if (strcmp(cause, cause_name((enum cause)i)) == 0)
+			app->last->cause = (enum cause)i;
+	app->last->exit_code = (int)json_integer_value(json_object_get(last, "exit_code"));
+	app->last->time_usec = (uint64_t)json_integer_value(json_object_get(last, "time_usec"));
+	get_text(last, "incident", app->last->incident, sizeof(app->last->incident));
+	get_text(last, "sentence", app->last->sentence, sizeof(app->last->sentence));
+}
+
+/* A leaf's name goes into paths: digits and dashes only. */
+static bool is_leaf_name(const char *text)
+{
+	return text != NULL && text[0] != '\0' && strlen(text) < INSTANCE_LEAF_MAX &&
+	       strspn(text, "0123456789-") == strlen(text);
+}
+
+static bool is_own_uid(json_int_t uid)
+{
+	return uid == 0 || (uid >= IDENTITY_DAEMON_FIRST &&
+			    uid < IDENTITY_DAEMON_FIRST + IDENTITY_DYNAMIC_COUNT);
+}
+
+int app_record_read(struct app *app, const json_t *record, bool *ret_same, struct error *err)
+{
+	const char *state = json_string_value(json_object_get(record, "state"));
+	const char *leaf = json_string_value(json_object_get(record, "leaf"));
+	const char *spec = json_string_value(json_object_get(record, "spec"));
+	struct event_deltas base, explained;
+	enum app_state parsed;
+	uint64_t digest;
+	int r;
+
+	if (state == NULL || app_state_parse(state, &parsed) < 0 || !is_leaf_name(leaf) ||
+	    !unpack_deltas(json_object_get(record, "base"), &base) ||
+	    !unpack_deltas(json_object_get(record, "explained"), &explained) ||
+	    !is_own_uid(json_integer_value(json_object_get(record, "uid"))))
+		return error_set(err, ERROR_INVALID, 0, "app %s: its record makes no sense",
+				 app->spec.name);
+	r = digest_spec(&app->spec, &digest, err);
+	if (r < 0)
+		return r;
+	get_numbers(app, record);
+	if ((unsigned)app->instance.decision >= DECISION_COUNT)
+		app->instance.decision = DECISION_ENDED;
+	app->instance.state = parsed;
+	app->instance.base = base;
+	app->instance.explained = explained;
+	snprintf(app->instance.leaf_name, sizeof(app->instance.leaf_name), "%s", leaf);
+	get_text(record, "command", app->instance.command, sizeof(app->instance.command));
+	read_last(app, json_object_get(record, "last"));
+	*ret_same = spec != NULL && strtoull(spec, NULL, 16) == digest;
+	return 0;
+}

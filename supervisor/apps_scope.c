@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/apps_scope.h"
+
+#include "policy/own.h"
+#include "supervisor/scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define DIRECTORY_NAME "pysbx-apps"
+#define CONTROLLERS    (CONTROLLER_MEMORY | CONTROLLER_PIDS) /* watching needs them */
+
+static const struct apps_scope closed = { .fd = -1,
+					  .init_fd = -1,
+					  .anchor = { .pidfd = -1, .socket = -1 } };
+
+void apps_scope_close(struct apps_scope *scope)
+{
+	close_and_clear(&scope->fd);
+	close_and_clear(&scope->init_fd);
+	anchor_leave(&scope->anchor);
+	*scope = closed;
+}
+
+static void name_it(const char *cgroup_root, struct apps_scope *scope)
+{
+	if (cgroup_root != NULL)
+		snprintf(scope->path, sizeof(scope->path), "%s/" DIRECTORY_NAME, cgroup_root);
+	else
+		snprintf(scope->path, sizeof(scope->path),
+			 CGROUP_MOUNT "/" SCOPE_SLICE "/" APPS_SCOPE_UNIT);
+}
+
+static int open_or_make(int parent, const char *name, int *ret_fd, struct error *err)
+{
+	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+		return error_set(err, ERROR_SYSTEM, errno, "cgroup: mkdir %s", name);
+	return cgroup_open(parent, name, ret_fd, err);
+}
+
+/* The two directories, and in them the controllers that there are. cpu and io are asked for again
+ * by the app that needs them, which is then told if they are missing. */
+static int open_directories(struct apps_scope *scope, struct error *err)
+{
+	struct error ignored;
+	int r = 0;
+
+	if (scope->fd < 0)
+		r = cgroup_open(AT_FDCWD, scope->path, &scope->fd, err);
+	if (r >= 0)
+		r = open_or_make(scope->fd, ANCHOR_INIT_CGROUP, &scope->init_fd, err);
+	if (r >= 0 && scope->anchor.pid > 0)
+		r = cgroup_move(scope->init_fd, scope->anchor.pid, err);
+	if (r >= 0)
+		r = cgroup_enable(scope->fd, CONTROLLERS, scope->path, err);
+	if (r < 0)
+		return r;
+	(void)cgroup_enable(scope->fd, CONTROLLER_CPU, scope->path, &ignored);
+	(void)cgroup_enable(scope->fd, CONTROLLER_IO, scope->path, &ignored);
+	return 0;
+}
+
+bool apps_scope_find(const char *cgroup_root, const char *keeper_directory, struct apps_scope *ret)
+{
+	struct apps_scope scope = closed;
+	char anchor[CGROUP_PATH_MAX];
+	struct error ignored;
+
+	name_it(cgroup_root, &scope);
+	snprintf(anchor, sizeof(anchor), "%s/" APPS_SCOPE_ANCHOR, keeper_directory);
+	if (access(scope.path, F_OK) < 0 ||
+	    (cgroup_root == NULL && anchor_adopt(anchor, &scope.anchor, &ignored) < 0) ||
+	    open_directories(&scope, &ignored) < 0) {
+		apps_scope_close(&scope);
+		*ret = closed;
+		return false;
+	}
+	*ret = scope;
+	return true;
+}
+
+static int make_directory(const char *cgroup_root, struct apps_scope *scope, struct error *err)
+{
+	_cleanup_close_ int parent = -1;
+	int r;
+
+	r = cgroup_open(AT_FDCWD, cgroup_root, &parent, err);
+	if (r >= 0)
+		r = cgroup_enable(parent, CONTROLLERS, cgroup_root, err);
+	if (r >= 0)
+		r = open_or_make(parent, DIRECTORY_NAME, &scope->fd, err);
+	if (r < 0)
+		error_prefix(err, "--cgroup-root");
+	return r;
+}
+
+/* A scope that is there although no anchor answers has lost it: it gets another one. */
+static int make_scope(const char *keeper_directory, struct apps_scope *scope, struct error *err)
+{
+	char anchor[CGROUP_PATH_MAX];
+	int r;
+
+	r = cgroup_check_mount(err);
+	if (r >= 0)
+		r = anchor_spawn(ANCHOR_PATH, -1, &scope->anchor, err);
+	if (r >= 0 && access(scope->path, F_OK) < 0)
+		r = scope_start(APPS_SCOPE_UNIT, "Apps of pysbxd", scope->anchor.pid,
+				APPS_SCOPE_STOP_USEC, APPS_SCOPE_SERVICE, err);
+	if (r >= 0)
+		r = open_directories(scope, err);
+	if (r < 0)
+		return r;
+	snprintf(anchor, sizeof(anchor), "%s/" APPS_SCOPE_ANCHOR, keeper_directory);
+	return anchor_charge_keep(&scope->anchor, scope->fd, anchor, err);
+}
+
+int apps_scope_open(const char *cgroup_root, const char *keeper_directory, struct apps_scope *ret,
+		    struct error *err)
+{
+	struct apps_scope scope = closed;
+	int r;
+
+	if (apps_scope_find(cgroup_root, keeper_directory, ret))
+		return 0;
+	if (cgroup_root == NULL && sd_booted() <= 0)
+		return error_set(err, ERROR_UNSUPPORTED, 0,
+				 "systemd is not PID 1 here: name a cgroup v2 directory for the "
+				 "apps with --cgroup-root");
+	name_it(cgroup_root, &scope);
+	if (cgroup_root != NULL) {
+		r = make_directory(cgroup_root, &scope, err);
+		if (r >= 0)
+			r = open_directories(&scope, err);
+	} else {
+		r = make_scope(keeper_directory, &scope, err);
+	}
+	if (r < 0) {
+		if (scope.anchor.pid > 0)
+			anchor_finish(&scope.anchor, 0);
+		apps_scope_close(&scope);
+		return r;
+	}
+	*ret = scope;
+	return 0;
+}

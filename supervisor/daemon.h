@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pysbxd: many apps on one event loop.
+ *
+ *   daemon.c         start, loop, end; what systemd hears
+ *   daemon_apps.c    the apps: finding, adding, removing, starting one after the other
+ *   daemon_change.c  a new declaration of one, or a whole new configuration
+ *   daemon_state.c   the state file: what the next daemon has to know
+ *   methods_*.c      the socket's methods
+ *
+ * Apps outlive the daemon: their launchers keep pipes and status (policy/launch_message.h), the
+ * anchor keeps the scope. A daemon that comes finds them by the state file and by the sockets that
+ * they listen on, and misses nothing of what was.
+ */
+#pragma once
+
+#include "supervisor/app.h"
+#include "supervisor/apps_scope.h"
+#include "supervisor/config.h"
+#include "supervisor/control.h"
+#include "supervisor/events.h"
+#include "supervisor/filter_cache.h"
+#include "supervisor/reader.h"
+
+#include <systemd/sd-event.h>
+
+#define DAEMON_LIB	 "/var/lib/pysbx"
+#define DAEMON_RUN	 "/run/pysbx"
+#define DAEMON_INCIDENTS DAEMON_LIB "/incidents"
+#define DAEMON_KEEPERS	 DAEMON_RUN "/sandbox" /* root only: launchers and anchor listen here */
+#define DAEMON_SOCKET	 DAEMON_RUN "/control.sock"
+#define DAEMON_GROUP	 "pysbx" /* may all, as root */
+
+#define DAEMON_APPS_MAX		20000
+#define DAEMON_STARTS_AT_A_TIME 8 /* at boot; the others wait for their turn */
+#define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
+
+struct daemon_options {
+	const char *cgroup_root; /* NULL: a scope of systemd's */
+	bool to_stderr;		 /* say everything on stderr too */
+};
+
+struct daemon {
+	struct daemon_options options;
+	sd_event *event;
+	struct log log;
+	struct journal journal;
+	struct output err_out;
+	int lock_fd;
+	uint64_t started_usec; /* CLOCK_REALTIME */
+	struct config *config;
+	struct apps_scope scope;
+	struct reader reader;
+	struct kernel_log kernel_log;
+	struct watch_notifier notifier;
+	struct filter_cache filters;
+	struct app_host host;
+	struct app **apps; /* sorted by name */
+	size_t app_count, app_allocated;
+	struct app **queue; /* ring of those that wait to be started */
+	size_t queue_first, queue_count, queue_allocated;
+	size_t starting; /* apps in that state */
+	struct events *events;
+	struct control *control;
+	sd_event_source *anchor_source, *starter, *reaper, *saver;
+	bool save_failed; /* told once */
+	bool leaving;	  /* SIGTERM: apps stay */
+};
+
+int daemon_run(const struct daemon_options *options, struct error *err);
+
+/* --- daemon_apps.c --------------------------------------------------------------------------- */
+
+struct app *daemon_find_app(const struct daemon *daemon, const char *name);
+
+/* spec is taken over. ERROR_TOO_MANY beyond DAEMON_APPS_MAX. */
+int daemon_add_app(struct daemon *daemon, struct app_spec *spec, enum config_source source,
+		   struct app **ret, struct error *err);
+
+/* Stops it and forgets it when it has ended. Its waiters hear -ENOENT then. */
+void daemon_remove_app(struct daemon *daemon, struct app *app);
+
+/* Now, or when its turn comes. */
+void daemon_start_app(struct daemon *daemon, struct app *app);
+void daemon_queue_app(struct daemon *daemon, struct app *app);
+
+/* Opens the scope if it isn't. */
+int daemon_need_scope(struct daemon *daemon, struct error *err);
+/* Watches the anchor, and tells the apps where they live. */
+void daemon_use_scope(struct daemon *daemon);
+
+/* How many apps a tenant has. */
+size_t daemon_count_apps(const struct daemon *daemon, const char *tenant);
+
+/* The callbacks of its app_host. */
+void daemon_set_callbacks(struct daemon *daemon);
+
+/* --- daemon_change.c ------------------------------------------------------------------------- */
+
+/* What a reload has found, names of apps; owned by the caller. */
+struct daemon_changes {
+	struct strings added, changed, removed;
+	size_t unchanged;
+};
+void daemon_changes_clear(struct daemon_changes *changes);
+
+/* Reads all files again and applies the differences; on failure all is as it was. */
+int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct error *err);
+
+/* A declaration over the socket: object is kept on disk, spec (taken over) is put in force.
+ * *ret_app: the app, new or not. On failure all is as it was. */
+int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
+		 struct app **ret_app, struct error *err);
+
+/* Loads the configuration at the start: a wrong file costs only itself. */
+int daemon_load(struct daemon *daemon, struct error *err);
+
+/* --- daemon_state.c -------------------------------------------------------------------------- */
+
+/* Writes the state file now, or soon. */
+void daemon_save(struct daemon *daemon);
+void daemon_save_soon(struct daemon *daemon);
+
+/* Reads the state file and takes over what runs; before any app is started. *ret_cursor: of the
+ * last event, for events_new(). A file that is damaged costs what it says, with a log line. */
+void daemon_restore(struct daemon *daemon, const json_t *state);
+/* The file's object; NULL if there is none. Owned by the caller. */
+json_t *daemon_read_state(struct daemon *daemon);
+
+/* --- methods --------------------------------------------------------------------------------- */
+
+/* Fills tables[] for control_start(); returns their number. */
+#define DAEMON_TABLES 6
+size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[DAEMON_TABLES]);

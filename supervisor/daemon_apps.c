@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/figure.h"
+#include "policy/own.h"
+#include "supervisor/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct daemon *daemon_of(const struct app *app)
+{
+	return app->host->userdata;
+}
+
+/* --- the list ------------------------------------------------------------------------------- */
+
+/* The place of the name, or where it would be. */
+static size_t place_of(const struct daemon *daemon, const char *name, bool *ret_found)
+{
+	size_t low = 0, high = daemon->app_count;
+
+	*ret_found = false;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(daemon->apps[middle]->spec.name, name);
+
+		if (order == 0) {
+			*ret_found = true;
+			return middle;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct app *daemon_find_app(const struct daemon *daemon, const char *name)
+{
+	bool found;
+	size_t place = place_of(daemon, name, &found);
+
+	return found ? daemon->apps[place] : NULL;
+}
+
+static int make_room(struct daemon *daemon, struct error *err)
+{
+	size_t wanted = daemon->app_allocated == 0 ? 16 : daemon->app_allocated * 2;
+	struct app **larger;
+
+	if (daemon->app_count == DAEMON_APPS_MAX)
+		return error_set(err, ERROR_TOO_MANY, 0, "there are %d apps: no more are taken",
+				 DAEMON_APPS_MAX);
+	if (daemon->app_count < daemon->app_allocated)
+		return 0;
+	larger = reallocarray(daemon->apps, wanted, sizeof(struct app *));
+	if (larger == NULL)
+		return error_no_memory(err);
+	daemon->apps = larger;
+	daemon->app_allocated = wanted;
+	return 0;
+}
+
+int daemon_add_app(struct daemon *daemon, struct app_spec *spec, enum config_source source,
+		   struct app **ret, struct error *err)
+{
+	struct app *app = NULL;
+	size_t place;
+	bool found;
+	int r;
+
+	r = make_room(daemon, err);
+	if (r >= 0)
+		r = app_new(&daemon->host, spec, source, &app, err);
+	if (r < 0)
+		return r;
+	place = place_of(daemon, app->spec.name, &found);
+	memmove(&daemon->apps[place + 1], &daemon->apps[place],
+		(daemon->app_count - place) * sizeof(struct app *));
+	daemon->apps[place] = app;
+	daemon->app_count++;
+	*ret = app;
+	return 0;
+}
+
+size_t daemon_count_apps(const struct daemon *daemon, const char *tenant)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		const char *of = daemon->apps[i]->spec.tenant;
+
+		count += of != NULL && strcmp(of, tenant) == 0 && !daemon->apps[i]->remove;
+	}
+	return count;
+}
+
+/* --- removing ------------------------------------------------------------------------------- */
+
+static void forget_queued(struct daemon *daemon, const struct app *app)
+{
+	for (size_t i = 0; i < daemon->queue_count; i++) {
+		struct app **at =
+			&daemon->queue[(daemon->queue_first + i) % daemon->queue_allocated];
+
+		if (*at == app)
+			*at = NULL;
+	}
+}
+
+/* Whoever is in the middle of a step with the app has finished when this runs. */
+static int on_reap(sd_event_source *source, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		struct app *app = daemon->apps[i];
+
+		if (!app->remove || app_state_has_process(app_state(app))) {
+			daemon->apps[kept++] = app;
+			continue;
+		}
+		events_publish(daemon->events, "app.removed", app->spec.name, app->spec.tenant,
+			       NULL);
+		forget_queued(daemon, app);
+		app_free(app);
+	}
+	daemon->app_count = kept;
+	daemon_save_soon(daemon);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+static void reap_soon(struct daemon *daemon)
+{
+	if (daemon->reaper == NULL)
+		(void)sd_event_add_defer(daemon->event, &daemon->reaper, on_reap, daemon);
+	(void)sd_event_source_set_enabled(daemon->reaper, SD_EVENT_ONESHOT);
+}
+
+void daemon_remove_app(struct daemon *daemon, struct app *app)
+{
+	app->remove = true;
+	app_stop(app);
+	if (!app_state_has_process(app_state(app)))
+		reap_soon(daemon);
+	daemon_save_soon(daemon);
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+void daemon_start_app(struct daemon *daemon, struct app *app)
+{
+	struct error err;
+
+	if (daemon_need_scope(daemon, &err) < 0)
+		log_message(&daemon->log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+	app_start(app);
+}
+
+static int on_starter(sd_event_source *source, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	while (daemon->queue_count > 0 && daemon->starting < DAEMON_STARTS_AT_A_TIME) {
+		struct app *app = daemon->queue[daemon->queue_first];
+
+		daemon->queue_first = (daemon->queue_first + 1) % daemon->queue_allocated;
+		daemon->queue_count--;
+		if (app == NULL || !app->queued)
+			continue;
+		app->queued = false;
+		daemon_start_app(daemon, app);
+	}
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+static void start_more(struct daemon *daemon)
+{
+	if (daemon->queue_count == 0 || daemon->leaving)
+		return;
+	if (daemon->starter == NULL) {
+		(void)sd_event_add_defer(daemon->event, &daemon->starter, on_starter, daemon);
+		/* those that run already and the socket come first */
+		(void)sd_event_source_set_priority(daemon->starter, SD_EVENT_PRIORITY_IDLE);
+	}
+	(void)sd_event_source_set_enabled(daemon->starter, SD_EVENT_ONESHOT);
+}
+
+/* The ring is made anew when it is full. */
+static bool make_queue_room(struct daemon *daemon)
+{
+	size_t wanted = daemon->queue_allocated == 0 ? 64 : daemon->queue_allocated * 2;
+	struct app **larger;
+
+	if (daemon->queue_count < daemon->queue_allocated)
+		return true;
+	larger = calloc(wanted, sizeof(struct app *));
+	if (larger == NULL)
+		return false;
+	for (size_t i = 0; i < daemon->queue_count; i++)
+		larger[i] = daemon->queue[(daemon->queue_first + i) % daemon->queue_allocated];
+	free(daemon->queue);
+	daemon->queue = larger;
+	daemon->queue_allocated = wanted;
+	daemon->queue_first = 0;
+	return true;
+}
+
+void daemon_queue_app(struct daemon *daemon, struct app *app)
+{
+	if (app->queued)
+		return;
+	if (!make_queue_room(daemon)) {
+		daemon_start_app(daemon, app);
+		return;
+	}
+	app->queued = true;
+	daemon->queue[(daemon->queue_first + daemon->queue_count++) % daemon->queue_allocated] =
+		app;
+	start_more(daemon);
+}
+
+/* --- the scope ------------------------------------------------------------------------------ */
+
+/* `systemctl stop` of the scope, or the host shuts down: systemd has told everyone in it. */
+static void stop_all(struct daemon *daemon)
+{
+	log_event(&daemon->log, LOG_EVENT_DAEMON_STOPPING, NULL,
+		  "systemd stops " APPS_SCOPE_UNIT ": so all apps are stopped");
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		daemon->apps[i]->queued = false;
+		/* a second word would mean "at once" */
+		if (app_state(daemon->apps[i]) != APP_STOPPING)
+			app_stop(daemon->apps[i]);
+	}
+}
+
+static int on_anchor(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	char word;
+	(void)source, (void)revents;
+
+	if (read(fd, &word, 1) == 1) {
+		stop_all(daemon);
+		return 0;
+	}
+	daemon->anchor_source = sd_event_source_disable_unref(daemon->anchor_source);
+	log_event(&daemon->log, LOG_EVENT_SCOPE_LOST, NULL,
+		  APPS_SCOPE_UNIT " has ended: the next start of an app makes it again");
+	apps_scope_close(&daemon->scope);
+	daemon_use_scope(daemon);
+	return 0;
+}
+
+void daemon_use_scope(struct daemon *daemon)
+{
+	daemon->host.instance.root_fd = daemon->scope.fd;
+	daemon->host.instance.init_cgroup_fd = daemon->scope.init_fd;
+	daemon->host.instance.root_cgroup = cgroup_path_of_kernel(daemon->scope.path);
+	for (size_t i = 0; daemon->scope.fd < 0 && i < daemon->app_count; i++)
+		daemon->apps[i]->has_slice = false;
+	if (daemon->scope.anchor.socket < 0 || daemon->anchor_source != NULL)
+		return;
+	(void)sd_event_add_io(daemon->event, &daemon->anchor_source, daemon->scope.anchor.socket,
+			      EPOLLIN, on_anchor, daemon);
+	/* systemd ends the workers in the same breath: the request is to be heard before that */
+	(void)sd_event_source_set_priority(daemon->anchor_source, SD_EVENT_PRIORITY_IMPORTANT - 10);
+}
+
+int daemon_need_scope(struct daemon *daemon, struct error *err)
+{
+	int r;
+
+	if (daemon->scope.fd >= 0)
+		return 0;
+	r = apps_scope_open(daemon->options.cgroup_root, DAEMON_KEEPERS, &daemon->scope, err);
+	if (r >= 0)
+		daemon_use_scope(daemon);
+	return r;
+}
+
+/* --- what apps tell ------------------------------------------------------------------------- */
+
+static void tell_backoff(const struct app *app)
+{
+	const struct log_subject subject = instance_subject(&app->instance);
+	char delay[QUANTITY_TEXT_MAX];
+
+	log_event(app->host->instance.log, LOG_EVENT_APP_BACKOFF, &subject,
+		  "will be started again in %s", figure_time(app->instance.backoff_usec, delay));
+}
+
+static void on_change(struct app *app, enum app_state from)
+{
+	struct daemon *daemon = daemon_of(app);
+	enum app_state to = app_state(app);
+
+	daemon->starting += (size_t)(to == APP_STARTING) - (size_t)(from == APP_STARTING);
+	events_publish(daemon->events, "app.state", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s, s:s, s:i}", "from", app_state_name(from), "to",
+				 app_state_name(to), "pid", (int)app_pid(app)));
+	if (to == APP_BACKOFF)
+		tell_backoff(app);
+	start_more(daemon);
+	daemon_save_soon(daemon);
+}
+
+static void on_incident(struct app *app, const char *id, const struct verdict *verdict)
+{
+	events_publish(daemon_of(app)->events, "app.incident", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s, s:s, s:s}", "incident", id, "cause",
+				 cause_name(verdict->cause), "sentence", verdict->sentence));
+}
+
+static void on_settled(struct app *app)
+{
+	struct daemon *daemon = daemon_of(app);
+	const struct log_subject subject = instance_subject(&app->instance);
+
+	if (app_state(app) == APP_FAILED)
+		log_event(&daemon->log, LOG_EVENT_APP_FAILED, &subject,
+			  "given up: `pysbx start %s` tries again", app->spec.name);
+	if (app->remove)
+		reap_soon(daemon);
+}
+
+static void record(struct app *app)
+{
+	daemon_save(daemon_of(app));
+}
+
+static bool uid_is_taken(uid_t uid, void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	for (size_t i = 0; i < daemon->app_count; i++)
+		if (daemon->apps[i]->uid == uid)
+			return true;
+	return false;
+}
+
+void daemon_set_callbacks(struct daemon *daemon)
+{
+	app_host_init(&daemon->host);
+	daemon->host.on_change = on_change;
+	daemon->host.on_incident = on_incident;
+	daemon->host.on_settled = on_settled;
+	daemon->host.record = record;
+	daemon->host.uid_is_taken = uid_is_taken;
+	daemon->host.userdata = daemon;
+}

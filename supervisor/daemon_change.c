@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changes of what is declared. In two steps: everything that can fail is done or checked first, and
+ * undone if another part fails; then the new declarations are put in force, which can't fail.
+ */
+#include "policy/own.h"
+#include "policy/spec_diff.h"
+#include "supervisor/daemon.h"
+#include "supervisor/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void daemon_changes_clear(struct daemon_changes *changes)
+{
+	strings_clear(&changes->added);
+	strings_clear(&changes->changed);
+	strings_clear(&changes->removed);
+	*changes = (struct daemon_changes){ 0 };
+}
+
+static void on_complaint(const struct error *err, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL, "%s", err->text);
+}
+
+static int load(struct daemon *daemon, bool lenient, struct config **ret, struct error *err)
+{
+	const struct config_paths paths = { PYSBX_SYSCONFDIR, DAEMON_LIB };
+
+	return config_load(&paths, lenient, on_complaint, daemon, ret, err);
+}
+
+static void apply_log_level(struct daemon *daemon)
+{
+	daemon->log.threshold = (enum log_level)daemon->config->settings.log_level;
+}
+
+int daemon_load(struct daemon *daemon, struct error *err)
+{
+	int r = load(daemon, true, &daemon->config, err);
+
+	if (r < 0)
+		return r;
+	apply_log_level(daemon);
+	for (size_t i = 0; i < daemon->config->app_count; i++) {
+		struct config_app *declared = &daemon->config->apps[i];
+		struct app *ignored;
+
+		r = daemon_add_app(daemon, &declared->spec, declared->source, &ignored, err);
+		if (r < 0)
+			return r;
+	}
+	daemon->config->app_count = 0;
+	return 0;
+}
+
+/* --- reload --------------------------------------------------------------------------------- */
+
+struct reload {
+	struct daemon *daemon;
+	struct config *config; /* the new one */
+	struct daemon_changes *changes;
+	size_t tenants_done, apps_done; /* live limits are set up to here */
+};
+
+static const struct limits *limits_of(const struct config *config, const char *tenant)
+{
+	const struct config_tenant *found = config_find_tenant(config, tenant);
+
+	return found != NULL ? &found->tenant.limits : NULL;
+}
+
+/* The kernel's limits of tenants and apps, from those of one config to another's. */
+static int set_tenant_limits(const struct reload *reload, const struct config_tenant *tenant,
+			     const struct limits *before, struct error *err)
+{
+	if (before == NULL || reload->daemon->scope.fd < 0)
+		return 0; /* made with the first of its apps */
+	return app_cgroup_set_tenant_limits(reload->daemon->scope.fd, &tenant->tenant, before, err);
+}
+
+static int live_step(struct reload *reload, struct error *err)
+{
+	struct config *config = reload->config;
+	int r = 0;
+
+	for (; r >= 0 && reload->tenants_done < config->tenant_count; reload->tenants_done++) {
+		const struct config_tenant *tenant = &config->tenants[reload->tenants_done];
+
+		r = set_tenant_limits(reload, tenant,
+				      limits_of(reload->daemon->config, tenant->tenant.name), err);
+		if (r < 0)
+			error_prefix(err, "tenant %s", tenant->tenant.name);
+	}
+	for (; r >= 0 && reload->apps_done < config->app_count; reload->apps_done++) {
+		const struct app_spec *spec = &config->apps[reload->apps_done].spec;
+		struct app *app = daemon_find_app(reload->daemon, spec->name);
+
+		r = app != NULL ? app_change_live(app, spec, false, err) : 0;
+		if (r < 0)
+			error_prefix(err, "app %s", spec->name);
+	}
+	return r;
+}
+
+static void undo(struct reload *reload)
+{
+	const struct config *old = reload->daemon->config;
+	struct error ignored;
+
+	for (size_t i = 0; i < reload->tenants_done; i++) {
+		const struct tenant *changed = &reload->config->tenants[i].tenant;
+		const struct config_tenant *was = config_find_tenant(old, changed->name);
+
+		if (was != NULL)
+			(void)set_tenant_limits(reload, was, &changed->limits, &ignored);
+	}
+	for (size_t i = 0; i < reload->apps_done; i++) {
+		const struct app_spec *changed = &reload->config->apps[i].spec;
+		struct app *app = daemon_find_app(reload->daemon, changed->name);
+
+		if (app != NULL)
+			app_undo_live(app, changed);
+	}
+}
+
+/* What differs, by name, before anything is changed. */
+static int compare(struct reload *reload, struct error *err)
+{
+	struct daemon_changes *changes = reload->changes;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < reload->config->app_count; i++) {
+		const struct app_spec *spec = &reload->config->apps[i].spec;
+		const struct app *app = daemon_find_app(reload->daemon, spec->name);
+		struct spec_difference difference = { 0 };
+
+		if (app == NULL || app->remove) {
+			r = strings_append(&changes->added, spec->name, err);
+			continue;
+		}
+		r = spec_diff(&app->spec, spec, &difference, err);
+		if (r >= 0 && difference.paths.count > 0)
+			r = strings_append(&changes->changed, spec->name, err);
+		else
+			changes->unchanged++;
+		spec_difference_clear(&difference);
+	}
+	for (size_t i = 0; r >= 0 && i < reload->daemon->app_count; i++) {
+		const struct app *app = reload->daemon->apps[i];
+
+		if (!app->remove && config_find_app(reload->config, app->spec.name) == NULL)
+			r = strings_append(&changes->removed, app->spec.name, err);
+	}
+	return r;
+}
+
+static void add_declared(struct daemon *daemon, struct config_app *declared)
+{
+	struct error err;
+	struct app *app;
+
+	if (daemon_add_app(daemon, &declared->spec, declared->source, &app, &err) < 0)
+		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL, "%s", err.text);
+	else if (app->spec.enabled)
+		daemon_queue_app(daemon, app);
+}
+
+/* Who spoke for a tenant that has gone, or has other users now, is not that any more. */
+static void drop_clients(const struct reload *reload, const struct config_tenant *old)
+{
+	const struct config_tenant *now = config_find_tenant(reload->config, old->tenant.name);
+
+	if (now == NULL || now->uid_count != old->uid_count ||
+	    memcmp(now->uids, old->uids, old->uid_count * sizeof(*old->uids)) != 0)
+		control_drop_tenant(reload->daemon->control, old->tenant.name);
+}
+
+static void commit(struct reload *reload)
+{
+	struct daemon *daemon = reload->daemon;
+
+	for (size_t i = 0; i < reload->changes->removed.count; i++)
+		daemon_remove_app(daemon,
+				  daemon_find_app(daemon, reload->changes->removed.items[i]));
+	for (size_t i = 0; i < reload->config->app_count; i++) {
+		struct config_app *declared = &reload->config->apps[i];
+		struct app *app = daemon_find_app(daemon, declared->spec.name);
+
+		if (app == NULL) {
+			add_declared(daemon, declared);
+			continue;
+		}
+		app->source = declared->source;
+		app->remove = false;
+		app_change_commit(app, &declared->spec);
+		spec_clear(&declared->spec);
+	}
+	reload->config->app_count = 0;
+	for (size_t i = 0; i < daemon->config->tenant_count; i++)
+		drop_clients(reload, &daemon->config->tenants[i]);
+	config_free(daemon->config);
+	daemon->config = reload->config;
+	filter_cache_clear(&daemon->filters);
+	apply_log_level(daemon);
+}
+
+int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct error *err)
+{
+	struct daemon_changes changes = { 0 };
+	struct reload reload = { .daemon = daemon, .changes = &changes };
+	int r;
+
+	r = load(daemon, false, &reload.config, err);
+	if (r < 0) {
+		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,
+			  "not reloaded, all is as it was: %s", err->text);
+		return r;
+	}
+	r = compare(&reload, err);
+	if (r >= 0)
+		r = live_step(&reload, err);
+	if (r < 0) {
+		undo(&reload);
+		config_free(reload.config);
+		daemon_changes_clear(&changes);
+		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,
+			  "not reloaded, all is as it was: %s", err->text);
+		return r;
+	}
+	commit(&reload);
+	log_event(&daemon->log, LOG_EVENT_CONFIG_RELOADED, NULL,
+		  "reloaded: %zu apps added, %zu changed, %zu removed, %zu as they were",
+		  changes.added.count, changes.changed.count, changes.removed.count,
+		  changes.unchanged);
+	events_publish(daemon->events, "daemon.reloaded", NULL, NULL, NULL);
+	daemon_save_soon(daemon);
+	*ret = changes;
+	return 0;
+}
+
+/* --- one app, over the socket --------------------------------------------------------------- */
+
+static int keep_on_disk(struct daemon *daemon, const char *name, const json_t *object,
+			struct error *err)
+{
+	char directory[CONFIG_PATH_MAX];
+
+	return store_write(config_directory(daemon->config, CONFIG_APPS, directory), name, object,
+			   true, err);
+}
+
+static int apply_new(struct daemon *daemon, const json_t *object, struct app_spec *spec,
+		     struct app **ret_app, struct error *err)
+{
+	struct app *app;
+	int r;
+
+	r = keep_on_disk(daemon, spec->name, object, err);
+	if (r >= 0)
+		r = daemon_add_app(daemon, spec, SOURCE_SOCKET, &app, err);
+	if (r < 0)
+		return r;
+	if (app->spec.enabled)
+		daemon_start_app(daemon, app);
+	*ret_app = app;
+	return 0;
+}
+
+int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
+		 struct app **ret_app, struct error *err)
+{
+	struct app *app = daemon_find_app(daemon, spec->name);
+	int r;
+
+	if (app == NULL)
+		return apply_new(daemon, object, spec, ret_app, err);
+	if (app->remove)
+		return error_set(err, ERROR_CONFLICT, 0,
+				 "app %s is being removed: try again when it has ended",
+				 spec->name);
+	r = app_change_live(app, spec, force, err);
+	if (r < 0)
+		return r;
+	r = keep_on_disk(daemon, spec->name, object, err);
+	if (r < 0) {
+		app_undo_live(app, spec);
+		return r;
+	}
+	app_change_commit(app, spec);
+	daemon_save_soon(daemon);
+	*ret_app = app;
+	return 0;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /run/pysbx/state.json: what the next daemon has to know and can't find out by itself. Written
+ * soon after every change, and at once when a death has been judged (supervisor/instance.h). It is
+ * on tmpfs: it lives as long as the processes that it is about.
+ *
+ * {"version": 1, "cursor": N, "kernel_sequence": N, "apps": {NAME: record, ...}}
+ *
+ * When it is lost or damaged, launchers are still found by their sockets, NAME.N.sock: then the
+ * counters begin anew, and nothing else is lost.
+ */
+#include "policy/own.h"
+#include "supervisor/app_record.h"
+#include "supervisor/daemon.h"
+#include "supervisor/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define STATE_NAME     "state"
+#define STATE_FILE     DAEMON_RUN "/" STATE_NAME ".json"
+#define STATE_VERSION  1
+#define STATE_SIZE_MAX ((size_t)64 * 1024 * 1024)
+#define SOCKET_SUFFIX  ".0.sock" /* of an app's one instance */
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+static int write_state(FILE *out, struct daemon *daemon, struct error *err)
+{
+	const char *separator = "";
+
+	fprintf(out, "{\"version\":%d,\"cursor\":%llu,\"kernel_sequence\":%llu,\"apps\":{",
+		STATE_VERSION, (unsigned long long)events_cursor(daemon->events),
+		(unsigned long long)daemon->kernel_log.sequence);
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		struct app *app = daemon->apps[i];
+		int r = app_record_make(app, err);
+
+		if (r < 0)
+			return r;
+		/* the characters of a name need no escapes */
+		fprintf(out, "%s\n\"%s\":", separator, app->spec.name);
+		fwrite(app->saved, 1, app->saved_length, out);
+		separator = ",";
+	}
+	fprintf(out, "}}\n");
+	return 0;
+}
+
+static int save(struct daemon *daemon, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	int r;
+
+	if (out == NULL)
+		return error_no_memory(err);
+	r = write_state(out, daemon, err);
+	if (fclose(out) != 0 && r >= 0)
+		r = error_no_memory(err);
+	if (r >= 0)
+		r = store_write_text(DAEMON_RUN, STATE_NAME, text, length, false, err);
+	return r;
+}
+
+void daemon_save(struct daemon *daemon)
+{
+	struct error err;
+	int r = save(daemon, &err);
+
+	if (daemon->saver != NULL)
+		(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_OFF);
+	if (r < 0 && !daemon->save_failed)
+		log_message(&daemon->log, LOG_LEVEL_ERROR, NULL,
+			    "%s: a restart of pysbxd would not know what it knows now", err.text);
+	daemon->save_failed = r < 0;
+}
+
+static int on_saver(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source, (void)usec;
+	daemon_save(userdata);
+	return 0;
+}
+
+void daemon_save_soon(struct daemon *daemon)
+{
+	int enabled = SD_EVENT_OFF;
+
+	if (daemon->saver == NULL) {
+		(void)sd_event_add_time_relative(daemon->event, &daemon->saver, CLOCK_MONOTONIC,
+						 DAEMON_SAVE_DELAY_USEC, 0, on_saver, daemon);
+		return;
+	}
+	(void)sd_event_source_get_enabled(daemon->saver, &enabled);
+	if (enabled != SD_EVENT_OFF)
+		return;
+	(void)sd_event_source_set_time_relative(daemon->saver, DAEMON_SAVE_DELAY_USEC);
+	(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_ONESHOT);
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+/* What is damaged is put aside, for whoever wants to know why. */
+static void tell_damaged(struct daemon *daemon, const struct error *err)
+{
+	log_event(&daemon->log, LOG_EVENT_STATE_UNREADABLE, NULL,
+		  "%s: it is moved to " STATE_FILE
+		  ".bad; apps that run are found by their sockets, "
+		  "counters begin anew",
+		  err->text);
+	(void)rename(STATE_FILE, STATE_FILE ".bad");
+}
+
+json_t *daemon_read_state(struct daemon *daemon)
+{
+	json_t *state = NULL;
+	struct error err;
+	int r = store_read(STATE_FILE, STATE_SIZE_MAX, &state, &err);
+
+	if (r == -ENOENT)
+		return NULL;
+	if (r >= 0 && json_integer_value(json_object_get(state, "version")) == STATE_VERSION &&
+	    json_is_object(json_object_get(state, "apps")))
+		return state;
+	if (r >= 0)
+		(void)error_set(&err, ERROR_INVALID, 0, STATE_FILE ": is not of version %d",
+				STATE_VERSION);
+	json_decref(state);
+	tell_damaged(daemon, &err);
+	return NULL;
+}
+
+/* --- taking over ---------------------------------------------------------------------------- */
+
+/* The kernel's limits are those of the spec in force, whatever the daemon before had set. */
+static void renew_limits(struct app *app)
+{
+	struct error err;
+
+	if (!app->has_slice ||
+	    app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits,
+				  &app->spec.limits, &err) >= 0)
+		return;
+	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+}
+
+static void restore(struct daemon *daemon, struct app *app, const json_t *record)
+{
+	struct error err;
+	bool same = true;
+
+	if (app_record_read(app, record, &same, &err) < 0) {
+		log_event(&daemon->log, LOG_EVENT_STATE_UNREADABLE, NULL, "%s", err.text);
+		return;
+	}
+	daemon->starting += app_state(app) == APP_STARTING;
+	app_adopt(app);
+	renew_limits(app);
+	if (app->remove)
+		daemon_remove_app(daemon, app);
+	else if (!same && app_state_has_process(app_state(app)))
+		app_restart(app);
+}
+
+/* It runs, and nobody has declared it any more: it is stopped as what it was. */
+static struct app *add_undeclared(struct daemon *daemon, const char *name, const char *tenant,
+				  struct error *err)
+{
+	struct app_spec spec;
+	struct app *app = NULL;
+	int r;
+
+	r = spec_init(&spec, err);
+	if (r < 0)
+		return NULL;
+	spec.name = strdup(name);
+	spec.tenant = tenant != NULL ? strdup(tenant) : NULL;
+	r = spec.name == NULL ? error_no_memory(err)
+			      : daemon_add_app(daemon, &spec, SOURCE_SOCKET, &app, err);
+	if (r < 0) {
+		spec_clear(&spec);
+		return NULL;
+	}
+	app->remove = true;
+	return app;
+}
+
+static void restore_undeclared(struct daemon *daemon, const char *name, const json_t *record)
+{
+	const char *tenant = json_string_value(json_object_get(record, "tenant"));
+	struct error err;
+	struct app *app;
+
+	if (spec_validate_name(name, &err) < 0 ||
+	    (tenant != NULL && spec_validate_name(tenant, &err) < 0))
+		return;
+	app = add_undeclared(daemon, name, tenant, &err);
+	if (app == NULL)
+		return;
+	restore(daemon, app, record);
+	app->remove = true;
+	daemon_remove_app(daemon, app);
+}
+
+/* A launcher that the state file does not know: it runs, that is all that is known. */
+static void restore_unknown(struct daemon *daemon, const char *name)
+{
+	struct app *app = daemon_find_app(daemon, name);
+	struct error err;
+
+	if (app == NULL)
+		app = add_undeclared(daemon, name, NULL, &err);
+	if (app == NULL || app_state(app) != APP_STOPPED)
+		return;
+	app->instance.state = APP_RUNNING;
+	app->has_slice = true;
+	app_adopt(app);
+	/* what happened before is not told again */
+	watch_subtract(&app->instance.last.counters, &app->instance.base, &app->instance.explained);
+	renew_limits(app);
+	if (app->remove)
+		daemon_remove_app(daemon, app);
+}
+
+static void look_for_unknown(struct daemon *daemon)
+{
+	DIR *stream = opendir(DAEMON_KEEPERS);
+	struct dirent *entry;
+
+	while (stream != NULL && (entry = readdir(stream)) != NULL) {
+		size_t length = strlen(entry->d_name), suffix = strlen(SOCKET_SUFFIX);
+		struct error ignored;
+
+		if (length <= suffix || strcmp(entry->d_name + length - suffix, SOCKET_SUFFIX) != 0)
+			continue;
+		entry->d_name[length - suffix] = '\0';
+		if (spec_validate_name(entry->d_name, &ignored) >= 0)
+			restore_unknown(daemon, entry->d_name);
+	}
+	if (stream != NULL)
+		closedir(stream);
+}
+
+void daemon_restore(struct daemon *daemon, const json_t *state)
+{
+	json_t *records = json_object_get(state, "apps"), *record;
+	const char *name;
+
+	json_object_foreach(records, name, record)
+	{
+		struct app *app = daemon_find_app(daemon, name);
+
+		if (app != NULL)
+			restore(daemon, app, record);
+		else
+			restore_undeclared(daemon, name, record);
+	}
+	look_for_unknown(daemon);
+	/* neither known nor running: it starts when its turn comes, as at boot */
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		struct app *app = daemon->apps[i];
+
+		if (app->spec.enabled && !app->remove && app_state(app) == APP_STOPPED &&
+		    json_object_get(records, app->spec.name) == NULL)
+			daemon_queue_app(daemon, app);
+	}
+}

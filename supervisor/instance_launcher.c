@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a launcher says, whether we have started it or an earlier daemon has. The pipes are read
+ * from RUNNING on (or from the end, if there was none): what the launcher has kept of the output is
+ * older and comes first. See policy/launch_message.h for who says what when.
+ */
+#include "policy/own.h"
+#include "supervisor/clock.h"
+#include "supervisor/instance.h"
+#include "supervisor/pidfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void say_error(const struct instance *instance, const struct error *err)
+{
+	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
+}
+
+static void answer(struct instance *instance, enum launch_message_type type)
+{
+	struct error err;
+
+	if (launcher_send(&instance->launcher, type, 0, &err) < 0)
+		say_error(instance, &err);
+}
+
+/* --- output --------------------------------------------------------------------------------- */
+
+static void hear_pipes(struct instance *instance, struct launcher_event *event)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		close_and_clear(&instance->pipes[i]);
+		instance->pipes[i] = TAKE_FD(event->fds[i]);
+	}
+}
+
+static void forget_spool(struct instance *instance)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		free(TAKE_PTR(instance->spooled[i]));
+		instance->spooled_length[i] = 0;
+	}
+}
+
+static void tell_dropped(const struct instance *instance, const struct launch_message *message)
+{
+	const struct log_subject subject = instance_subject(instance);
+	uint64_t lines = message->spool[0].dropped_lines + message->spool[1].dropped_lines;
+	uint64_t bytes = message->spool[0].dropped_bytes + message->spool[1].dropped_bytes;
+
+	if (bytes > 0)
+		log_event(instance->host->log, LOG_EVENT_LOG_LINES_DROPPED, &subject,
+			  "%llu lines (%llu bytes) of its output were dropped while nobody read it",
+			  (unsigned long long)lines, (unsigned long long)bytes);
+}
+
+/* The pipes' turn comes when what is older has been passed on. */
+static void start_relay(struct instance *instance)
+{
+	struct error err;
+
+	if (instance->relay.sink.take == NULL && instance->pipes[0] >= 0 &&
+	    relay_start(&instance->relay, instance->host->event, TAKE_FD(instance->pipes[0]),
+			TAKE_FD(instance->pipes[1]), &instance->sink, &err) < 0)
+		say_error(instance, &err);
+	if (instance->relay.sink.take == NULL)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (instance->spooled_length[i] > 0)
+			relay_feed(&instance->relay, i, instance->spooled[i],
+				   instance->spooled_length[i]);
+	if (instance->spooled[0] != NULL || instance->spooled[1] != NULL)
+		answer(instance, LAUNCH_TAKEN);
+	forget_spool(instance);
+	relay_resume(&instance->relay);
+}
+
+static void hear_spool(struct instance *instance, const struct launcher_event *event)
+{
+	struct error err;
+
+	tell_dropped(instance, &event->message);
+	forget_spool(instance);
+	for (unsigned i = 0; i < 2; i++)
+		if (launcher_read_spool(event, i, &instance->spooled[i],
+					&instance->spooled_length[i], &err) < 0)
+			say_error(instance, &err);
+	/* the answer to TAKE: the relay stands and waits for it */
+	if (instance->relay.sink.take != NULL)
+		start_relay(instance);
+}
+
+static void hear_stalled(struct instance *instance)
+{
+	if (instance->relay.sink.take != NULL)
+		relay_pause(&instance->relay);
+	answer(instance, LAUNCH_TAKE);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static void tell_started(const struct instance *instance)
+{
+	uint64_t took = clock_monotonic_usec() - instance->spawned_usec;
+	const struct log_subject subject = instance_subject(instance);
+
+	log_event(instance->host->log, LOG_EVENT_APP_STARTED, &subject,
+		  "started %s as pid %d, uid %u", instance->command, (int)instance->worker_pid,
+		  (unsigned)instance->uid);
+	log_message(instance->host->log, LOG_LEVEL_DEBUG, instance->spec->name,
+		    "start took %.1f ms", (double)took / 1000.0);
+}
+
+static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+
+/* An adopted launcher's end can be heard of only now. */
+static void watch_exit(struct instance *instance, struct launcher_event *event)
+{
+	if (instance->launcher.pidfd >= 0)
+		return;
+	launcher_take_pidfd(&instance->launcher, event);
+	if (instance->launcher.pidfd >= 0)
+		(void)sd_event_add_io(instance->host->event, &instance->exit_source,
+				      instance->launcher.pidfd, EPOLLIN, on_launcher_exit,
+				      instance);
+}
+
+static void hear_running(struct instance *instance, struct launcher_event *event)
+{
+	pid_t pid = pidfd_pid(event->fds[0]);
+
+	/* 0: it has ended since, and LAUNCH_ENDED is on its way */
+	if (pid > 0)
+		instance->worker_pid = pid;
+	close_and_clear(&instance->worker_pidfd);
+	if (instance->host->notifier == NULL)
+		instance->worker_pidfd = TAKE_FD(event->fds[0]);
+	watch_exit(instance, event);
+	start_relay(instance);
+	instance_start_sampling(instance);
+	instance->deadline = sd_event_source_disable_unref(instance->deadline);
+	if (instance->state == APP_STARTING)
+		tell_started(instance);
+	instance_step(instance, EVENT_EXEC);
+}
+
+/* The end, or a start that has failed. */
+static void hear_last_words(struct instance *instance, const struct launch_message *message)
+{
+	if (instance->last_words.type != 0)
+		return;
+	instance->last_words = *message;
+	start_relay(instance);
+	(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
+	instance_judge_end(instance);
+	answer(instance, LAUNCH_COLLECTED);
+}
+
+static void hear(struct instance *instance, struct launcher_event *event)
+{
+	switch ((enum launch_message_type)event->message.type) {
+	case LAUNCH_PIPES:
+		hear_pipes(instance, event);
+		break;
+	case LAUNCH_SPOOL:
+		hear_spool(instance, event);
+		break;
+	case LAUNCH_STALLED:
+		hear_stalled(instance);
+		break;
+	case LAUNCH_RUNNING:
+		hear_running(instance, event);
+		break;
+	case LAUNCH_FAILED:
+	case LAUNCH_ENDED:
+		hear_last_words(instance, &event->message);
+		break;
+	default: /* ours to say */
+		break;
+	}
+	close_and_clear(&event->fds[0]);
+	close_and_clear(&event->fds[1]);
+}
+
+static void kill_launcher(const struct instance *instance)
+{
+	if (instance->launcher.pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
+}
+
+static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct instance *instance = userdata;
+	struct launcher_event event;
+	struct error err;
+	int r;
+	(void)fd, (void)revents;
+
+	while ((r = launcher_receive(&instance->launcher, &event, &err)) == 0)
+		hear(instance, &event);
+	if (r == -EAGAIN)
+		return 0;
+	if (r < 0) {
+		say_error(instance, &err);
+		/* what speaks another language cannot be told to go either */
+		kill_launcher(instance);
+	}
+	/* hung up: its end, seen on the pidfd, concludes this life */
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	if (instance->launcher.pidfd < 0)
+		instance_conclude(instance); /* adopted, and gone before it said who it is */
+	return 0;
+}
+
+/* A launcher that neither starts a worker nor ends after one is given up. It can be held by a
+ * process in uninterruptible sleep (a dead NFS or FUSE server): waiting for that would be for ever.
+ */
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	(void)source, (void)usec;
+
+	instance->deadline = sd_event_source_disable_unref(instance->deadline);
+	if (instance->state == APP_STARTING && instance->last_words.type == 0) {
+		instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
+								.stage = STAGE_EXEC,
+								.errnum = ETIMEDOUT,
+								.text = "no execve within 60 s" };
+		kill_launcher(instance);
+		(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC,
+				   on_deadline);
+		return 0;
+	}
+	log_message(
+		instance->host->log, LOG_LEVEL_ERROR, instance->spec->name,
+		"a process of it cannot be killed (uninterruptible sleep, state D: look for a file "
+		"system that does not answer): going on without waiting for it");
+	instance_conclude(instance);
+	return 0;
+}
+
+static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct instance *instance = userdata;
+	struct launcher_event event;
+	struct error ignored;
+	int status;
+	(void)source, (void)fd, (void)revents;
+
+	if (!launcher_reap(&instance->launcher, &status))
+		return 0;
+	while (launcher_receive(&instance->launcher, &event, &ignored) == 0)
+		hear(instance, &event);
+	instance_conclude(instance);
+	return 0;
+}
+
+int instance_attach_launcher(struct instance *instance, struct error *err)
+{
+	int r;
+
+	r = sd_event_add_io(instance->host->event, &instance->socket_source,
+			    instance->launcher.socket, EPOLLIN, on_socket, instance);
+	/* before the pipes: it may say who is to read them */
+	if (r >= 0)
+		r = sd_event_source_set_priority(instance->socket_source,
+						 SD_EVENT_PRIORITY_IMPORTANT);
+	if (r >= 0 && instance->launcher.pidfd >= 0)
+		r = sd_event_add_io(instance->host->event, &instance->exit_source,
+				    instance->launcher.pidfd, EPOLLIN, on_launcher_exit, instance);
+	if (r >= 0)
+		r = instance_arm(instance, &instance->deadline, INSTANCE_START_PATIENCE_USEC,
+				 on_deadline);
+	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "watch the launcher") : 0;
+}

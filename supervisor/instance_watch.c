@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an instance's cgroup says: memory.events, pids.events, pressure. Each handler takes a whole
+ * reading, and asks what in it is new.
+ */
+#include "policy/own.h"
+#include "supervisor/cgroup.h"
+#include "supervisor/clock.h"
+#include "supervisor/file.h"
+#include "supervisor/instance.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t new_oom_kills(const struct instance *instance, const struct watch_reading *reading)
+{
+	struct event_deltas deltas;
+
+	watch_subtract(&reading->counters, &instance->base, &deltas);
+	return deltas.leaf_local.oom_kill - instance->explained.leaf_local.oom_kill;
+}
+
+/* Keeps what was read, and looks at who is there: only while no unexplained death is in it. The
+ * worker can make memory.events move 100 times a second: its processes are not looked at as often.
+ */
+static void keep_reading(struct instance *instance, const struct watch_reading *reading)
+{
+	_cleanup_close_ int leaf = -1;
+	uint64_t now = clock_monotonic_usec();
+	struct error ignored;
+
+	instance->last = *reading;
+	if (now - instance->table_usec < INSTANCE_TABLE_INTERVAL_USEC ||
+	    instance_open_leaf(instance, &leaf, &ignored) < 0)
+		return;
+	instance->table_usec = now;
+	process_table_refresh(&instance->processes, leaf, instance->host->reader);
+	process_table_forget_dead(&instance->processes);
+}
+
+void instance_sample(struct instance *instance)
+{
+	struct watch_reading reading;
+
+	watch_read(&instance->watch, &reading);
+	if (new_oom_kills(instance, &reading) == 0)
+		keep_reading(instance, &reading);
+}
+
+static int on_sample(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	(void)usec;
+
+	instance_sample(instance);
+	(void)sd_event_source_set_time_relative(source, INSTANCE_SAMPLE_USEC);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+/* A lean instance looks when memory.events moves: `max` does, before the kernel kills. */
+void instance_start_sampling(struct instance *instance)
+{
+	if (instance->host->notifier != NULL)
+		return;
+	instance_sample(instance);
+	(void)instance_arm(instance, &instance->sampler, INSTANCE_SAMPLE_USEC, on_sample);
+}
+
+/* --- memory --------------------------------------------------------------------------------- */
+
+/* Has the main process ended, or is it about to? With gigabytes to give back that takes a while:
+ * then its memory is gone from `status` already, or SIGKILL (bit 8 of the pending masks) is on its
+ * way. Without a pidfd the number alone must do: a mistake costs a second telling. */
+static bool main_is_ending(const struct instance *instance)
+{
+	struct pollfd poller = { .fd = instance->worker_pidfd, .events = POLLIN };
+	char path[64], text[FILE_KERNEL_MAX];
+	struct error ignored;
+	const char *own, *shared;
+
+	if (instance->worker_pid == 0 || poll(&poller, 1, 0) > 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)instance->worker_pid);
+	if (file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
+		return true;
+	own = strstr(text, "\nSigPnd:");
+	shared = strstr(text, "\nShdPnd:");
+	return strstr(text, "\nVmSize:") == NULL || own == NULL || shared == NULL ||
+	       ((strtoull(own + 8, NULL, 16) | strtoull(shared + 8, NULL, 16)) & 0x100) != 0;
+}
+
+/* A worker that has child after child killed must not fill disk and log: some are told in full. */
+static bool report_is_due(struct instance *instance)
+{
+	uint64_t now = clock_monotonic_usec();
+
+	if (instance->child_reports == 0 ||
+	    now - instance->child_window_usec >= INSTANCE_CHILD_WINDOW_USEC) {
+		instance->child_window_usec = now;
+		instance->child_reports = 0;
+	}
+	return instance->child_reports++ < INSTANCE_CHILD_REPORTS;
+}
+
+static void judge_child(struct instance *instance)
+{
+	const struct log_subject subject = instance_subject(instance);
+	struct watch_reading reading;
+	struct verdict verdict;
+
+	if (report_is_due(instance)) {
+		if (instance->child_unreported > 0)
+			log_event(instance->host->log, LOG_EVENT_APP_CHILD_KILLED, &subject,
+				  "%llu more OOM kills were counted, not reported one by one",
+				  (unsigned long long)instance->child_unreported);
+		instance->child_unreported = 0;
+		instance_judge(instance, true, &verdict);
+	} else {
+		watch_read(&instance->watch, &reading);
+		instance->child_unreported += new_oom_kills(instance, &reading);
+		watch_subtract(&reading.counters, &instance->base, &instance->explained);
+	}
+	process_table_forget_dead(&instance->processes);
+	if (instance->host->record != NULL)
+		instance->host->record(instance);
+}
+
+static void kill_leaf(struct instance *instance)
+{
+	_cleanup_close_ int leaf = -1;
+	struct error ignored;
+
+	if (instance_open_leaf(instance, &leaf, &ignored) >= 0)
+		(void)cgroup_kill(leaf, &ignored);
+}
+
+static int on_oom_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	(void)source, (void)usec;
+
+	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
+	if (instance->last_words.type != 0)
+		return 0; /* the main process went with it: judged as its end */
+	if (main_is_ending(instance))
+		(void)instance_arm(instance, &instance->oom_timer, INSTANCE_OOM_SETTLE_USEC,
+				   on_oom_settled);
+	else if (instance->spec->oom == OOM_APP)
+		kill_leaf(instance);
+	else
+		judge_child(instance);
+	return 0;
+}
+
+static void see_memory(struct instance *instance)
+{
+	struct watch_reading reading;
+
+	watch_read(&instance->watch, &reading);
+	if (new_oom_kills(instance, &reading) == 0) {
+		/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
+		keep_reading(instance, &reading);
+	} else if (instance->oom_timer == NULL) {
+		(void)instance_arm(instance, &instance->oom_timer,
+				   instance->spec->oom == OOM_APP ? INSTANCE_OOM_GROUP_SETTLE_USEC
+								  : INSTANCE_OOM_SETTLE_USEC,
+				   on_oom_settled);
+	}
+}
+
+/* --- processes and pressure ----------------------------------------------------------------- */
+
+/* At most one note a minute of each kind. */
+static bool note_is_due(uint64_t *noted_usec)
+{
+	uint64_t now = clock_monotonic_usec();
+
+	if (*noted_usec != 0 && now - *noted_usec < INSTANCE_NOTE_INTERVAL_USEC)
+		return false;
+	*noted_usec = now;
+	return true;
+}
+
+static void see_pids(struct instance *instance)
+{
+	const struct log_subject subject = instance_subject(instance);
+	struct watch_reading reading;
+	struct event_deltas deltas;
+
+	watch_read(&instance->watch, &reading);
+	watch_subtract(&reading.counters, &instance->base, &deltas);
+	if (deltas.pids_max == 0)
+		return;
+	instance->pids_moved_usec = clock_monotonic_usec();
+	if (note_is_due(&instance->pids_noted_usec))
+		log_event(instance->host->log, LOG_EVENT_PIDS_REFUSED, &subject,
+			  "reached a limit of processes and threads (pids.max): "
+			  "the kernel refused a fork %llu times so far",
+			  (unsigned long long)deltas.pids_max);
+}
+
+static void see_pressure(struct instance *instance)
+{
+	struct watch_reading reading;
+
+	if (!note_is_due(&instance->pressure_noted_usec))
+		return;
+	watch_read(&instance->watch, &reading);
+	log_message(instance->host->log, LOG_LEVEL_DEBUG, instance->spec->name,
+		    "under pressure: stalled in the last 10 s for memory %.1f %%, cpu %.1f %%, io "
+		    "%.1f %%",
+		    reading.memory_pressure.some_avg10 / 100.0,
+		    reading.cpu_pressure.some_avg10 / 100.0,
+		    reading.io_pressure.some_avg10 / 100.0);
+}
+
+void instance_on_watch(enum watch_event event, void *userdata)
+{
+	struct instance *instance = userdata;
+
+	switch (event) {
+	case WATCH_MEMORY_EVENTS:
+		see_memory(instance);
+		break;
+	case WATCH_PIDS_EVENTS:
+		see_pids(instance);
+		break;
+	case WATCH_PRESSURE:
+		see_pressure(instance);
+		break;
+	case WATCH_POPULATED: /* the launcher tells of the end, with the status */
+		break;
+	}
+}

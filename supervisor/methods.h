@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The socket's methods, a table a family. Between methods_*.c and their list alone.
+ *
+ * Who may call what is a flag in the table (supervisor/control.h). What a tenant may see is decided
+ * in one place: methods_find_app(), for which other tenants' apps do not exist.
+ */
+#pragma once
+
+#include "supervisor/daemon.h"
+
+extern const struct control_method methods_daemon[];
+extern const size_t methods_daemon_count;
+extern const struct control_method methods_apps[];
+extern const size_t methods_apps_count;
+extern const struct control_method methods_app_change[];
+extern const size_t methods_app_change_count;
+extern const struct control_method methods_config[];
+extern const size_t methods_config_count;
+extern const struct control_method methods_incidents[];
+extern const size_t methods_incidents_count;
+
+/* The app of params.name, as far as the caller may see it; ERROR_NOT_FOUND. */
+struct app *methods_find_app(const struct daemon *daemon, const struct call *call,
+			     const json_t *params, struct error *err);
+/* Is the app, or what belongs to this tenant (NULL: to none), there for the caller? */
+bool methods_may_see(const struct call *call, const char *tenant);
+
+/* {"name": ..., "state": ...} */
+json_t *methods_name_and_state(const struct app *app);
+
+/* {"memory": {...}, "cpu": {...}, ...} of a running app, from its cgroup's files. */
+json_t *methods_app_stats(const struct app *app);

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * app.*: declaring apps, and telling them what to do. What takes time is answered when it is done:
+ * the call waits for a state of the app.
+ */
+#include "policy/document.h"
+#include "policy/figure.h"
+#include "policy/own.h"
+#include "policy/quote.h"
+#include "policy/spec_diff.h"
+#include "supervisor/methods.h"
+#include "supervisor/reclaim.h"
+#include "supervisor/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(state) (1U << (state))
+/* A start has succeeded or failed. */
+#define STARTED (BIT(APP_RUNNING) | BIT(APP_BACKOFF) | BIT(APP_FAILED) | BIT(APP_STOPPED))
+#define AT_REST (BIT(APP_STOPPED) | BIT(APP_FAILED))
+
+/* --- answers that come later ---------------------------------------------------------------- */
+
+/* A call, and what it is answered when the app is where it was to be. */
+struct pending {
+	struct call *call;
+	json_t *result; /* NULL: name and state */
+	unsigned wanted;
+};
+
+static void answer_state(struct call *call, json_t *result, const struct app *app)
+{
+	if (result == NULL)
+		result = methods_name_and_state(app);
+	else
+		(void)json_object_set_new(result, "state",
+					  json_string(app_state_name(app_state(app))));
+	call_reply(call, result);
+}
+
+static void on_there(struct app *app, int result, void *userdata)
+{
+	struct pending *pending = userdata;
+	struct error err;
+
+	if (result == 0 && (pending->wanted & BIT(app_state(app))) != 0) {
+		answer_state(pending->call, TAKE_PTR(pending->result), app);
+	} else if (result == 0) {
+		(void)error_set(&err, ERROR_FAILED, 0, "app %s is %s%s%s", app->spec.name,
+				app_state_name(app_state(app)), app->last != NULL ? ": " : "",
+				app->last != NULL ? app->last->sentence : "");
+		call_fail(pending->call, &err);
+	} else {
+		(void)error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile",
+				app->spec.name);
+		call_fail(pending->call, &err);
+	}
+	json_decref(pending->result);
+	free(pending);
+}
+
+/* Answers when the app is in one of `states`: well if it is one of `wanted`. result is stolen. */
+static int answer_when(struct call *call, struct app *app, unsigned states, unsigned wanted,
+		       json_t *result, struct error *err)
+{
+	struct pending *pending = malloc(sizeof(*pending));
+	int r;
+
+	if (pending == NULL) {
+		json_decref(result);
+		return error_no_memory(err);
+	}
+	*pending = (struct pending){ call, result, wanted };
+	r = app_wait(app, states, 0, on_there, pending, err);
+	if (r < 0) {
+		json_decref(result);
+		free(pending);
+	}
+	return r;
+}
+
+/* --- start, stop and their like ------------------------------------------------------------- */
+
+static int start(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	struct app *app = methods_find_app(userdata, call, params, err);
+
+	if (app == NULL)
+		return -ENOENT;
+	if (app->remove)
+		return error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
+	daemon_start_app(userdata, app);
+	return answer_when(call, app, STARTED | BIT(APP_SUSPENDED),
+			   BIT(APP_RUNNING) | BIT(APP_SUSPENDED), NULL, err);
+}
+
+static int stop(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	struct app *app = methods_find_app(userdata, call, params, err);
+
+	if (app == NULL)
+		return -ENOENT;
+	app->queued = false;
+	if (app_state(app) != APP_STOPPING || rpc_params_boolean(params, "force", false))
+		app_stop(app);
+	return answer_when(call, app, AT_REST, AT_REST, NULL, err);
+}
+
+static int restart(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	struct app *app = methods_find_app(userdata, call, params, err);
+	bool runs;
+
+	if (app == NULL)
+		return -ENOENT;
+	if (app->remove)
+		return error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
+	runs = app_state_has_process(app_state(app));
+	if (runs)
+		app_restart(app);
+	else
+		daemon_start_app(userdata, app);
+	/* "stopped" is on the way there, unless the new start ends in it */
+	return answer_when(call, app, STARTED & ~(runs ? BIT(APP_STOPPED) : 0U), BIT(APP_RUNNING),
+			   NULL, err);
+}
+
+static int send_signal(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	struct app *app = methods_find_app(userdata, call, params, err);
+	int number, r;
+
+	if (app == NULL)
+		return -ENOENT;
+	r = spec_signal_parse(rpc_params_string(params, "signal", ""), &number, err);
+	if (r < 0) {
+		error_prefix(err, "signal");
+		error_set_path(err, "params.signal");
+		return r;
+	}
+	if (!app_state_has_process(app_state(app)))
+		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s: there is no process",
+				 app->spec.name, app_state_name(app_state(app)));
+	instance_signal(&app->instance, number);
+	call_reply(call, methods_name_and_state(app));
+	return 0;
+}
+
+static int suspend_or_resume(struct call *call, const json_t *params, void *userdata,
+			     enum app_state wanted, struct error *err)
+{
+	struct app *app = methods_find_app(userdata, call, params, err);
+
+	if (app == NULL)
+		return -ENOENT;
+	if (wanted == APP_SUSPENDED)
+		instance_suspend(&app->instance);
+	else
+		instance_resume(&app->instance);
+	if (app_state(app) != wanted)
+		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s, and can't be %s",
+				 app->spec.name, app_state_name(app_state(app)),
+				 wanted == APP_SUSPENDED ? "suspended" : "resumed");
+	call_reply(call, methods_name_and_state(app));
+	return 0;
+}
+
+static int suspend(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	return suspend_or_resume(call, params, userdata, APP_SUSPENDED, err);
+}
+
+static int resume(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	return suspend_or_resume(call, params, userdata, APP_RUNNING, err);
+}
+
+/* --- apply ---------------------------------------------------------------------------------- */
+
+static const struct config_tenant *asker_of(const struct daemon *daemon, const struct call *call)
+{
+	const char *tenant = call_tenant(call);
+
+	return tenant != NULL ? config_find_tenant(daemon->config, tenant) : NULL;
+}
+
+/* May the caller put something in this one's place? Others' names are no more than taken. */
+static int check_place(const struct daemon *daemon, const struct call *call, const char *name,
+		       struct error *err)
+{
+	const struct app *app = daemon_find_app(daemon, name);
+	char path[CONFIG_PATH_MAX];
+	int r = 0;
+
+	if (app == NULL)
+		return 0;
+	if (!methods_may_see(call, app->spec.tenant)) {
+		r = error_set(err, ERROR_CONFLICT, 0, "name: %s is taken: choose another", name);
+		error_set_path(err, "name");
+	} else if (app->source == SOURCE_FILE) {
+		r = error_set(err, ERROR_CONFLICT, 0,
+			      "app %s is declared in %s: change it there, and reload", name,
+			      config_file(daemon->config, CONFIG_APPS, SOURCE_FILE, name, path));
+	}
+	return r;
+}
+
+static int check_number(const struct daemon *daemon, const struct config_tenant *asker,
+			const struct app_spec *spec, struct error *err)
+{
+	const struct config_plan *plan;
+
+	if (asker == NULL || asker->tenant.plan == NULL ||
+	    daemon_find_app(daemon, spec->name) != NULL)
+		return 0;
+	plan = config_find_plan(daemon->config, asker->tenant.plan);
+	if (plan == NULL || plan->plan.apps >= LIMIT_UNSET ||
+	    daemon_count_apps(daemon, asker->tenant.name) < plan->plan.apps)
+		return 0;
+	return error_set(err, ERROR_TOO_MANY, 0, "plan %s has room for %llu apps: remove one first",
+			 plan->plan.name, (unsigned long long)plan->plan.apps);
+}
+
+struct apply {
+	struct daemon *daemon;
+	struct call *call;
+	json_t *object; /* the declaration as it is kept: owned */
+	bool force;
+};
+
+static int make_spec(const struct apply *apply, struct app_spec *ret, struct error *err)
+{
+	const struct config_tenant *asker = asker_of(apply->daemon, apply->call);
+	int r;
+
+	/* never taken for an administrator because its tenant has gone meanwhile */
+	if (asker == NULL && call_tenant(apply->call) != NULL)
+		return error_set(err, ERROR_DENIED, 0, "there is no tenant %s any more",
+				 call_tenant(apply->call));
+	r = config_make_app(apply->daemon->config, apply->object, asker, ret, err);
+	if (r < 0)
+		return r;
+	r = check_place(apply->daemon, apply->call, ret->name, err);
+	if (r >= 0)
+		r = check_number(apply->daemon, asker, ret, err);
+	/* what is kept says whose it is: at the next start nobody asks */
+	if (r >= 0 && asker != NULL &&
+	    json_object_set_new(apply->object, "tenant", json_string(asker->tenant.name)) < 0)
+		r = error_no_memory(err);
+	if (r < 0)
+		spec_clear(ret);
+	return r;
+}
+
+/* {name, created, changed, restart} */
+static json_t *describe(const struct daemon *daemon, const struct app_spec *spec)
+{
+	const struct app *app = daemon_find_app(daemon, spec->name);
+	struct spec_difference difference = { 0 };
+	json_t *paths = json_array(), *result;
+	struct error ignored;
+
+	if (app != NULL)
+		(void)spec_diff(&app->spec, spec, &difference, &ignored);
+	for (size_t i = 0; i < difference.paths.count; i++)
+		(void)json_array_append_new(paths, json_string(difference.paths.items[i]));
+	result = json_pack("{s:s, s:b, s:o, s:b, s:s}", "name", spec->name, "created", app == NULL,
+			   "changed", paths, "restart",
+			   app != NULL && difference.restart &&
+				   app_state_has_process(app_state(app)),
+			   "state", app_state_name(app != NULL ? app_state(app) : APP_STOPPED));
+	spec_difference_clear(&difference);
+	return result;
+}
+
+static int carry_out(const struct apply *apply, struct app_spec *spec, struct error *err)
+{
+	json_t *result = describe(apply->daemon, spec);
+	bool created = json_is_true(json_object_get(result, "created"));
+	bool restarts = json_is_true(json_object_get(result, "restart"));
+	const char *name = NULL;
+	struct app *app;
+	int r;
+
+	r = daemon_apply(apply->daemon, apply->object, spec, apply->force, &app, err);
+	if (r < 0) {
+		json_decref(result);
+		return r;
+	}
+	name = app->spec.name;
+	events_publish(apply->daemon->events, "app.applied", name, app->spec.tenant,
+		       json_pack("{s:b, s:O}", "created", created, "changed",
+				 json_object_get(result, "changed")));
+	if ((created && app->spec.enabled) || restarts)
+		return answer_when(apply->call, app, STARTED & ~(restarts ? BIT(APP_STOPPED) : 0U),
+				   BIT(APP_RUNNING), result, err);
+	answer_state(apply->call, result, app);
+	return 0;
+}
+
+static int apply_app(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	_cleanup_json_ json_t *object = json_copy((json_t *)rpc_params_value(params, "app"));
+	const struct apply apply = { userdata, call, object,
+				     rpc_params_boolean(params, "force", false) };
+	struct app_spec spec;
+	int r;
+
+	if (object == NULL)
+		return error_no_memory(err);
+	r = make_spec(&apply, &spec, err);
+	if (r < 0)
+		return r;
+	if (rpc_params_boolean(params, "dry_run", false))
+		call_reply(call, describe(userdata, &spec));
+	else
+		r = carry_out(&apply, &spec, err);
+	spec_clear(&spec);
+	return r;
+}
+
+/* --- set_limits ----------------------------------------------------------------------------- */
+
+/* The declaration on disk, with these limits in place of its own: null takes one away. */
+static int read_with_limits(const struct daemon *daemon, const char *name, const json_t *limits,
+			    json_t **ret, struct error *err)
+{
+	_cleanup_json_ json_t *object = NULL;
+	char path[CONFIG_PATH_MAX];
+	const char *key;
+	json_t *value, *own;
+	int r;
+
+	r = store_read(config_file(daemon->config, CONFIG_APPS, SOURCE_SOCKET, name, path),
+		       STORE_DOCUMENT_MAX, &object, err);
+	if (r < 0)
+		return r;
+	own = json_object_get(object, "limits");
+	if (own == NULL) {
+		own = json_object();
+		(void)json_object_set_new(object, "limits", own);
+	}
+	json_object_foreach((json_t *)limits, key, value)
+	{
+		if (json_is_null(value))
+			(void)json_object_del(own, key);
+		else
+			(void)json_object_set(own, key, value);
+	}
+	*ret = TAKE_PTR(object);
+	return 0;
+}
+
+static int set_now(struct apply *apply, struct error *err)
+{
+	struct app_spec spec;
+	int r;
+
+	r = make_spec(apply, &spec, err);
+	if (r < 0)
+		return r;
+	r = carry_out(apply, &spec, err);
+	spec_clear(&spec);
+	return r;
+}
+
+/* As much as could be was given back: now it fits, or it is refused. */
+static void on_reclaimed(void *userdata)
+{
+	struct apply *apply = userdata;
+	const char *name = json_string_value(json_object_get(apply->object, "name"));
+	const struct app *app = daemon_find_app(apply->daemon, name);
+	struct error err;
+	int r;
+
+	if (app == NULL || app->remove)
+		r = error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile", name);
+	else
+		r = set_now(apply, &err);
+	if (r < 0)
+		call_fail(apply->call, &err);
+	json_decref(apply->object);
+	free(apply);
+}
+
+/* How far memory.current is above the new limit; 0: it fits. */
+static uint64_t excess(const struct app *app, const struct app_spec *spec)
+{
+	struct error ignored;
+	uint64_t current;
+
+	if (!app->has_slice || spec->limits.memory_max >= LIMIT_UNSET ||
+	    app_cgroup_read_number(app->host->instance.root_fd, app->path, "memory.current",
+				   &current, &ignored) < 0 ||
+	    current <= spec->limits.memory_max)
+		return 0;
+	return current - spec->limits.memory_max;
+}
+
+static int reclaim_first(const struct apply *now, const struct app *app, uint64_t bytes,
+			 struct error *err)
+{
+	struct apply *apply = malloc(sizeof(*apply));
+	int r;
+
+	if (apply == NULL)
+		return error_no_memory(err);
+	*apply = *now;
+	json_incref(apply->object);
+	events_publish(apply->daemon->events, "app.progress", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s}", "step", "reclaim"));
+	r = reclaim_start(apply->daemon->event, apply->daemon->scope.fd, app->path, bytes,
+			  on_reclaimed, apply, err);
+	if (r < 0) {
+		json_decref(apply->object);
+		free(apply);
+	}
+	return r;
+}
+
+static int set_limits(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	struct app *app = methods_find_app(userdata, call, params, err);
+	_cleanup_json_ json_t *object = NULL;
+	struct apply apply = { userdata, call, NULL, rpc_params_boolean(params, "force", false) };
+	struct app_spec spec;
+	uint64_t above;
+	int r;
+
+	if (app == NULL)
+		return -ENOENT;
+	r = check_place(userdata, call, app->spec.name, err);
+	if (r >= 0)
+		r = read_with_limits(userdata, app->spec.name, rpc_params_value(params, "limits"),
+				     &object, err);
+	apply.object = object;
+	if (r >= 0)
+		r = make_spec(&apply, &spec, err);
+	if (r < 0)
+		return r;
+	above = apply.force ? 0 : excess(app, &spec);
+	spec_clear(&spec);
+	return above > 0 ? reclaim_first(&apply, app, above, err) : set_now(&apply, err);
+}
+
+/* --- remove --------------------------------------------------------------------------------- */
+
+static void on_removed(struct app *app, int result, void *userdata)
+{
+	(void)result;
+	call_reply(userdata, json_pack("{s:s}", "name", app->spec.name));
+}
+
+static int remove_app(struct call *call, const json_t *params, void *userdata, struct error *err)
+{
+	struct app *app = methods_find_app(userdata, call, params, err);
+	struct daemon *daemon = userdata;
+	char directory[CONFIG_PATH_MAX];
+	int r;
+
+	if (app == NULL)
+		return -ENOENT;
+	r = check_place(daemon, call, app->spec.name, err);
+	if (r >= 0)
+		r = store_remove(config_directory(daemon->config, CONFIG_APPS, directory),
+				 app->spec.name, err);
+	/* no state is waited for: the call is answered when the app is gone */
+	if (r >= 0)
+		r = app_wait(app, 0, 0, on_removed, call, err);
+	if (r < 0)
+		return r;
+	daemon_remove_app(daemon, app);
+	return 0;
+}
+
+/* --- the table ------------------------------------------------------------------------------ */
+
+#define NAME                                                                            \
+	{                                                                               \
+		.name = "name", .type = RPC_STRING, .required = true, .help = "The app" \
+	}
+#define FORCE(text)                                                  \
+	{                                                            \
+		.name = "force", .type = RPC_BOOLEAN, .help = (text) \
+	}
+
+static const struct rpc_param name_only[] = { NAME };
+static const struct rpc_param apply_params[] = {
+	{ .name = "app", .type = RPC_OBJECT, .required = true, .help = "As in pysbx.json(5)" },
+	{ .name = "dry_run",
+	  .type = RPC_BOOLEAN,
+	  .help = "Only tell what would change, and whether it would restart" },
+	FORCE("Also lower limits.memory below what is in use: the kernel kills then"),
+};
+static const struct rpc_param stop_params[] = {
+	NAME, FORCE("Of one that is stopping already: kill it now")
+};
+static const struct rpc_param signal_params[] = {
+	NAME,
+	{ .name = "signal",
+	  .type = RPC_STRING,
+	  .required = true,
+	  .help = "A name as in HUP, or a number" },
+};
+static const struct rpc_param limits_params[] = {
+	NAME,
+	{ .name = "limits",
+	  .type = RPC_OBJECT,
+	  .required = true,
+	  .help = "As in pysbx.json(5); null takes a limit of the app's own away" },
+	FORCE("Also lower limits.memory below what is in use: the kernel kills then"),
+};
+
+#define PARAMS(table) .params = (table), .param_count = ARRAY_SIZE(table)
+
+const struct control_method methods_app_change[] = {
+	{ .name = "app.apply",
+	  .summary = "Declares an app, new or changed, and puts it in force",
+	  .result = "name, created, changed: JSON paths; restart, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(apply_params),
+	  .handle = apply_app },
+	{ .name = "app.remove",
+	  .summary = "Stops an app and forgets it",
+	  .result = "name",
+	  .flags = METHOD_TENANT,
+	  PARAMS(name_only),
+	  .handle = remove_app },
+	{ .name = "app.start",
+	  .summary = "Starts an app, and answers when it runs",
+	  .result = "name, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(name_only),
+	  .handle = start },
+	{ .name = "app.stop",
+	  .summary = "Stops an app, with its grace, and answers when it has ended",
+	  .result = "name, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(stop_params),
+	  .handle = stop },
+	{ .name = "app.restart",
+	  .summary = "Stops an app if it runs, starts it, and answers when it runs",
+	  .result = "name, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(name_only),
+	  .handle = restart },
+	{ .name = "app.signal",
+	  .summary = "Sends a signal to the app's main process",
+	  .result = "name, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(signal_params),
+	  .handle = send_signal },
+	{ .name = "app.suspend",
+	  .summary = "Freezes an app: it keeps its memory and gets no CPU",
+	  .result = "name, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(name_only),
+	  .handle = suspend },
+	{ .name = "app.resume",
+	  .summary = "Thaws a suspended app",
+	  .result = "name, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(name_only),
+	  .handle = resume },
+	{ .name = "app.set_limits",
+	  .summary = "Changes limits of an app, live where the kernel can; lowering memory "
+		     "reclaims first",
+	  .result = "name, created, changed: JSON paths; restart, state",
+	  .flags = METHOD_TENANT,
+	  PARAMS(limits_params),
+	  .handle = set_limits },
+};
+const size_t methods_app_change_count = ARRAY_SIZE(methods_app_change);

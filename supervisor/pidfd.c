@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/pidfd.h"
+
+#include "supervisor/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+pid_t pidfd_pid(int pidfd)
+{
+	char path[64], text[1024];
+	struct error ignored;
+	const char *line;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	if (file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
+		return 0;
+	line = strstr(text, "Pid:");
+	return line != NULL && atoi(line + 4) > 0 ? (pid_t)atoi(line + 4) : 0;
+}

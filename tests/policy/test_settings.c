@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/own.h"
+#include "policy/settings.h"
+#include "policy/spec_json.h"
+#include "tests/policy/json.h"
+
+#define UNTOUCHED 0x5a
+
+Test(settings, hold_without_a_file_and_with_an_empty_one)
+{
+	_cleanup_json_ json_t *object = json_from("{}");
+	_cleanup_settings_ struct settings none, empty;
+	struct error err = { 0 };
+
+	settings_init(&none);
+	cr_expect_null(none.defaults);
+	cr_expect_eq(none.log_level, SETTINGS_LOG_INFO);
+	cr_assert_eq(settings_from_json(object, &empty, &err), 0, "%s", err.text);
+	cr_expect_null(empty.defaults);
+	cr_expect_eq(empty.log_level, SETTINGS_LOG_INFO);
+}
+
+Test(settings, give_defaults_that_outlive_their_document)
+{
+	json_t *object = json_from("{'defaults':{'limits':{'memory':'128M'},'oom':'app'},"
+				   "'log_level':'debug'}");
+	_cleanup_json_ json_t *app = json_from("{'name':'a','command':['b'],'directory':'/c'}");
+	_cleanup_settings_ struct settings settings;
+	struct app_spec spec;
+	struct error err = { 0 };
+
+	cr_assert_eq(settings_from_json(object, &settings, &err), 0, "%s", err.text);
+	json_decref(object);
+	cr_expect_eq(settings.log_level, SETTINGS_LOG_DEBUG);
+	cr_assert_eq(spec_from_json(app, settings.defaults, &spec, &err), 0, "%s", err.text);
+	cr_assert_eq(spec_fill_defaults(settings.defaults, &spec, &err), 0, "%s", err.text);
+	cr_expect_eq(spec.limits.memory_max, UINT64_C(128) << 20);
+	cr_expect_eq(spec.oom, OOM_APP);
+	spec_clear(&spec);
+}
+
+Test(settings, refuse_what_is_wrong_and_name_its_place)
+{
+	static const struct {
+		const char *text, *path, *expected;
+	} samples[] = {
+		{ "[]", "", "must be an object" },
+		{ "{'log':1}", "", "\"log\" is no key here; did you mean log_level?" },
+		{ "{'log_level':'loud'}", "log_level",
+		  "log_level: \"loud\" is not known here: write error, warning, info or debug" },
+		{ "{'log_level':3}", "log_level", "log_level: must be a string" },
+		{ "{'defaults':[]}", "defaults", "defaults: must be an object" },
+		{ "{'defaults':{'name':'a'}}", "defaults.name",
+		  "defaults.name: can't be set here: leave it out" },
+		{ "{'defaults':{'tenant':'a'}}", "defaults.tenant", "defaults.tenant: can't" },
+		{ "{'defaults':{'plan':'a'}}", "defaults.plan", "defaults.plan: can't" },
+		{ "{'defaults':{'command':['a']}}", "defaults.command", "defaults.command: can't" },
+		{ "{'defaults':{'directory':'/'}}", "defaults.directory", "defaults.directory: c" },
+		{ "{'defaults':{'user':'a'}}", "defaults.user", "defaults.user: can't" },
+		{ "{'defaults':{'limits':{'memroy':1}}}", "defaults.limits",
+		  "defaults.limits: \"memroy\" is no key here; did you mean memory?" },
+		{ "{'defaults':{'limits':{'memory':'1K'}}}", "defaults.limits.memory",
+		  "defaults.limits.memory: 1K is too little: at least 4M" },
+		{ "{'defaults':{'log':{'max_size':'1K'}}}", "defaults.log.max_size",
+		  "defaults.log.max_size: 1K is too little: at least 64K" },
+		{ "{'defaults':{'isolation':{'readable':['/proc']}}}",
+		  "defaults.isolation.readable[0]",
+		  "defaults.isolation.readable[0]: \"/proc\" shows" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		_cleanup_json_ json_t *object = json_from(samples[i].text);
+		struct settings settings;
+		struct error err = { 0 };
+
+		memset(&settings, UNTOUCHED, sizeof(settings));
+		cr_expect_eq(settings_from_json(object, &settings, &err), -EINVAL, "%s was taken",
+			     samples[i].text);
+		cr_expect_eq(strncmp(err.text, samples[i].expected, strlen(samples[i].expected)), 0,
+			     "%s, not %s", err.text, samples[i].expected);
+		cr_expect_str_eq(err.path, samples[i].path);
+		cr_expect_eq(((unsigned char *)&settings)[0], UNTOUCHED);
+	}
+}
+
+Test(settings, read_the_names_of_their_levels_back)
+{
+	struct error err = { 0 };
+
+	for (unsigned i = 0; i < SETTINGS_LOG_LEVEL_COUNT; i++) {
+		const char *name = settings_log_level_name((enum settings_log_level)i);
+		enum settings_log_level level = SETTINGS_LOG_LEVEL_COUNT;
+
+		cr_expect_eq(settings_log_level_parse(name, &level, &err), 0);
+		cr_expect_eq((unsigned)level, i);
+	}
+	cr_expect_str_eq(settings_log_level_name(SETTINGS_LOG_LEVEL_COUNT), "unknown");
+}
