@@ -29,9 +29,13 @@ static int show_object(struct ctl *ctl, const char *method, struct error *err)
 	_cleanup_json_ json_t *result = NULL;
 	int r = ctl_call(ctl, method, json_pack("{s:s}", "name", ctl->words[0]), &result, err);
 
-	if (r >= 0)
-		ctl_put_json(ctl, result);
-	return r;
+	if (r < 0)
+		return r;
+	/* where it comes from can't be applied */
+	if (!ctl_given(ctl, CTL_JSON))
+		json_object_del(result, "source");
+	ctl_put_json(ctl, result);
+	return 0;
 }
 
 static int do_and_say(struct ctl *ctl, const char *method, json_t *params, const char *name,
