@@ -113,7 +113,7 @@ size_t app_count_incidents(const char *name);
 
 /* --- the journal ------------------------------------------------------------------------------ */
 
-#define JOURNAL_MARK_MAX 256
+#define JOURNAL_MARK_MAX 32
 
 /* From here on; "" is the beginning of this boot. */
 void journal_mark(char mark[static JOURNAL_MARK_MAX]);
