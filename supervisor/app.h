@@ -32,6 +32,8 @@ struct app_host {
 	void (*on_incident)(struct app *app, const char *id, const struct verdict *verdict);
 	void (*on_settled)(struct app *app);
 	void (*record)(struct app *app); /* synchronously: see instance_host.record */
+	/* Sees to it that there is a place for apps: instance.root_fd. */
+	int (*need_scope)(void *userdata, struct error *err);
 	bool (*uid_is_taken)(uid_t uid, void *userdata);
 	void *userdata;
 };
@@ -59,7 +61,7 @@ struct app {
 	uint64_t restarts;     /* of all time, since the daemon knows it */
 	struct app_last *last; /* NULL: has not ended yet */
 	bool has_slice;
-	bool queued;	  /* waits for its turn to start (supervisor/start_queue.h) */
+	bool queued;	  /* waits for its turn to start; by app_set_queued() */
 	bool start_again; /* when it has settled */
 	bool remove;	  /* when it has settled */
 	struct app_waiter *waiters;
@@ -80,6 +82,9 @@ static inline enum app_state app_state(const struct app *app)
 {
 	return app->instance.state;
 }
+
+/* Is it one of those that wait for their turn to start? */
+void app_set_queued(struct app *app, bool queued);
 
 void app_start(struct app *app);
 void app_stop(struct app *app);

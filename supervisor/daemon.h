@@ -64,6 +64,7 @@ struct daemon {
 	struct control *control;
 	sd_event_source *anchor_source, *starter, *reaper, *saver;
 	bool save_failed; /* told once */
+	bool scope_stops; /* systemd has told the anchor */
 	bool leaving;	  /* SIGTERM: apps stay */
 };
 
@@ -81,7 +82,7 @@ int daemon_add_app(struct daemon *daemon, struct app_spec *spec, enum config_sou
 void daemon_remove_app(struct daemon *daemon, struct app *app);
 
 /* Now, or when its turn comes. */
-void daemon_start_app(struct daemon *daemon, struct app *app);
+void daemon_start_app(struct app *app);
 void daemon_queue_app(struct daemon *daemon, struct app *app);
 
 /* Opens the scope if it isn't. */
