@@ -40,7 +40,8 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 				 app->host->userdata, &identity, err);
 	if (r < 0)
 		return r;
-	r = host_facts_gather(&app->spec, &identity, environ, &facts, err);
+	r = host_facts_gather(&app->spec, &identity, environ,
+			      app->host->system(app->host->userdata), &facts, err);
 	if (r >= 0)
 		r = plan_build(&app->spec, app->instance.number, &facts, ret, err);
 	if (r >= 0) {
