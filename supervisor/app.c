@@ -40,7 +40,8 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 				 app->host->userdata, &identity, err);
 	if (r < 0)
 		return r;
-	r = host_facts_gather(&app->spec, &identity, environ, &facts, err);
+	r = host_facts_gather(&app->spec, &identity, environ,
+			      app->host->system(app->host->userdata), &facts, err);
 	if (r >= 0)
 		r = plan_build(&app->spec, app->instance.number, &facts, ret, err);
 	if (r >= 0) {
@@ -58,8 +59,9 @@ static int make_slice(struct instance *instance, struct error *err)
 	struct app *app = app_of(instance);
 	int r;
 
-	if (app->has_slice)
-		return 0;
+	r = app->host->need_scope(app->host->userdata, err);
+	if (r < 0 || app->has_slice)
+		return r;
 	if (app->spec.tenant != NULL)
 		tenant = config_find_tenant(*app->host->config, app->spec.tenant);
 	r = app_cgroup_make(app->host->instance.root_fd, tenant != NULL ? &tenant->tenant : NULL,
@@ -163,6 +165,8 @@ static void on_change(struct instance *instance, enum app_state from)
 	struct app *app = app_of(instance);
 
 	app->since_usec = realtime_usec();
+	if (instance->state == APP_RUNNING)
+		app->start_again = false; /* it has been */
 	if (from == APP_BACKOFF && instance->state == APP_STARTING)
 		app->restarts++;
 	forget_record(app);
@@ -201,7 +205,8 @@ static void on_settled(struct instance *instance, void *userdata)
 	struct error err;
 
 	app->has_slice = false;
-	if (app_cgroup_remove(instance->host->root_fd, app->spec.tenant, app->spec.name, &err) < 0)
+	if (instance->host->root_fd >= 0 &&
+	    app_cgroup_remove(instance->host->root_fd, app->spec.tenant, app->spec.name, &err) < 0)
 		log_message(instance->host->log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
 	if (app->start_again && !app->remove) {
 		app->start_again = false;
@@ -255,6 +260,12 @@ void app_free(struct app *app)
 	free(app->last);
 	free(app->saved);
 	free(app);
+}
+
+void app_set_queued(struct app *app, bool queued)
+{
+	app->queued = queued;
+	forget_record(app);
 }
 
 void app_start(struct app *app)

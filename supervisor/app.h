@@ -13,6 +13,7 @@
 #include "supervisor/app_log.h"
 #include "supervisor/config.h"
 #include "supervisor/filter_cache.h"
+#include "supervisor/host.h"
 #include "supervisor/instance.h"
 
 #include <jansson.h>
@@ -32,7 +33,11 @@ struct app_host {
 	void (*on_incident)(struct app *app, const char *id, const struct verdict *verdict);
 	void (*on_settled)(struct app *app);
 	void (*record)(struct app *app); /* synchronously: see instance_host.record */
+	/* Sees to it that there is a place for apps: instance.root_fd. */
+	int (*need_scope)(void *userdata, struct error *err);
 	bool (*uid_is_taken)(uid_t uid, void *userdata);
+	/* What a sandbox sees of the system, not older than a few seconds; NULL: unknown. */
+	const struct host_system *(*system)(void *userdata);
 	void *userdata;
 };
 
@@ -59,7 +64,7 @@ struct app {
 	uint64_t restarts;     /* of all time, since the daemon knows it */
 	struct app_last *last; /* NULL: has not ended yet */
 	bool has_slice;
-	bool queued;	  /* waits for its turn to start (supervisor/start_queue.h) */
+	bool queued;	  /* waits for its turn to start; by app_set_queued() */
 	bool start_again; /* when it has settled */
 	bool remove;	  /* when it has settled */
 	struct app_waiter *waiters;
@@ -80,6 +85,9 @@ static inline enum app_state app_state(const struct app *app)
 {
 	return app->instance.state;
 }
+
+/* Is it one of those that wait for their turn to start? */
+void app_set_queued(struct app *app, bool queued);
 
 void app_start(struct app *app);
 void app_stop(struct app *app);

@@ -149,6 +149,26 @@ int app_cgroup_set_limits(int root, const char *path, const struct limits *limit
 	return r;
 }
 
+void app_cgroup_any_limits(int root, const char *path, struct limits *ret)
+{
+	const struct {
+		const char *file;
+		uint64_t *limit;
+	} files[] = {
+		{ "memory.max", &ret->memory_max },	      { "memory.high", &ret->memory_high },
+		{ "memory.swap.max", &ret->memory_swap_max }, { "cpu.max", &ret->cpu_max },
+		{ "cpu.weight", &ret->cpu_weight },	      { "pids.max", &ret->pids_max },
+	};
+
+	*ret = (struct limits){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		char file[APP_CGROUP_PATH_MAX + 32];
+
+		snprintf(file, sizeof(file), "%s/%s", path, files[i].file);
+		*files[i].limit = faccessat(root, file, W_OK, 0) == 0 ? LIMIT_MAX : LIMIT_UNSET;
+	}
+}
+
 int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, const struct limits *before,
 				 struct error *err)
 {

@@ -29,6 +29,8 @@ int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec
  * `limits` doesn't is set to no limit. */
 int app_cgroup_set_limits(int root, const char *path, const struct limits *limits,
 			  const struct limits *before, struct error *err);
+/* For `before`: every limit of memory, CPU and processes that may be set here. */
+void app_cgroup_any_limits(int root, const char *path, struct limits *ret);
 int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, const struct limits *before,
 				 struct error *err);
 

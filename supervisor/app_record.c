@@ -31,6 +31,7 @@
 	X("stop_requested", app->instance.stop_requested, bool)                \
 	X("killed_by_us", app->instance.killed_by_us, bool)                    \
 	X("judged", app->instance.judged, bool)                                \
+	X("judged_usec", app->instance.judged_usec, uint64_t)                  \
 	X("decision", app->instance.decision, enum decision)                   \
 	X("pid", app->instance.worker_pid, pid_t)                              \
 	X("worker_uid", app->instance.uid, uid_t)                              \
@@ -38,6 +39,7 @@
 	X("since_usec", app->since_usec, uint64_t)                             \
 	X("restarts", app->restarts, uint64_t)                                 \
 	X("has_slice", app->has_slice, bool)                                   \
+	X("queued", app->queued, bool)                                         \
 	X("start_again", app->start_again, bool)                               \
 	X("remove", app->remove, bool)
 

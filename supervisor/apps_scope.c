@@ -2,11 +2,13 @@
 #include "supervisor/apps_scope.h"
 
 #include "policy/own.h"
+#include "supervisor/file.h"
 #include "supervisor/scope.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -64,17 +66,54 @@ static int open_directories(struct apps_scope *scope, struct error *err)
 	return 0;
 }
 
+int apps_scope_renew_anchor(struct apps_scope *scope, const char *keeper_directory,
+			    struct error *err)
+{
+	char path[CGROUP_PATH_MAX];
+	int r;
+
+	anchor_leave(&scope->anchor);
+	snprintf(path, sizeof(path), "%s/" APPS_SCOPE_ANCHOR, keeper_directory);
+	r = anchor_spawn(ANCHOR_PATH, -1, &scope->anchor, err);
+	if (r < 0)
+		return r;
+	r = cgroup_move(scope->init_fd, scope->anchor.pid, err);
+	if (r >= 0)
+		r = anchor_charge_keep(&scope->anchor, scope->fd, path, err);
+	if (r < 0)
+		anchor_finish(&scope->anchor, 0);
+	return r;
+}
+
+static bool is_populated(const struct apps_scope *scope)
+{
+	char text[FILE_KERNEL_MAX];
+	struct error ignored;
+
+	return file_read_at(scope->fd, "cgroup.events", text, sizeof(text), &ignored) >= 0 &&
+	       strstr(text, "populated 1") != NULL;
+}
+
+/* One whose anchor was killed is kept for the sake of those who live in it. */
+static bool find_anchor(struct apps_scope *scope, const char *keeper_directory)
+{
+	char path[CGROUP_PATH_MAX];
+	struct error ignored;
+
+	snprintf(path, sizeof(path), "%s/" APPS_SCOPE_ANCHOR, keeper_directory);
+	return anchor_adopt(path, &scope->anchor, &ignored) >= 0 ||
+	       (is_populated(scope) &&
+		apps_scope_renew_anchor(scope, keeper_directory, &ignored) >= 0);
+}
+
 bool apps_scope_find(const char *cgroup_root, const char *keeper_directory, struct apps_scope *ret)
 {
 	struct apps_scope scope = closed;
-	char anchor[CGROUP_PATH_MAX];
 	struct error ignored;
 
 	name_it(cgroup_root, &scope);
-	snprintf(anchor, sizeof(anchor), "%s/" APPS_SCOPE_ANCHOR, keeper_directory);
-	if (access(scope.path, F_OK) < 0 ||
-	    (cgroup_root == NULL && anchor_adopt(anchor, &scope.anchor, &ignored) < 0) ||
-	    open_directories(&scope, &ignored) < 0) {
+	if (access(scope.path, F_OK) < 0 || open_directories(&scope, &ignored) < 0 ||
+	    (cgroup_root == NULL && !find_anchor(&scope, keeper_directory))) {
 		apps_scope_close(&scope);
 		*ret = closed;
 		return false;

@@ -36,5 +36,9 @@ bool apps_scope_find(const char *cgroup_root, const char *keeper_directory, stru
 int apps_scope_open(const char *cgroup_root, const char *keeper_directory, struct apps_scope *ret,
 		    struct error *err);
 
+/* Another anchor for one whose anchor was killed; fails if there is no such cgroup any more. */
+int apps_scope_renew_anchor(struct apps_scope *scope, const char *keeper_directory,
+			    struct error *err);
+
 /* Lets go of it; all in it stays. */
 void apps_scope_close(struct apps_scope *scope);

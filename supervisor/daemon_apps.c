@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/figure.h"
 #include "policy/own.h"
+#include "supervisor/clock.h"
 #include "supervisor/daemon.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,14 +153,28 @@ void daemon_remove_app(struct daemon *daemon, struct app *app)
 	daemon_save_soon(daemon);
 }
 
+/* --- memory --------------------------------------------------------------------------------- */
+
+static int on_trimmer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source, (void)usec, (void)userdata;
+	(void)malloc_trim(0);
+	return 0;
+}
+
+/* What many starts or a load of all files have left behind goes back to the kernel. */
+void daemon_trim_soon(struct daemon *daemon)
+{
+	daemon->trimmer = sd_event_source_disable_unref(daemon->trimmer);
+	(void)sd_event_add_time_relative(daemon->event, &daemon->trimmer, CLOCK_MONOTONIC,
+					 DAEMON_TRIM_DELAY_USEC, USEC_PER_SEC, on_trimmer, daemon);
+}
+
 /* --- starting ------------------------------------------------------------------------------- */
 
-void daemon_start_app(struct daemon *daemon, struct app *app)
+void daemon_start_app(struct app *app)
 {
-	struct error err;
-
-	if (daemon_need_scope(daemon, &err) < 0)
-		log_message(&daemon->log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+	app_set_queued(app, false);
 	app_start(app);
 }
 
@@ -173,9 +189,10 @@ static int on_starter(sd_event_source *source, void *userdata)
 		daemon->queue_count--;
 		if (app == NULL || !app->queued)
 			continue;
-		app->queued = false;
-		daemon_start_app(daemon, app);
+		daemon_start_app(app);
 	}
+	if (daemon->queue_count == 0)
+		daemon_trim_soon(daemon);
 	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
@@ -217,10 +234,10 @@ void daemon_queue_app(struct daemon *daemon, struct app *app)
 	if (app->queued)
 		return;
 	if (!make_queue_room(daemon)) {
-		daemon_start_app(daemon, app);
+		daemon_start_app(app);
 		return;
 	}
-	app->queued = true;
+	app_set_queued(app, true);
 	daemon->queue[(daemon->queue_first + daemon->queue_count++) % daemon->queue_allocated] =
 		app;
 	start_more(daemon);
@@ -234,11 +251,29 @@ static void stop_all(struct daemon *daemon)
 	log_event(&daemon->log, LOG_EVENT_DAEMON_STOPPING, NULL,
 		  "systemd stops " APPS_SCOPE_UNIT ": so all apps are stopped");
 	for (size_t i = 0; i < daemon->app_count; i++) {
-		daemon->apps[i]->queued = false;
+		app_set_queued(daemon->apps[i], false);
 		/* a second word would mean "at once" */
 		if (app_state(daemon->apps[i]) != APP_STOPPING)
 			app_stop(daemon->apps[i]);
 	}
+}
+
+/* The anchor alone was killed: apps live on, and so must the scope. */
+static bool replace_anchor(struct daemon *daemon)
+{
+	struct error err;
+
+	if (apps_scope_renew_anchor(&daemon->scope, DAEMON_KEEPERS, &err) < 0) {
+		log_event(&daemon->log, LOG_EVENT_SCOPE_LOST, NULL,
+			  "the anchor of " APPS_SCOPE_UNIT " was killed, and the scope is gone: "
+			  "the next start of an app makes it again (%s)",
+			  err.text);
+		return false;
+	}
+	log_event(&daemon->log, LOG_EVENT_SCOPE_LOST, NULL,
+		  "the anchor of " APPS_SCOPE_UNIT " was killed: it has a new one, apps go on");
+	daemon_use_scope(daemon);
+	return true;
 }
 
 static int on_anchor(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -248,12 +283,17 @@ static int on_anchor(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void)source, (void)revents;
 
 	if (read(fd, &word, 1) == 1) {
+		daemon->scope_stops = true;
 		stop_all(daemon);
 		return 0;
 	}
 	daemon->anchor_source = sd_event_source_disable_unref(daemon->anchor_source);
-	log_event(&daemon->log, LOG_EVENT_SCOPE_LOST, NULL,
-		  APPS_SCOPE_UNIT " has ended: the next start of an app makes it again");
+	if (daemon->scope_stops)
+		log_message(&daemon->log, LOG_LEVEL_INFO, NULL,
+			    APPS_SCOPE_UNIT " has ended: the next start of an app makes it again");
+	else if (replace_anchor(daemon))
+		return 0;
+	daemon->scope_stops = false;
 	apps_scope_close(&daemon->scope);
 	daemon_use_scope(daemon);
 	return 0;
@@ -336,6 +376,11 @@ static void record(struct app *app)
 	daemon_save(daemon_of(app));
 }
 
+static int need_scope(void *userdata, struct error *err)
+{
+	return daemon_need_scope(userdata, err);
+}
+
 static bool uid_is_taken(uid_t uid, void *userdata)
 {
 	const struct daemon *daemon = userdata;
@@ -346,6 +391,21 @@ static bool uid_is_taken(uid_t uid, void *userdata)
 	return false;
 }
 
+static const struct host_system *system_paths(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	uint64_t now = clock_monotonic_usec();
+	struct error ignored;
+
+	if (daemon->system.entries == NULL || now - daemon->system_usec > DAEMON_SYSTEM_AGE_USEC) {
+		host_system_clear(&daemon->system);
+		if (host_system_gather(&daemon->system, &ignored) < 0)
+			return NULL;
+		daemon->system_usec = now;
+	}
+	return &daemon->system;
+}
+
 void daemon_set_callbacks(struct daemon *daemon)
 {
 	app_host_init(&daemon->host);
@@ -353,6 +413,8 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_incident = on_incident;
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
+	daemon->host.need_scope = need_scope;
 	daemon->host.uid_is_taken = uid_is_taken;
+	daemon->host.system = system_paths;
 	daemon->host.userdata = daemon;
 }

@@ -267,7 +267,7 @@ static int apply_new(struct daemon *daemon, const json_t *object, struct app_spe
 	if (r < 0)
 		return r;
 	if (app->spec.enabled)
-		daemon_start_app(daemon, app);
+		daemon_start_app(app);
 	*ret_app = app;
 	return 0;
 }

@@ -11,6 +11,7 @@
  */
 #include "policy/own.h"
 #include "supervisor/app_record.h"
+#include "supervisor/clock.h"
 #include "supervisor/daemon.h"
 #include "supervisor/store.h"
 
@@ -71,9 +72,11 @@ static int save(struct daemon *daemon, struct error *err)
 
 void daemon_save(struct daemon *daemon)
 {
+	uint64_t started = clock_monotonic_usec();
 	struct error err;
 	int r = save(daemon, &err);
 
+	daemon->save_took_usec = clock_monotonic_usec() - started;
 	if (daemon->saver != NULL)
 		(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_OFF);
 	if (r < 0 && !daemon->save_failed)
@@ -91,17 +94,18 @@ static int on_saver(sd_event_source *source, uint64_t usec, void *userdata)
 
 void daemon_save_soon(struct daemon *daemon)
 {
+	uint64_t delay = DAEMON_SAVE_DELAY_USEC + DAEMON_SAVE_SHARE * daemon->save_took_usec;
 	int enabled = SD_EVENT_OFF;
 
 	if (daemon->saver == NULL) {
 		(void)sd_event_add_time_relative(daemon->event, &daemon->saver, CLOCK_MONOTONIC,
-						 DAEMON_SAVE_DELAY_USEC, 0, on_saver, daemon);
+						 delay, 0, on_saver, daemon);
 		return;
 	}
 	(void)sd_event_source_get_enabled(daemon->saver, &enabled);
 	if (enabled != SD_EVENT_OFF)
 		return;
-	(void)sd_event_source_set_time_relative(daemon->saver, DAEMON_SAVE_DELAY_USEC);
+	(void)sd_event_source_set_time_relative(daemon->saver, delay);
 	(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_ONESHOT);
 }
 
@@ -139,27 +143,35 @@ json_t *daemon_read_state(struct daemon *daemon)
 
 /* --- taking over ---------------------------------------------------------------------------- */
 
-/* The kernel's limits are those of the spec in force, whatever the daemon before had set. */
+/* The kernel's limits are those of the spec in force, whatever the daemon before had set: it may
+ * have been killed between the kernel and the disk. Limits of disks that the spec does not name
+ * stay until the app is started anew. */
 static void renew_limits(struct app *app)
 {
+	struct limits any;
 	struct error err;
 
-	if (!app->has_slice ||
-	    app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits,
-				  &app->spec.limits, &err) >= 0)
+	if (!app->has_slice)
+		return;
+	app_cgroup_any_limits(app->host->instance.root_fd, app->path, &any);
+	if (app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits, &any,
+				  &err) >= 0)
 		return;
 	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
 }
 
-static void restore(struct daemon *daemon, struct app *app, const json_t *record)
+/* False: the record is of no use. */
+static bool restore(struct daemon *daemon, struct app *app, const json_t *record)
 {
+	bool same = true, was_queued;
 	struct error err;
-	bool same = true;
 
 	if (app_record_read(app, record, &same, &err) < 0) {
 		log_event(&daemon->log, LOG_EVENT_STATE_UNREADABLE, NULL, "%s", err.text);
-		return;
+		return false;
 	}
+	was_queued = app->queued;
+	app->queued = false;
 	daemon->starting += app_state(app) == APP_STARTING;
 	app_adopt(app);
 	renew_limits(app);
@@ -167,6 +179,9 @@ static void restore(struct daemon *daemon, struct app *app, const json_t *record
 		daemon_remove_app(daemon, app);
 	else if (!same && app_state_has_process(app_state(app)))
 		app_restart(app);
+	else if (was_queued && !app_state_has_process(app_state(app)))
+		daemon_queue_app(daemon, app);
+	return true;
 }
 
 /* It runs, and nobody has declared it any more: it is stopped as what it was. */
@@ -204,12 +219,13 @@ static void restore_undeclared(struct daemon *daemon, const char *name, const js
 	app = add_undeclared(daemon, name, tenant, &err);
 	if (app == NULL)
 		return;
-	restore(daemon, app, record);
+	(void)restore(daemon, app, record);
 	app->remove = true;
 	daemon_remove_app(daemon, app);
 }
 
-/* A launcher that the state file does not know: it runs, that is all that is known. */
+/* A launcher that the state file does not know, or of a life that began after it was written: it
+ * runs, that is all that is known. */
 static void restore_unknown(struct daemon *daemon, const char *name)
 {
 	struct app *app = daemon_find_app(daemon, name);
@@ -217,13 +233,15 @@ static void restore_unknown(struct daemon *daemon, const char *name)
 
 	if (app == NULL)
 		app = add_undeclared(daemon, name, NULL, &err);
-	if (app == NULL || app_state(app) != APP_STOPPED)
+	if (app == NULL || app_state_has_process(app_state(app)))
 		return;
+	app_set_queued(app, false);
+	app->instance.judged = app->instance.stop_requested = false;
 	app->instance.state = APP_RUNNING;
 	app->has_slice = true;
 	app_adopt(app);
 	/* what happened before is not told again */
-	watch_subtract(&app->instance.last.counters, &app->instance.base, &app->instance.explained);
+	instance_explain_all(&app->instance);
 	renew_limits(app);
 	if (app->remove)
 		daemon_remove_app(daemon, app);
@@ -252,15 +270,16 @@ void daemon_restore(struct daemon *daemon, const json_t *state)
 {
 	json_t *records = json_object_get(state, "apps"), *record;
 	const char *name;
+	void *next;
 
-	json_object_foreach(records, name, record)
+	json_object_foreach_safe(records, next, name, record)
 	{
 		struct app *app = daemon_find_app(daemon, name);
 
-		if (app != NULL)
-			restore(daemon, app, record);
-		else
+		if (app == NULL)
 			restore_undeclared(daemon, name, record);
+		else if (!restore(daemon, app, record))
+			(void)json_object_del(records, name);
 	}
 	look_for_unknown(daemon);
 	/* neither known nor running: it starts when its turn comes, as at boot */

@@ -113,6 +113,8 @@ static void remove_leaf(struct instance *instance)
 	_cleanup_close_ int app = -1;
 	struct error err;
 
+	if (instance->host->root_fd < 0)
+		return; /* gone with the scope */
 	/* its processes are gone with the launcher, so this does not wait but for those in state D
 	 */
 	if (cgroup_open(instance->host->root_fd, instance->app_path, &app, &err) >= 0 &&
@@ -286,6 +288,7 @@ void instance_judge_end(struct instance *instance)
 	if (instance->judged)
 		return;
 	instance->judged = true;
+	instance->judged_usec = clock_monotonic_usec();
 	instance_judge(instance, false, &verdict);
 	instance->decision = verdict.decision;
 	instance->backoff_usec = verdict.restart_delay_usec;
@@ -434,11 +437,13 @@ void instance_resume(struct instance *instance)
 
 /* --- taking over, letting go ---------------------------------------------------------------- */
 
-static uint64_t time_left(uint64_t due_usec)
+/* A time that was on record: whatever stands there, no wait is longer than the spec has it. */
+static uint64_t time_left(uint64_t due_usec, uint64_t most_usec)
 {
 	uint64_t now = clock_monotonic_usec();
+	uint64_t left = due_usec > now ? due_usec - now : 0;
 
-	return due_usec > now ? due_usec - now : 0;
+	return left < most_usec ? left : most_usec;
 }
 
 /* Its launcher lives, or has ended and keeps the status. */
@@ -463,9 +468,11 @@ void instance_adopt(struct instance *instance)
 	uint64_t due_usec = instance->due_usec;
 	struct error err;
 
+	disarm_timer(instance);
 	if (!app_state_has_process(instance->state)) {
 		if (instance->state == APP_BACKOFF)
-			arm_timer(instance, time_left(due_usec));
+			arm_timer(instance,
+				  time_left(due_usec, instance->spec->restart.backoff_max_usec));
 		return;
 	}
 	if (adopt_launcher(instance, &err) < 0) {
@@ -477,9 +484,29 @@ void instance_adopt(struct instance *instance)
 		return;
 	}
 	if (instance->state == APP_STOPPING)
-		arm_timer(instance, time_left(due_usec));
+		arm_timer(instance, time_left(due_usec, instance->spec->stop.grace_usec));
 	log_event(instance->host->log, LOG_EVENT_APP_ADOPTED, &subject,
 		  "found running, and taken over");
+	/* a child may have been killed for memory meanwhile */
+	instance_on_watch(WATCH_MEMORY_EVENTS, instance);
+}
+
+void instance_see_next_life(struct instance *instance, uint64_t started_usec)
+{
+	const enum app_state from = instance->state;
+
+	disarm_timer(instance);
+	instance->judged = instance->killed_by_us = instance->stop_requested = false;
+	instance->spawned_usec = started_usec;
+	instance_explain_all(instance);
+	instance->state = APP_RUNNING;
+	if (from != APP_RUNNING && instance->host->on_change != NULL)
+		instance->host->on_change(instance, from);
+}
+
+void instance_explain_all(struct instance *instance)
+{
+	watch_subtract(&instance->last.counters, &instance->base, &instance->explained);
 }
 
 void instance_leave(struct instance *instance)

@@ -118,6 +118,7 @@ struct instance {
 	uint64_t spawned_usec;		  /* CLOCK_MONOTONIC */
 	struct launch_message last_words; /* LAUNCH_FAILED or LAUNCH_ENDED, type 0 before */
 	bool judged;			  /* this life's end; then: */
+	uint64_t judged_usec;		  /* CLOCK_MONOTONIC */
 	enum decision decision;
 	struct relay relay;
 	int pipes[2];	  /* read ends that wait for LAUNCH_RUNNING; -1 */
@@ -161,6 +162,11 @@ void instance_resume(struct instance *instance);
  * above (state, restarts, backoff_usec, due_usec, ..., judged, decision, base, explained,
  * spawned_usec, leaf_name). A launcher that is no longer there is judged now. */
 void instance_adopt(struct instance *instance);
+/* What was on record is the life before; this one runs since started_usec, and is told of from now
+ * on. */
+void instance_see_next_life(struct instance *instance, uint64_t started_usec);
+/* What the counters say so far is not told again. */
+void instance_explain_all(struct instance *instance);
 
 /* The leaf's directory. */
 int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err);

@@ -141,10 +141,12 @@ static void kill_leaf(struct instance *instance)
 static int on_oom_settled(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct instance *instance = userdata;
+	struct watch_reading reading;
 	(void)source, (void)usec;
 
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
-	if (instance->last_words.type != 0)
+	watch_read(&instance->watch, &reading);
+	if (instance->last_words.type != 0 || new_oom_kills(instance, &reading) == 0)
 		return 0; /* the main process went with it: judged as its end */
 	if (main_is_ending(instance))
 		(void)instance_arm(instance, &instance->oom_timer, INSTANCE_OOM_SETTLE_USEC,

@@ -92,7 +92,7 @@ static int start(struct call *call, const json_t *params, void *userdata, struct
 		return -ENOENT;
 	if (app->remove)
 		return error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
-	daemon_start_app(userdata, app);
+	daemon_start_app(app);
 	return answer_when(call, app, STARTED | BIT(APP_SUSPENDED),
 			   BIT(APP_RUNNING) | BIT(APP_SUSPENDED), NULL, err);
 }
@@ -103,7 +103,7 @@ static int stop(struct call *call, const json_t *params, void *userdata, struct 
 
 	if (app == NULL)
 		return -ENOENT;
-	app->queued = false;
+	app_set_queued(app, false);
 	if (app_state(app) != APP_STOPPING || rpc_params_boolean(params, "force", false))
 		app_stop(app);
 	return answer_when(call, app, AT_REST, AT_REST, NULL, err);
@@ -122,7 +122,7 @@ static int restart(struct call *call, const json_t *params, void *userdata, stru
 	if (runs)
 		app_restart(app);
 	else
-		daemon_start_app(userdata, app);
+		daemon_start_app(app);
 	/* "stopped" is on the way there, unless the new start ends in it */
 	return answer_when(call, app, STARTED & ~(runs ? BIT(APP_STOPPED) : 0U), BIT(APP_RUNNING),
 			   NULL, err);
