@@ -116,7 +116,7 @@ static void fill(uint64_t *value, uint64_t given)
 		*value = given;
 }
 
-int ceiling_fill(struct limits *limits, const struct limits *given, struct error *err)
+static void fill_values(struct limits *limits, const struct limits *given)
 {
 	fill(&limits->memory_max, given->memory_max);
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -127,6 +127,10 @@ int ceiling_fill(struct limits *limits, const struct limits *given, struct error
 		if (!is_part || value <= limits->memory_max)
 			fill(member(limits, &values[i]), value);
 	}
+}
+
+static int fill_io(struct limits *limits, const struct limits *given, struct error *err)
+{
 	for (size_t i = 0; i < given->io_count; i++) {
 		struct io_limit *io;
 		int r = spec_add_io(limits, given->io[i].path, &io, err);
@@ -139,5 +143,23 @@ int ceiling_fill(struct limits *limits, const struct limits *given, struct error
 		for (size_t j = 0; j < ARRAY_SIZE(rates); j++)
 			fill(member(io, &rates[j]), member_value(&given->io[i], &rates[j]));
 	}
+	return 0;
+}
+
+int ceiling_fill(struct limits *limits, const struct limits *given, struct error *err)
+{
+	struct limits filled;
+	int r = spec_copy_limits(limits, &filled, err);
+
+	if (r < 0)
+		return r;
+	fill_values(&filled, given);
+	r = fill_io(&filled, given, err);
+	if (r < 0) {
+		spec_clear_limits(&filled);
+		return r;
+	}
+	spec_clear_limits(limits);
+	*limits = filled;
 	return 0;
 }

@@ -14,5 +14,5 @@ int ceiling_check(const struct limits *asked, const struct limits *ceiling, uint
 
 /* Every limit that `limits` leaves unset is taken from `given`, io rate by rate. Not memory_high
  * and tmp_size where the app's memory is smaller: they would be above it. On failure (too many io
- * limits, memory) some may be filled. */
+ * limits) `limits` is as it was. */
 int ceiling_fill(struct limits *limits, const struct limits *given, struct error *err);

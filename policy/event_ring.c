@@ -21,6 +21,7 @@ void event_ring_init(struct event_ring *ring, uint64_t last)
 
 static struct event *event_at(const struct event_ring *ring, size_t index)
 {
+	assert(index < ring->count && ring->allocated > 0);
 	return ring->events[(ring->first + index) % ring->allocated];
 }
 
@@ -59,7 +60,7 @@ static int make_slot(struct event_ring *ring, struct error *err)
 
 	if (ring->count < ring->allocated)
 		return 0;
-	events = calloc(wanted, sizeof(events[0]));
+	events = calloc(wanted, sizeof(struct event *));
 	if (events == NULL)
 		return error_no_memory(err);
 	for (size_t i = 0; i < ring->count; i++)
@@ -112,6 +113,7 @@ int event_ring_add(struct event_ring *ring, const char *app, const char *tenant,
 	event->text = store(&at, text, length);
 	if (make_slot(ring, err) < 0)
 		return -ENOMEM;
+	assert(ring->allocated > ring->count);
 	ring->events[(ring->first + ring->count) % ring->allocated] = TAKE_PTR(event);
 	ring->count++;
 	ring->bytes += size;

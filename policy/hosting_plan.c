@@ -53,26 +53,33 @@ static int read_apps(const json_t *object, uint64_t *apps, struct error *err)
 	return 0;
 }
 
-int hosting_plan_from_json(const json_t *object, struct hosting_plan *ret, struct error *err)
+static int read_plan(const json_t *object, struct hosting_plan *plan, struct error *err)
 {
-	_cleanup_hosting_plan_ struct hosting_plan plan = { .limits = spec_no_limits,
-							    .apps = LIMIT_UNSET };
 	int r;
 
 	r = place_check_keys(&document, object, hosting_plan_keys, HOSTING_PLAN_KEYS, err);
 	if (r == 0)
-		r = declaration_read_name(object, "name", true, &plan.name, err);
+		r = declaration_read_name(object, "name", true, &plan->name, err);
 	if (r == 0)
-		r = declaration_read_limits(object, SPEC_FIELDS_ALL, &plan.limits, err);
+		r = declaration_read_limits(object, SPEC_FIELDS_ALL, &plan->limits, err);
 	if (r == 0)
 		r = declaration_read_list(object, "syscalls", HOSTING_PLAN_SYSCALLS_MAX,
-					  check_profile, &plan.syscalls, err);
+					  check_profile, &plan->syscalls, err);
 	if (r == 0)
-		r = read_apps(object, &plan.apps, err);
-	if (r < 0)
+		r = read_apps(object, &plan->apps, err);
+	return r;
+}
+
+int hosting_plan_from_json(const json_t *object, struct hosting_plan *ret, struct error *err)
+{
+	struct hosting_plan plan = { .limits = spec_no_limits, .apps = LIMIT_UNSET };
+	int r = read_plan(object, &plan, err);
+
+	if (r < 0) {
+		hosting_plan_clear(&plan);
 		return r;
+	}
 	*ret = plan;
-	plan = (struct hosting_plan){ 0 };
 	return 0;
 }
 
@@ -149,7 +156,6 @@ int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, s
 {
 	const struct limits given = given_limits(plan);
 	_cleanup_free_ char *syscalls = NULL;
-	struct limits filled;
 	int r;
 
 	r = check(plan, &given, spec, err);
@@ -160,16 +166,9 @@ int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, s
 		if (syscalls == NULL)
 			return error_no_memory(err);
 	}
-	r = spec_copy_limits(&spec->limits, &filled, err);
+	r = ceiling_fill(&spec->limits, &given, err);
 	if (r < 0)
 		return r;
-	r = ceiling_fill(&filled, &given, err);
-	if (r < 0) {
-		spec_clear_limits(&filled);
-		return r;
-	}
-	spec_clear_limits(&spec->limits);
-	spec->limits = filled;
 	if (syscalls != NULL)
 		spec->syscalls = TAKE_PTR(syscalls);
 	return 0;

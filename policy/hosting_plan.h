@@ -35,10 +35,10 @@ int hosting_plan_from_json(const json_t *object, struct hosting_plan *ret, struc
 int hosting_plan_to_json(const struct hosting_plan *plan, json_t **ret, struct error *err);
 void hosting_plan_clear(struct hosting_plan *plan);
 
-/* Between spec_from_json() and spec_complete(): refuses what is above the plan ("limits.memory:
- * 512M is above what plan basic gives, 256M"), then fills what the app left open. A plan that
- * limits memory and says nothing of swap gives none. spec->plan is not looked at. On failure spec
- * is as it was. */
+/* Between spec_from_json() and spec_fill_defaults(): refuses what is above the plan
+ * ("limits.memory: 512M is above what plan basic gives, 256M"), then fills what the app left open.
+ * A plan that limits memory and says nothing of swap gives none. spec->plan is not looked at. On
+ * failure spec is as it was. */
 int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, struct error *err);
 
 #define _cleanup_hosting_plan_ __attribute__((cleanup(hosting_plan_clear)))

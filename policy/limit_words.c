@@ -27,6 +27,9 @@ static const enum form forms[LIMIT_WORDS_MAX] = {
 	FORM_COUNT, FORM_COUNT, FORM_SIZE, FORM_IO,
 };
 
+/* As a value: the app's own limit is taken away, and what its plan or the defaults say holds. */
+static const char nothing[] = "-";
+
 static void clear_object(json_t **object)
 {
 	json_decref(*object);
@@ -81,7 +84,7 @@ static int read_io(json_t *object, const char *text, struct error *err)
 		io = json_object();
 		r = put(object, "io", io, err);
 	}
-	if (r == 0 && json_object_get(io, limits.io[0].path) != NULL)
+	if (r == 0 && (json_is_null(io) || json_object_get(io, limits.io[0].path) != NULL))
 		r = error_set(err, ERROR_USAGE, 0, "given twice: keep one of them");
 	return r < 0 ? r : put_io(io, &limits.io[0], err);
 }
@@ -91,10 +94,12 @@ static int read_value(json_t *object, size_t which, const char *text, struct err
 	uint64_t value;
 	int r = 0;
 
-	if (forms[which] == FORM_IO)
+	if (forms[which] == FORM_IO && strcmp(text, nothing) != 0)
 		return read_io(object, text, err);
 	if (json_object_get(object, limit_word_names[which]) != NULL)
 		return error_set(err, ERROR_USAGE, 0, "given twice: keep one of them");
+	if (strcmp(text, nothing) == 0)
+		return put(object, limit_word_names[which], json_null(), err);
 	if (forms[which] == FORM_COUNT) {
 		r = quantity_parse_count(text, 1, SPEC_PIDS_LIMIT, true, &value, err);
 		return r < 0 ? r : put_count(object, limit_word_names[which], value, err);

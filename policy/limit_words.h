@@ -4,6 +4,8 @@
  *
  *	memory=256M cpu=50% pids=100 io=/srv=20M/10M
  *	{"memory":"256M","cpu":"50%","pids":100,"io":{"/srv":{"rbps":20971520,"wbps":10485760}}}
+ *
+ * "memory=-" takes the app's own limit away: null. The words must be UTF-8.
  */
 #pragma once
 

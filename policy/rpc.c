@@ -11,33 +11,6 @@
 
 #include <string.h>
 
-/* jansson descends by recursion, 2,048 levels: nesting is counted before it sees the text. Brackets
- * in strings don't count; a text that is no JSON may be counted wrong, and is refused later. */
-static bool is_too_deep(const char *line, size_t length)
-{
-	bool in_string = false;
-	size_t depth = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		char c = line[i];
-
-		if (in_string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
-		} else if (c == '"') {
-			in_string = true;
-		} else if (c == '[' || c == '{') {
-			if (++depth > RPC_DEPTH_MAX)
-				return true;
-		} else if ((c == ']' || c == '}') && depth > 0) {
-			depth--;
-		}
-	}
-	return false;
-}
-
 static enum rpc_code refuse(enum rpc_code code, struct error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -53,6 +26,43 @@ static enum rpc_code refuse(enum rpc_code code, struct error *err, const char *f
 	return code;
 }
 
+/* What the parser would spend too much on is found before it sees the text: jansson descends by
+ * recursion, 2,048 levels, and allocates each value. Brackets and commas in strings don't count; a
+ * text that is no JSON may be counted wrong, and is refused later. */
+static enum rpc_code check_shape(const char *line, size_t length, struct error *err)
+{
+	size_t depth = 0, values = 1;
+	bool in_string = false;
+
+	for (size_t i = 0; i < length; i++) {
+		char c = line[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '[' || c == '{') {
+			depth++;
+			values++;
+		} else if (c == ',' || c == ':') {
+			values++;
+		} else if ((c == ']' || c == '}') && depth > 0) {
+			depth--;
+		}
+		if (depth > RPC_DEPTH_MAX)
+			return refuse(RPC_PARSE_ERROR, err,
+				      "more than %d arrays and objects lie in each other",
+				      RPC_DEPTH_MAX);
+		if (values > RPC_VALUES_MAX)
+			return refuse(RPC_PARSE_ERROR, err, "a line has at most %d values",
+				      RPC_VALUES_MAX);
+	}
+	return RPC_OK;
+}
+
 enum rpc_code rpc_parse(const char *line, size_t length, struct rpc_message *ret, struct error *err)
 {
 	json_error_t where;
@@ -62,9 +72,8 @@ enum rpc_code rpc_parse(const char *line, size_t length, struct rpc_message *ret
 	if (length > RPC_LINE_MAX)
 		return refuse(RPC_PARSE_ERROR, err, "a line has %zu bytes at the most",
 			      RPC_LINE_MAX);
-	if (is_too_deep(line, length))
-		return refuse(RPC_PARSE_ERROR, err,
-			      "more than %d arrays and objects lie in each other", RPC_DEPTH_MAX);
+	if (check_shape(line, length, err) != RPC_OK)
+		return RPC_PARSE_ERROR;
 	root = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
 	if (root == NULL)
 		return refuse(RPC_PARSE_ERROR, err, "this is no JSON: %s (at byte %d)", where.text,

@@ -19,6 +19,7 @@
 
 #define RPC_LINE_MAX   ((size_t)1024 * 1024) /* bytes of a line, its newline not counted */
 #define RPC_DEPTH_MAX  32		     /* arrays and objects in each other; a batch is one */
+#define RPC_VALUES_MAX 20000 /* of a line, keys counted: a dense MiB would take 0.1 s to parse */
 #define RPC_BATCH_MAX  100
 #define RPC_METHOD_MAX 64    /* bytes of a method's name */
 #define RPC_ID_MAX     256   /* bytes of a string id: it is echoed */

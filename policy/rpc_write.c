@@ -7,14 +7,14 @@
 #include <string.h>
 
 static const struct {
+	const char *name; /* data.code */
 	enum rpc_code code;
-	const char *name;     /* data.code */
 	enum error_kind kind; /* what a client makes of it */
 } standard_codes[] = {
-	{ RPC_PARSE_ERROR, "parse-error", ERROR_INTERNAL },
-	{ RPC_INVALID_REQUEST, "invalid-request", ERROR_INTERNAL },
-	{ RPC_NO_SUCH_METHOD, "no-such-method", ERROR_USAGE },
-	{ RPC_INVALID_PARAMS, "invalid", ERROR_INVALID },
+	{ "parse-error", RPC_PARSE_ERROR, ERROR_INTERNAL },
+	{ "invalid-request", RPC_INVALID_REQUEST, ERROR_INTERNAL },
+	{ "no-such-method", RPC_NO_SUCH_METHOD, ERROR_USAGE },
+	{ "invalid", RPC_INVALID_PARAMS, ERROR_INVALID },
 };
 
 struct sink {

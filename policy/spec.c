@@ -110,7 +110,7 @@ static int copy_strings(const struct strings *from, struct strings *to, struct e
 
 int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *err)
 {
-	__attribute__((cleanup(spec_clear))) struct app_spec copy = *from;
+	struct app_spec copy = *from;
 	const struct {
 		const char *from;
 		char **to;
@@ -143,10 +143,11 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 		r = copy_text(texts[i].from, texts[i].to, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
 		r = copy_strings(lists[i].from, lists[i].to, err);
-	if (r < 0)
+	if (r < 0) {
+		spec_clear(&copy);
 		return r;
+	}
 	*ret = copy;
-	copy = (struct app_spec){ 0 };
 	return 0;
 }
 

@@ -15,13 +15,13 @@
 
 /* The four values of one path, as rows of their own. */
 static const struct spec_row io_rows[] = {
-	{ FIELD_IO, NULL, "rbps", &spec_codec_size, IN(rbps), 0, SPEC_IO_BPS_MIN,
+	{ FIELD_IO, 0, NULL, "rbps", &spec_codec_size, IN(rbps), SPEC_IO_BPS_MIN,
 	  SIZE_LIMIT_BYTES },
-	{ FIELD_IO, NULL, "wbps", &spec_codec_size, IN(wbps), 0, SPEC_IO_BPS_MIN,
+	{ FIELD_IO, 0, NULL, "wbps", &spec_codec_size, IN(wbps), SPEC_IO_BPS_MIN,
 	  SIZE_LIMIT_BYTES },
-	{ FIELD_IO, NULL, "riops", &spec_codec_count, IN(riops), ROW_MAX, SPEC_IO_IOPS_MIN,
+	{ FIELD_IO, ROW_MAX, NULL, "riops", &spec_codec_count, IN(riops), SPEC_IO_IOPS_MIN,
 	  SPEC_IO_IOPS_LIMIT },
-	{ FIELD_IO, NULL, "wiops", &spec_codec_count, IN(wiops), ROW_MAX, SPEC_IO_IOPS_MIN,
+	{ FIELD_IO, ROW_MAX, NULL, "wiops", &spec_codec_count, IN(wiops), SPEC_IO_IOPS_MIN,
 	  SPEC_IO_IOPS_LIMIT },
 };
 static const char *const io_keys[] = { "rbps", "wbps", "riops", "wiops" };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/spec_json.h"
 
+#include "policy/ceiling.h"
 #include "policy/document.h"
 #include "policy/own.h"
 #include "policy/quote.h"
@@ -141,26 +142,55 @@ static int check_required(const json_t *object, struct error *err)
 	return 0;
 }
 
+/* `defaults` over those of spec_init. */
+static int read_defaults(const json_t *defaults, struct app_spec *spec, struct error *err)
+{
+	static const struct place document = { NULL, NULL, 0 };
+	static const struct place at = { &document, "defaults", 0 };
+	int r = spec_init(spec, err);
+
+	return r < 0 ? r : read_all(defaults, ~SPEC_FIELDS_OWN, &at, spec, err);
+}
+
+/* The app's own words, over what spec holds. */
+static int read_app(const json_t *object, struct app_spec *spec, struct error *err)
+{
+	static const struct place document = { NULL, NULL, 0 };
+	int r = read_all(object, SPEC_FIELDS_ALL, &document, spec, err);
+
+	return r < 0 ? r : check_required(object, err);
+}
+
 int spec_from_json(const json_t *object, const json_t *defaults, struct app_spec *ret,
 		   struct error *err)
 {
-	static const struct place document = { NULL, NULL, 0 };
-	static const struct place at_defaults = { &document, "defaults", 0 };
 	_cleanup_spec_ struct app_spec spec = { 0 };
 	int r;
 
-	r = spec_init(&spec, err);
-	if (r == 0 && defaults != NULL)
-		r = read_all(defaults, ~SPEC_FIELDS_OWN, &at_defaults, &spec, err);
-	if (r == 0)
-		r = read_all(object, SPEC_FIELDS_ALL, &document, &spec, err);
-	if (r == 0)
-		r = check_required(object, err);
+	r = defaults != NULL ? read_defaults(defaults, &spec, err) : spec_init(&spec, err);
+	if (r < 0)
+		return r;
+	spec_clear_limits(&spec.limits);
+	free(spec.syscalls);
+	spec.syscalls = NULL;
+	r = read_app(object, &spec, err);
 	if (r < 0)
 		return r;
 	*ret = spec;
 	spec = (struct app_spec){ 0 };
 	return 0;
+}
+
+int spec_fill_defaults(const json_t *defaults, struct app_spec *spec, struct error *err)
+{
+	_cleanup_spec_ struct app_spec given = { 0 };
+	int r = read_defaults(defaults, &given, err);
+
+	if (r == 0)
+		r = ceiling_fill(&spec->limits, &given.limits, err);
+	if (r == 0 && spec->syscalls == NULL)
+		spec->syscalls = TAKE_PTR(given.syscalls);
+	return r;
 }
 
 /* The ranges are those of a whole spec: one is made around the defaults. */

@@ -118,26 +118,65 @@ int spec_choice_parse(enum spec_field field, const char *text, unsigned *ret, st
 			 quote_text(text, shown), joined);
 }
 
-/* The pair of functions of one enum. */
-#define CHOICE(prefix, type, field)                                        \
-	const char *prefix##_name(type value)                              \
-	{                                                                  \
-		return spec_choice_name(field, (unsigned)value);           \
-	}                                                                  \
-	int prefix##_parse(const char *text, type *ret, struct error *err) \
-	{                                                                  \
-		unsigned value = 0;                                        \
-		int r = spec_choice_parse(field, text, &value, err);       \
-                                                                           \
-		if (r == 0)                                                \
-			*ret = (type)value;                                \
-		return r;                                                  \
-	}
-CHOICE(spec_network, enum network, FIELD_NETWORK)
-CHOICE(spec_restart_mode, enum restart_mode, FIELD_RESTART)
-CHOICE(spec_oom_policy, enum oom_policy, FIELD_OOM)
-CHOICE(spec_log_target, enum log_target, FIELD_LOG_TARGET)
-#undef CHOICE
+const char *spec_network_name(enum network network)
+{
+	return spec_choice_name(FIELD_NETWORK, network);
+}
+
+int spec_network_parse(const char *text, enum network *ret, struct error *err)
+{
+	unsigned value = 0;
+	int r = spec_choice_parse(FIELD_NETWORK, text, &value, err);
+
+	if (r == 0)
+		*ret = (enum network)value;
+	return r;
+}
+
+const char *spec_restart_mode_name(enum restart_mode mode)
+{
+	return spec_choice_name(FIELD_RESTART, mode);
+}
+
+int spec_restart_mode_parse(const char *text, enum restart_mode *ret, struct error *err)
+{
+	unsigned value = 0;
+	int r = spec_choice_parse(FIELD_RESTART, text, &value, err);
+
+	if (r == 0)
+		*ret = (enum restart_mode)value;
+	return r;
+}
+
+const char *spec_oom_policy_name(enum oom_policy policy)
+{
+	return spec_choice_name(FIELD_OOM, policy);
+}
+
+int spec_oom_policy_parse(const char *text, enum oom_policy *ret, struct error *err)
+{
+	unsigned value = 0;
+	int r = spec_choice_parse(FIELD_OOM, text, &value, err);
+
+	if (r == 0)
+		*ret = (enum oom_policy)value;
+	return r;
+}
+
+const char *spec_log_target_name(enum log_target target)
+{
+	return spec_choice_name(FIELD_LOG_TARGET, target);
+}
+
+int spec_log_target_parse(const char *text, enum log_target *ret, struct error *err)
+{
+	unsigned value = 0;
+	int r = spec_choice_parse(FIELD_LOG_TARGET, text, &value, err);
+
+	if (r == 0)
+		*ret = (enum log_target)value;
+	return r;
+}
 
 /* --- signals ---------------------------------------------------------------------------------- */
 

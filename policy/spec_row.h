@@ -32,11 +32,11 @@ enum {
 
 struct spec_row {
 	enum spec_field field;
+	unsigned flags;
 	const char *section; /* the object that the key stands in; NULL: the app itself */
 	const char *key;
 	const struct spec_codec *codec;
-	size_t offset; /* in struct app_spec */
-	unsigned flags;
+	size_t offset;	   /* in struct app_spec */
 	uint64_t min, max; /* of a count; max: entries of a list */
 };
 

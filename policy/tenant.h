@@ -36,7 +36,8 @@ int tenant_from_json(const json_t *object, struct tenant *ret, struct error *err
 int tenant_to_json(const struct tenant *tenant, json_t **ret, struct error *err);
 void tenant_clear(struct tenant *tenant);
 
-/* What a tenant may ask for itself, of a spec as spec_from_json() left it. ERROR_DENIED with the
+/* What a tenant may ask for itself, of a spec as spec_from_json() made it without defaults: what
+ * the administrator gives to all apps is no request of the tenant. ERROR_DENIED with the
  * path of what only an administrator may set: another tenant's app, another plan, a user that is
  * none of its own, a path outside of its directories, a profile by path. ERROR_INVALID for limits
  * above the tenant's own. */

@@ -303,7 +303,7 @@ int init_run(struct launcher *launcher, struct error *err)
 	keeper_init(&init.keeper, launcher);
 	r = open_signals(&signals, err);
 	if (r == 0)
-		r = keeper_watch_stalls(&init.keeper, err);
+		r = keeper_open(&init.keeper, err);
 	if (r < 0)
 		return r;
 	/* the supervisor's own stdin, stdout and stderr: nobody shall wait for their end on us */

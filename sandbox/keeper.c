@@ -18,18 +18,17 @@ void keeper_init(struct keeper *keeper, struct launcher *launcher)
 	*keeper = (struct keeper){
 		.launcher = launcher,
 		.connected = true,
+		.own_pidfd = -1,
 		.edges = -1,
 		.look_at = KEEPER_NEVER,
 	};
 	spool_init(&keeper->spool);
 }
 
-int keeper_watch_stalls(struct keeper *keeper, struct error *err)
+static int watch_edges(struct keeper *keeper, struct error *err)
 {
 	struct epoll_event edge = { .events = EPOLLIN | EPOLLET };
 
-	if (!keeper->launcher->keep)
-		return 0;
 	keeper->edges = epoll_create1(EPOLL_CLOEXEC);
 	if (keeper->edges < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "epoll_create1");
@@ -38,6 +37,14 @@ int keeper_watch_stalls(struct keeper *keeper, struct error *err)
 			      &edge) < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "epoll_ctl");
 	return 0;
+}
+
+int keeper_open(struct keeper *keeper, struct error *err)
+{
+	keeper->own_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (keeper->own_pidfd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "pidfd_open");
+	return keeper->launcher->keep ? watch_edges(keeper, err) : 0;
 }
 
 /* --- the connection ---------------------------------------------------------------------------*/
@@ -88,8 +95,7 @@ void keeper_take(struct keeper *keeper, uint64_t now)
 bool keeper_tell_running(struct keeper *keeper)
 {
 	const struct launch_message running = { .started_nsec = keeper->launcher->started_nsec };
-	_cleanup_close_ int own = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	const int fds[] = { keeper->launcher->worker_pidfd, own };
+	const int fds[] = { keeper->launcher->worker_pidfd, keeper->own_pidfd };
 
 	return keeper_send(keeper, LAUNCH_RUNNING, &running, fds, ARRAY_SIZE(fds));
 }

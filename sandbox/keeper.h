@@ -36,6 +36,7 @@ struct keeper {
 	bool connected;
 	bool stalled; /* connected, but reads nothing */
 	bool output_ended[OUTPUT_COUNT];
+	int own_pidfd;	     /* of this launcher */
 	int edges;	     /* epoll: something was written; -1 if no stall is looked for */
 	uint64_t look_at;    /* nsec: at the pipes' fill; KEEPER_NEVER: at the next edge */
 	uint64_t full_since; /* 0: no pipe is filling */
@@ -46,8 +47,9 @@ struct keeper {
 /* Connected to the supervisor that started us. */
 void keeper_init(struct keeper *keeper, struct launcher *launcher);
 
-/* Begins to look for stalls, if there is anything to be kept. */
-int keeper_watch_stalls(struct keeper *keeper, struct error *err);
+/* For a worker that runs: what to tell of us, and how to see a stall if there is anything to be
+ * kept. Its fds live as long as the launcher. */
+int keeper_open(struct keeper *keeper, struct error *err);
 
 /* What to poll for, and when to come back at the latest (nsec, KEEPER_NEVER). */
 void keeper_watch(const struct keeper *keeper, struct pollfd watched[static KEEPER_WATCH_COUNT]);

@@ -34,5 +34,6 @@ bool spool_is_empty(const struct spool *spool);
  * or 0 if nothing is kept. */
 size_t spool_tell(struct spool *spool, struct launch_message *ret, int fds[static OUTPUT_COUNT]);
 
-/* What was told last is forgotten; what has come since then stays. */
+/* What was told last is forgotten; what has come since then stays. Of what was told, the bytes that
+ * the ring has dropped in between have been counted, although they were taken. */
 void spool_taken(struct spool *spool);

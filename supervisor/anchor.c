@@ -29,7 +29,7 @@ static void __attribute__((noreturn)) become_anchor(const char *program, int soc
 	int high_socket = fcntl(socket_fd, F_DUPFD_CLOEXEC, 64);
 	int high_lock = lock_fd >= 0 ? fcntl(lock_fd, F_DUPFD_CLOEXEC, 64) : -1;
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	sigset_t none;
+	sigset_t all;
 
 	if (high_socket < 0 || (lock_fd >= 0 && high_lock < 0) || null_fd < 0)
 		_exit(125);
@@ -40,8 +40,9 @@ static void __attribute__((noreturn)) become_anchor(const char *program, int soc
 	(void)syscall(SYS_close_range, ANCHOR_FD_SOCKET + 1U, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (high_lock >= 0 && dup2(high_lock, ANCHOR_FD_LOCK) < 0)
 		_exit(125);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* it reads its signals: one that comes before that shall wait */
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	execve(program, argv, environment);
 	_exit(errno == ENOENT ? 127 : 126);
 }

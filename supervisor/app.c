@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/app.h"
 
+#include "policy/escape.h"
 #include "policy/figure.h"
 #include "policy/own.h"
 #include "policy/plan_build.h"
@@ -40,7 +41,8 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 				 app->host->userdata, &identity, err);
 	if (r < 0)
 		return r;
-	r = host_facts_gather(&app->spec, &identity, environ, &facts, err);
+	r = host_facts_gather(&app->spec, &identity, environ,
+			      app->host->system(app->host->userdata), &facts, err);
 	if (r >= 0)
 		r = plan_build(&app->spec, app->instance.number, &facts, ret, err);
 	if (r >= 0) {
@@ -184,8 +186,8 @@ static void on_incident(struct instance *instance, const char *id, const struct 
 						.exit_code = instance->exit_code,
 						.time_usec = realtime_usec() };
 		snprintf(app->last->incident, sizeof(app->last->incident), "%s", id);
-		snprintf(app->last->sentence, sizeof(app->last->sentence), "%.*s",
-			 APP_SENTENCE_MAX - 1, verdict->sentence);
+		escape_string(verdict->sentence, ESCAPE_FOR_JSON, app->last->sentence,
+			      sizeof(app->last->sentence));
 	}
 	app->host->on_incident(app, id, verdict);
 }

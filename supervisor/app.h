@@ -13,6 +13,7 @@
 #include "supervisor/app_log.h"
 #include "supervisor/config.h"
 #include "supervisor/filter_cache.h"
+#include "supervisor/host.h"
 #include "supervisor/instance.h"
 
 #include <jansson.h>
@@ -35,6 +36,8 @@ struct app_host {
 	/* Sees to it that there is a place for apps: instance.root_fd. */
 	int (*need_scope)(void *userdata, struct error *err);
 	bool (*uid_is_taken)(uid_t uid, void *userdata);
+	/* What a sandbox sees of the system, not older than a few seconds; NULL: unknown. */
+	const struct host_system *(*system)(void *userdata);
 	void *userdata;
 };
 

@@ -225,7 +225,7 @@ void client_end_subscriptions(struct client *client)
 		end_and_tell(client->subscriptions);
 }
 
-/* One that is told may end itself; a second look finds those that were not told yet. */
+/* One that is told may end itself. */
 void client_tell_ready(struct client *client)
 {
 	struct subscription *next;

@@ -58,8 +58,9 @@ struct subscription {
 	struct client *client;
 	void *userdata;
 	void (*ended)(struct subscription *subscription);
-	void (*ready)(struct subscription *subscription); /* may be NULL: the client has room again
-							     after it had none */
+	/* May be NULL. The client has room again after it had none; may end this subscription, and
+	 * no other. */
+	void (*ready)(struct subscription *subscription);
 	struct subscription *previous, *next;
 };
 

@@ -144,23 +144,36 @@ static int find_plan_of(const struct config *config, const struct app_spec *spec
 	return 0;
 }
 
+/* A tenant answers for its own words alone, not for the administrator's defaults. */
+static int check_asker(const struct config_tenant *asker, const json_t *object, struct error *err)
+{
+	struct app_spec asked;
+	int r = spec_from_json(object, NULL, &asked, err);
+
+	if (r < 0)
+		return r;
+	r = tenant_check_app(&asker->tenant, &asked, err);
+	spec_clear(&asked);
+	return r;
+}
+
+/* Who knows best comes first: the app, its plan, the defaults, what pysbx itself would choose. */
 static int complete_app(const struct config *config, const struct config_tenant *asker,
 			struct app_spec *spec, struct error *err)
 {
 	const struct config_plan *plan;
 	int r = 0;
 
-	if (asker != NULL) {
-		r = tenant_check_app(&asker->tenant, spec, err);
-		if (r >= 0 && spec->tenant == NULL) {
-			spec->tenant = strdup(asker->tenant.name);
-			r = spec->tenant == NULL ? error_no_memory(err) : 0;
-		}
+	if (asker != NULL && spec->tenant == NULL) {
+		spec->tenant = strdup(asker->tenant.name);
+		r = spec->tenant == NULL ? error_no_memory(err) : 0;
 	}
 	if (r >= 0)
 		r = find_plan_of(config, spec, &plan, err);
 	if (r >= 0 && plan != NULL)
 		r = hosting_plan_apply(&plan->plan, spec, err);
+	if (r >= 0 && config->settings.defaults != NULL)
+		r = spec_fill_defaults(config->settings.defaults, spec, err);
 	if (r >= 0)
 		r = spec_complete(spec, err);
 	if (r >= 0)
@@ -174,6 +187,11 @@ int config_make_app(const struct config *config, const json_t *object,
 	struct app_spec spec = { 0 };
 	int r;
 
+	if (asker != NULL) {
+		r = check_asker(asker, object, err);
+		if (r < 0)
+			return r;
+	}
 	r = spec_from_json(object, config->settings.defaults, &spec, err);
 	if (r < 0)
 		return r;

@@ -25,6 +25,7 @@
 #define CONTROL_CLIENTS_RESERVED  16 /* of all, for admins: tenants can't lock them out */
 #define CONTROL_PENDING_MAX	  64 /* calls of one client that wait for their answer: then it waits */
 #define CONTROL_RATE_PER_SEC	  1000 /* requests of one tenant's uid; admins are not limited */
+#define CONTROL_RATE_BYTES	  1024 /* that a line may have as one request: longer ones count more */
 #define CONTROL_RATE_BURST	  2000
 #define CONTROL_LINE_TIMEOUT_USEC UINT64_C(30000000) /* for an unfinished line */
 #define CONTROL_STALL_USEC	  UINT64_C(60000000) /* that a client reads nothing of what waits */
@@ -94,7 +95,7 @@ struct control;
 int control_start(struct control **ret, sd_event *event, const struct control_config *config,
 		  struct error *err);
 /* Closes all; answers that wait in a queue get one try. Subscriptions are ended, calls that are
- * still kept stay valid. NULL is fine. */
+ * still kept stay valid. Not from a handler: its call's answer would be lost. NULL is fine. */
 void control_stop(struct control *control);
 size_t control_client_count(const struct control *control);
 

@@ -105,13 +105,23 @@ static bool is_paused(const struct client *client)
 	       client->output.length > CLIENT_QUEUE_PAUSE;
 }
 
+/* A request of a batch that is under way counts as one, a line by its length. */
+static uint64_t cost_of_next(struct client *client)
+{
+	size_t length = 0;
+
+	if (client->message.root == NULL)
+		(void)find_line(client, &length);
+	return 1 + length / CONTROL_RATE_BYTES;
+}
+
 static bool within_rate(struct client *client, uint64_t now)
 {
 	const struct control_config *config = &client->control->config;
 
 	if (client->tenant == NULL ||
 	    pace_take(&client->of_uid->pace, now, USEC_PER_SEC / config->rate_per_sec,
-		      config->rate_burst))
+		      config->rate_burst, cost_of_next(client)))
 		return true;
 	client->throttled = true;
 	control_wake_at(client->control, now + RATE_PAUSE_USEC);

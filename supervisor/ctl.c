@@ -346,12 +346,13 @@ static void check_output(struct ctl *ctl)
 int ctl_run(struct ctl *ctl, int argc, char *argv[])
 {
 	struct error err = { 0 };
+	int r = parse(ctl, argc, argv, &err);
 
-	if (parse(ctl, argc, argv, &err) < 0)
-		ctl_report(ctl, &err);
-	else if (ctl_given(ctl, CTL_HELP))
+	if (r == 0 && ctl_given(ctl, CTL_HELP))
 		ctl_help_command(ctl->command, ctl->out);
-	else if (ctl->command->run(ctl, &err) < 0)
+	else if (r == 0)
+		r = ctl->command->run(ctl, &err);
+	if (r < 0)
 		ctl_report(ctl, &err);
 	check_output(ctl);
 	rpc_client_close(ctl->client);

@@ -71,12 +71,12 @@ extern const struct ctl_command ctl_commands[];
 extern const size_t ctl_command_count;
 
 struct ctl_option_row {
-	enum ctl_option option;
 	const char *name; /* "lines" */
-	char letter;	  /* 'n', '\0' if it has none */
 	const char *argument, *help;
 	size_t text;   /* offset of what it sets in struct ctl_options, */
 	size_t number; /* or of this; 0 if neither */
+	enum ctl_option option;
+	char letter; /* 'n', '\0' if it has none */
 };
 
 extern const struct ctl_option_row ctl_option_rows[];

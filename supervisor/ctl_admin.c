@@ -29,9 +29,13 @@ static int show_object(struct ctl *ctl, const char *method, struct error *err)
 	_cleanup_json_ json_t *result = NULL;
 	int r = ctl_call(ctl, method, json_pack("{s:s}", "name", ctl->words[0]), &result, err);
 
-	if (r >= 0)
-		ctl_put_json(ctl, result);
-	return r;
+	if (r < 0)
+		return r;
+	/* where it comes from can't be applied */
+	if (!ctl_given(ctl, CTL_JSON))
+		json_object_del(result, "source");
+	ctl_put_json(ctl, result);
+	return 0;
 }
 
 static int do_and_say(struct ctl *ctl, const char *method, json_t *params, const char *name,
@@ -169,12 +173,13 @@ static int read_params(struct ctl *ctl, json_t **ret, struct error *err)
 	json_error_t where;
 	json_t *params;
 
-	if (ctl->word_count < 2)
-		params = json_object();
-	else if (strcmp(ctl->words[1], "-") == 0)
+	if (ctl->word_count < 2) {
+		*ret = json_object(); /* NULL: ctl_call raises it */
+		return 0;
+	}
+	if (strcmp(ctl->words[1], "-") == 0)
 		return ctl_read_json(ctl, "-", ret, err);
-	else
-		params = json_loads(ctl->words[1], JSON_REJECT_DUPLICATES, &where);
+	params = json_loads(ctl->words[1], JSON_REJECT_DUPLICATES, &where);
 	if (params == NULL)
 		return error_set(err, ERROR_USAGE, 0, "rpc: params: column %d: is not JSON: %s",
 				 where.column, where.text);

@@ -7,7 +7,16 @@
 
 #include <string.h>
 
+#define WAIT_DEFAULT "30s"
 #define STATUS_LINES 5 /* of the log, unless --lines says so */
+
+/* Returns params, which may be NULL. */
+static json_t *with_force(const struct ctl *ctl, json_t *params)
+{
+	if (ctl_given(ctl, CTL_FORCE))
+		json_object_set_new(params, "force", json_true());
+	return params;
+}
 
 /* --- apply ------------------------------------------------------------------------------------ */
 
@@ -53,11 +62,12 @@ static void say_applied(struct ctl *ctl, const json_t *result)
 static int apply_app(struct ctl *ctl, json_t *app, struct error *err)
 {
 	_cleanup_json_ json_t *result = NULL;
-	json_t *params = ctl_given(ctl, CTL_DRY_RUN)
-				 ? json_pack("{s:O, s:b}", "app", app, "dry_run", 1)
-				 : json_pack("{s:O}", "app", app);
-	int r = ctl_call(ctl, "app.apply", params, &result, err);
+	json_t *params = with_force(ctl, json_pack("{s:O}", "app", app));
+	int r;
 
+	if (ctl_given(ctl, CTL_DRY_RUN))
+		json_object_set_new(params, "dry_run", json_true());
+	r = ctl_call(ctl, "app.apply", params, &result, err);
 	if (r < 0)
 		return r;
 	if (ctl_given(ctl, CTL_JSON))
@@ -149,7 +159,8 @@ static int call_by_name(struct ctl *ctl, const char *method, const char *name, c
 			struct error *err)
 {
 	_cleanup_json_ json_t *result = NULL;
-	int r = ctl_call(ctl, method, json_pack("{s:s}", "name", name), &result, err);
+	int r = ctl_call(ctl, method, with_force(ctl, json_pack("{s:s}", "name", name)), &result,
+			 err);
 	const char *state;
 
 	if (r < 0)
@@ -243,10 +254,8 @@ int ctl_set(struct ctl *ctl, struct error *err)
 
 	if (r < 0)
 		return r;
-	params = ctl_given(ctl, CTL_FORCE)
-			 ? json_pack("{s:s, s:O, s:b}", "name", ctl->words[0], "limits", limits,
-				     "force", 1)
-			 : json_pack("{s:s, s:O}", "name", ctl->words[0], "limits", limits);
+	params = json_pack("{s:s, s:O}", "name", ctl->words[0], "limits", limits);
+	params = with_force(ctl, params);
 	r = ctl_call(ctl, "app.set_limits", params, &result, err);
 	if (r < 0)
 		return r;
@@ -268,8 +277,9 @@ int ctl_wait(struct ctl *ctl, struct error *err)
 	for (size_t i = 1; i < ctl->word_count; i++)
 		json_array_append_new(states, json_string(ctl->words[i]));
 	r = ctl_call(ctl, "app.wait",
-		     json_pack("{s:s, s:o, s:s*}", "name", ctl->words[0], "states", states,
-			       "timeout", ctl->options.timeout),
+		     json_pack("{s:s, s:o, s:s}", "name", ctl->words[0], "states", states,
+			       "timeout",
+			       ctl_given(ctl, CTL_TIMEOUT) ? ctl->options.timeout : WAIT_DEFAULT),
 		     &result, err);
 	if (r < 0)
 		return r;

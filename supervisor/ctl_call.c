@@ -93,7 +93,7 @@ int ctl_read_json(struct ctl *ctl, const char *path, json_t **ret, struct error 
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	_cleanup_free_ char *text = NULL;
 	json_error_t where;
-	size_t length;
+	size_t length = 0;
 	json_t *value;
 	int r = read_input(ctl, path, &text, &length, err);
 

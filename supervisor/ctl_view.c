@@ -14,6 +14,7 @@
 
 #define LABEL_COLUMNS 11
 #define INDENT	      (2 + LABEL_COLUMNS)
+#define TIME_MAX      253402300799.0 /* 9999-12-31T23:59:59Z */
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
@@ -35,7 +36,17 @@ const char *ctl_view_scalar(const json_t *object, const char *key, char *buffer)
 			 json_integer_value(value));
 	else if (json_is_real(value))
 		snprintf(buffer, QUANTITY_TEXT_MAX, "%g", json_real_value(value));
+	else if (json_is_boolean(value))
+		snprintf(buffer, QUANTITY_TEXT_MAX, "%s", json_is_true(value) ? "yes" : "no");
 	else
+		buffer[0] = '\0';
+	return buffer;
+}
+
+const char *ctl_view_pid(const json_t *object, char *buffer)
+{
+	ctl_view_scalar(object, "pid", buffer);
+	if (json_integer_value(json_object_get(object, "pid")) <= 0)
 		buffer[0] = '\0';
 	return buffer;
 }
@@ -45,6 +56,8 @@ bool ctl_view_time(const json_t *value, time_t *ret)
 	struct tm utc = { 0 };
 
 	if (json_is_number(value)) {
+		if (json_number_value(value) < 0 || json_number_value(value) > TIME_MAX)
+			return false;
 		*ret = (time_t)json_number_value(value);
 		return true;
 	}
@@ -113,11 +126,16 @@ static int add_age(const struct ctl_view *view, struct table *table, const json_
 static int add_app(const struct ctl_view *view, struct table *table, const json_t *app,
 		   struct error *err)
 {
-	static const char *const first[] = { "name", "tenant", "state", "pid", "restarts" };
+	static const char *const first[] = { "name", "tenant", "state" };
+	char pid[QUANTITY_TEXT_MAX];
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(first); i++)
 		r = add_member(table, app, first[i], err);
+	if (r == 0)
+		r = table_add(table, ctl_view_pid(app, pid), err);
+	if (r == 0)
+		r = add_member(table, app, "restarts", err);
 	if (r == 0)
 		r = add_age(view, table, app, "since", err);
 	return r < 0 ? r : add_member(table, app, "last_cause", err);

@@ -42,10 +42,13 @@ void ctl_view_log(const struct ctl_view *view, const json_t *line);
 
 /* A string member, "" if there is none. */
 const char *ctl_view_string(const json_t *object, const char *key);
-/* A member as text: a string as it is, a number in decimal; "" for anything else. buffer holds
- * QUANTITY_TEXT_MAX bytes. */
+/* A member as text: a string as it is, a number in decimal, "yes" or "no"; "" for anything else.
+ * buffer holds QUANTITY_TEXT_MAX bytes. */
 const char *ctl_view_scalar(const json_t *object, const char *key, char *buffer);
-/* RFC 3339 in UTC, or seconds since the epoch. False if it is neither. */
+/* The member "pid"; "" where there is no process: 0 is none. buffer as above. */
+const char *ctl_view_pid(const json_t *object, char *buffer);
+/* RFC 3339 in UTC, or seconds since the epoch. False if it is neither; *ret is undefined
+ * then. */
 bool ctl_view_time(const json_t *value, time_t *ret);
 /* "2h 3min" until now; "" if it is no time. buffer as above. */
 const char *ctl_view_age(const struct ctl_view *view, const json_t *time, char *buffer);

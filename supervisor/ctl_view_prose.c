@@ -65,7 +65,7 @@ static void put_headline(const struct ctl_view *view, const json_t *app)
 	ctl_view_age(view, json_object_get(app, "since"), age);
 	if (age[0] != '\0')
 		phrase_add(&line, " for %s", age);
-	ctl_view_scalar(app, "pid", pid);
+	ctl_view_pid(app, pid);
 	if (pid[0] != '\0')
 		phrase_add(&line, ", pid %s", pid);
 	ctl_view_scalar(app, "uid", uid);
@@ -250,7 +250,7 @@ static void put_victim(const struct ctl_view *view, const json_t *victim)
 	if (command[0] == '\0')
 		command = ctl_view_string(victim, "comm");
 	phrase_add(&line, "%s", command);
-	ctl_view_scalar(victim, "pid", pid);
+	ctl_view_pid(victim, pid);
 	if (pid[0] != '\0')
 		phrase_add(&line, "%spid %s", separator(&line), pid);
 	ctl_view_field(view, "process", text);
@@ -348,7 +348,8 @@ static void add_other_members(struct phrase *line, const json_t *event)
 	json_object_foreach((json_t *)event, key, value)
 	{
 		char buffer[QUANTITY_TEXT_MAX];
-		const char *text = ctl_view_scalar(event, key, buffer);
+		const char *text = strcmp(key, "pid") == 0 ? ctl_view_pid(event, buffer)
+							   : ctl_view_scalar(event, key, buffer);
 
 		if (!is_told(key) && text[0] != '\0')
 			phrase_add(line, "%s%s %s", separator(line), key, text);

@@ -24,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_FILE DAEMON_RUN "/pysbxd.lock"
+#define LOCK_FILE	    DAEMON_RUN "/pysbxd.lock"
+#define FLUSH_PATIENCE_MSEC 1000
 
 static uint32_t random_number(void)
 {
@@ -161,6 +162,8 @@ static int open_logs(struct daemon *daemon, struct error *err)
 {
 	int r = journal_open(&daemon->journal, JOURNAL_SOCKET, err);
 
+	if (r >= 0)
+		journal_attach(&daemon->journal, daemon->event);
 	if (r >= 0 && daemon->options.to_stderr)
 		r = output_open(&daemon->err_out, STDERR_FILENO, err);
 	daemon->log = (struct log){ .journal = &daemon->journal, .threshold = LOG_LEVEL_INFO };
@@ -289,14 +292,20 @@ static void close_all(struct daemon *daemon)
 	daemon->starter = sd_event_source_disable_unref(daemon->starter);
 	daemon->reaper = sd_event_source_disable_unref(daemon->reaper);
 	daemon->saver = sd_event_source_disable_unref(daemon->saver);
+	daemon->trimmer = sd_event_source_disable_unref(daemon->trimmer);
 	apps_scope_close(&daemon->scope);
 	reader_stop(&daemon->reader);
 	watch_notifier_close(&daemon->notifier);
 	kernel_log_close(&daemon->kernel_log);
 	filter_cache_clear(&daemon->filters);
+	host_system_clear(&daemon->system);
 	config_free(daemon->config);
 	close_and_clear(&daemon->host.instance.image_fd);
 	close_and_clear(&daemon->host.log.directory_fd);
+	if (daemon->options.to_stderr) {
+		output_flush(&daemon->err_out, FLUSH_PATIENCE_MSEC);
+		output_close(&daemon->err_out);
+	}
 	journal_close(&daemon->journal);
 	close_and_clear(&daemon->lock_fd);
 	sd_event_unref(daemon->event);
@@ -329,6 +338,7 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 	r = open_all(&daemon, err);
 	if (r >= 0) {
 		(void)sd_event_set_watchdog(daemon.event, true);
+		daemon_trim_soon(&daemon);
 		log_event(&daemon.log, LOG_EVENT_DAEMON_STARTED, NULL,
 			  "pysbxd " PYSBX_VERSION " with %zu apps", daemon.app_count);
 		(void)sd_notifyf(0, "READY=1\nSTATUS=%zu apps", daemon.app_count);

@@ -33,7 +33,11 @@
 
 #define DAEMON_APPS_MAX		20000
 #define DAEMON_STARTS_AT_A_TIME 8 /* at boot; the others wait for their turn */
+#define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
+#define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
+/* With many apps a save takes its time: of the loop's it gets at most one part in so many. */
+#define DAEMON_SAVE_SHARE 20
 
 struct daemon_options {
 	const char *cgroup_root; /* NULL: a scope of systemd's */
@@ -54,6 +58,8 @@ struct daemon {
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
 	struct filter_cache filters;
+	struct host_system system;
+	uint64_t system_usec; /* CLOCK_MONOTONIC, when it was looked up */
 	struct app_host host;
 	struct app **apps; /* sorted by name */
 	size_t app_count, app_allocated;
@@ -62,10 +68,11 @@ struct daemon {
 	size_t starting; /* apps in that state */
 	struct events *events;
 	struct control *control;
-	sd_event_source *anchor_source, *starter, *reaper, *saver;
-	bool save_failed; /* told once */
-	bool scope_stops; /* systemd has told the anchor */
-	bool leaving;	  /* SIGTERM: apps stay */
+	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer;
+	bool save_failed;	 /* told once */
+	uint64_t save_took_usec; /* the last time */
+	bool scope_stops;	 /* systemd has told the anchor */
+	bool leaving;		 /* SIGTERM: apps stay */
 };
 
 int daemon_run(const struct daemon_options *options, struct error *err);
@@ -84,6 +91,9 @@ void daemon_remove_app(struct daemon *daemon, struct app *app);
 /* Now, or when its turn comes. */
 void daemon_start_app(struct app *app);
 void daemon_queue_app(struct daemon *daemon, struct app *app);
+
+/* Gives memory back that is no longer used. */
+void daemon_trim_soon(struct daemon *daemon);
 
 /* Opens the scope if it isn't. */
 int daemon_need_scope(struct daemon *daemon, struct error *err);

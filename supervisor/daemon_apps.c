@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/figure.h"
 #include "policy/own.h"
+#include "supervisor/clock.h"
 #include "supervisor/daemon.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +153,23 @@ void daemon_remove_app(struct daemon *daemon, struct app *app)
 	daemon_save_soon(daemon);
 }
 
+/* --- memory --------------------------------------------------------------------------------- */
+
+static int on_trimmer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source, (void)usec, (void)userdata;
+	(void)malloc_trim(0);
+	return 0;
+}
+
+/* What many starts or a load of all files have left behind goes back to the kernel. */
+void daemon_trim_soon(struct daemon *daemon)
+{
+	daemon->trimmer = sd_event_source_disable_unref(daemon->trimmer);
+	(void)sd_event_add_time_relative(daemon->event, &daemon->trimmer, CLOCK_MONOTONIC,
+					 DAEMON_TRIM_DELAY_USEC, USEC_PER_SEC, on_trimmer, daemon);
+}
+
 /* --- starting ------------------------------------------------------------------------------- */
 
 void daemon_start_app(struct app *app)
@@ -172,6 +191,8 @@ static int on_starter(sd_event_source *source, void *userdata)
 			continue;
 		daemon_start_app(app);
 	}
+	if (daemon->queue_count == 0)
+		daemon_trim_soon(daemon);
 	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
@@ -370,6 +391,21 @@ static bool uid_is_taken(uid_t uid, void *userdata)
 	return false;
 }
 
+static const struct host_system *system_paths(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	uint64_t now = clock_monotonic_usec();
+	struct error ignored;
+
+	if (daemon->system.entries == NULL || now - daemon->system_usec > DAEMON_SYSTEM_AGE_USEC) {
+		host_system_clear(&daemon->system);
+		if (host_system_gather(&daemon->system, &ignored) < 0)
+			return NULL;
+		daemon->system_usec = now;
+	}
+	return &daemon->system;
+}
+
 void daemon_set_callbacks(struct daemon *daemon)
 {
 	app_host_init(&daemon->host);
@@ -379,5 +415,6 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;
 	daemon->host.uid_is_taken = uid_is_taken;
+	daemon->host.system = system_paths;
 	daemon->host.userdata = daemon;
 }

@@ -11,6 +11,7 @@
  */
 #include "policy/own.h"
 #include "supervisor/app_record.h"
+#include "supervisor/clock.h"
 #include "supervisor/daemon.h"
 #include "supervisor/store.h"
 
@@ -71,9 +72,11 @@ static int save(struct daemon *daemon, struct error *err)
 
 void daemon_save(struct daemon *daemon)
 {
+	uint64_t started = clock_monotonic_usec();
 	struct error err;
 	int r = save(daemon, &err);
 
+	daemon->save_took_usec = clock_monotonic_usec() - started;
 	if (daemon->saver != NULL)
 		(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_OFF);
 	if (r < 0 && !daemon->save_failed)
@@ -91,17 +94,18 @@ static int on_saver(sd_event_source *source, uint64_t usec, void *userdata)
 
 void daemon_save_soon(struct daemon *daemon)
 {
+	uint64_t delay = DAEMON_SAVE_DELAY_USEC + DAEMON_SAVE_SHARE * daemon->save_took_usec;
 	int enabled = SD_EVENT_OFF;
 
 	if (daemon->saver == NULL) {
 		(void)sd_event_add_time_relative(daemon->event, &daemon->saver, CLOCK_MONOTONIC,
-						 DAEMON_SAVE_DELAY_USEC, 0, on_saver, daemon);
+						 delay, 0, on_saver, daemon);
 		return;
 	}
 	(void)sd_event_source_get_enabled(daemon->saver, &enabled);
 	if (enabled != SD_EVENT_OFF)
 		return;
-	(void)sd_event_source_set_time_relative(daemon->saver, DAEMON_SAVE_DELAY_USEC);
+	(void)sd_event_source_set_time_relative(daemon->saver, delay);
 	(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_ONESHOT);
 }
 

@@ -34,7 +34,9 @@ uint64_t events_cursor(const struct events *events);
 void events_publish(struct events *events, const char *type, const char *app, const char *tenant,
 		    json_t *data);
 
-/* events.subscribe and events.unsubscribe (of any subscription, also of others' making), for a
+/* A subscription's answer comes before its first event, but for a batch, whose answers come last.
+ *
+ * events.subscribe and events.unsubscribe (of any subscription, also of others' making), for a
  * control_table whose userdata is the struct events. */
 #define EVENTS_METHOD_COUNT 2
 extern const struct control_method events_methods[EVENTS_METHOD_COUNT];

@@ -360,22 +360,77 @@ static int look_up(const char *path, struct host_entry *ret, struct error *err)
 	return 1;
 }
 
-static int gather_system(struct host_facts *facts, struct error *err)
+int host_system_gather(struct host_system *ret, struct error *err)
 {
+	struct host_system system = { 0 };
 	size_t count = 0;
 
 	while (plan_system_paths[count] != NULL)
 		count++;
-	facts->system = calloc(count + 1, sizeof(*facts->system));
-	if (facts->system == NULL)
+	system.entries = calloc(count + 1, sizeof(*system.entries));
+	if (system.entries == NULL)
 		return error_no_memory(err);
 	for (size_t i = 0; i < count; i++) {
-		int r = look_up(plan_system_paths[i], &facts->system[facts->system_count], err);
+		int r = look_up(plan_system_paths[i], &system.entries[system.count], err);
 
-		if (r < 0)
+		if (r < 0) {
+			host_system_clear(&system);
 			return r;
-		facts->system_count += (size_t)r;
+		}
+		system.count += (size_t)r;
 	}
+	*ret = system;
+	return 0;
+}
+
+void host_system_clear(struct host_system *system)
+{
+	/* the facts know how to free them */
+	struct host_facts facts = { .system = system->entries, .system_count = system->count };
+
+	host_facts_clear(&facts);
+	*system = (struct host_system){ 0 };
+}
+
+static int copy_entry(const struct host_entry *from, struct host_entry *ret, struct error *err)
+{
+	*ret = (struct host_entry){ .path = strdup(from->path),
+				    .link = from->link != NULL ? strdup(from->link) : NULL,
+				    .real = strdup(from->real),
+				    .is_directory = from->is_directory };
+	if (ret->path == NULL || ret->real == NULL || (from->link != NULL && ret->link == NULL))
+		return error_no_memory(err);
+	return 0;
+}
+
+static int copy_system(const struct host_system *system, struct host_facts *facts,
+		       struct error *err)
+{
+	int r = 0;
+
+	facts->system = calloc(system->count + 1, sizeof(*facts->system));
+	if (facts->system == NULL)
+		return error_no_memory(err);
+	for (size_t i = 0; r >= 0 && i < system->count; i++) {
+		facts->system_count = i + 1;
+		r = copy_entry(&system->entries[i], &facts->system[i], err);
+	}
+	return r;
+}
+
+static int gather_system(const struct host_system *known, struct host_facts *facts,
+			 struct error *err)
+{
+	struct host_system system = { 0 };
+	int r;
+
+	if (known != NULL)
+		return copy_system(known, facts, err);
+	r = host_system_gather(&system, err);
+	if (r < 0)
+		return r;
+	facts->system = system.entries;
+	facts->system_count = system.count;
 	return 0;
 }
 
@@ -419,7 +474,8 @@ static void cleanup_facts(struct host_facts *facts)
 }
 
 int host_facts_gather(const struct app_spec *spec, const struct identity *identity,
-		      char *const caller_environment[], struct host_facts *ret, struct error *err)
+		      char *const caller_environment[], const struct host_system *system,
+		      struct host_facts *ret, struct error *err)
 {
 	struct host_facts facts __attribute__((cleanup(cleanup_facts))) = { 0 };
 	struct sayings sayings _cleanup_sayings_ = { 0 };
@@ -442,7 +498,7 @@ int host_facts_gather(const struct app_spec *spec, const struct identity *identi
 	if (r >= 0)
 		r = check_all_readable(identity, &facts, err);
 	if (r >= 0)
-		r = gather_system(&facts, err);
+		r = gather_system(system, &facts, err);
 	if (r >= 0)
 		r = gather_hosts(&facts, err);
 	if (r < 0)

@@ -47,6 +47,7 @@
 #define INSTANCE_START_PATIENCE_USEC UINT64_C(60000000) /* from spawn to execve */
 /* From a worker's end to its launcher's: longer only with a process in uninterruptible sleep. */
 #define INSTANCE_END_PATIENCE_USEC  UINT64_C(10000000)
+#define INSTANCE_ADOPT_AGAIN_USEC   UINT64_C(1000000)
 #define INSTANCE_LEAF_PATIENCE_MSEC 500
 #define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
 #define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */

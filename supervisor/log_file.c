@@ -33,8 +33,13 @@ static int make_directories(const char *path, struct error *err)
 			continue;
 		memcpy(partial, path, i);
 		partial[i] = '\0';
-		if (mkdir(partial, last ? LOG_FILE_DIRECTORY_MODE : 0755) < 0 && errno != EEXIST)
-			return error_set(err, ERROR_SYSTEM, errno, "mkdir %s", partial);
+		/* the second call because of our umask */
+		if (mkdir(partial, 0700) < 0) {
+			if (errno != EEXIST)
+				return error_set(err, ERROR_SYSTEM, errno, "mkdir %s", partial);
+		} else if (chmod(partial, last ? LOG_FILE_DIRECTORY_MODE : 0755) < 0) {
+			return error_set(err, ERROR_SYSTEM, errno, "chmod %s", partial);
+		}
 	}
 	return 0;
 }
@@ -77,11 +82,15 @@ static int open_file(struct log_file *file, int directory, const char *name, str
 		return error_set(err, ERROR_INVALID, EINVAL, "log file %s: not a regular file",
 				 path);
 	}
+	/* A new one gets its mode whatever our umask is; one that has lines keeps its owner's
+	 * choice. */
+	if (st->st_size == 0 && fchmod(file->fd, LOG_FILE_MODE) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "log file %s: chmod", path);
 	return 0;
 }
 
 /* NAME.log.1 to .2 and so on, the oldest first, NAME.log at last. What is not there is skipped; a
- * number that is missing only leaves a gap. */
+ * number that is missing only leaves a gap. keep is bounded by SPEC_LOG_KEEP_LIMIT. */
 static int rotate(struct log_file *file, int directory, const char *name, uint64_t keep,
 		  struct error *err)
 {
@@ -95,8 +104,6 @@ static int rotate(struct log_file *file, int directory, const char *name, uint64
 			return error_set(err, ERROR_SYSTEM, errno, "log file %s: remove", from);
 		return 0;
 	}
-	if (keep > LOG_FILE_KEEP_MAX)
-		keep = LOG_FILE_KEEP_MAX;
 	for (uint64_t number = keep; number > 0; number--) {
 		name_file(from, name, number - 1);
 		name_file(to, name, number);

@@ -23,7 +23,6 @@
 #define LOG_FILE_DIRECTORY	"/var/log/pysbx"
 #define LOG_FILE_DIRECTORY_MODE 0750
 #define LOG_FILE_MODE		0640
-#define LOG_FILE_KEEP_MAX	100 /* each is renamed at a rotation */
 
 struct log_file {
 	int fd;	   /* -1: not open */

@@ -116,10 +116,11 @@ _pysbx_control()
 	esac
 
 	case $command in
-	apply) options+=' --dry-run' ;;
+	apply) options+=' --dry-run --force' ;;
 	list) options+=' --tenant --state' ;;
 	status | incidents) options+=' --lines' ;;
-	start | stop | restart) options+=' --all' ;;
+	start | restart) options+=' --all' ;;
+	stop) options+=' --all --force' ;;
 	set) options+=' --force' ;;
 	logs) options+=' --lines --follow' ;;
 	events) options+=' --follow --cursor --app' ;;

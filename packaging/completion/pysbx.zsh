@@ -68,12 +68,15 @@ _pysbx_control() {
 	local -a follow=('(-f --follow)'{-f,--follow}'[go on with what comes]')
 
 	case $1 in
-	apply) _arguments $common '--dry-run[only tell what would change]' '*:file:_files' ;;
+	apply) _arguments $common '--dry-run[only tell what would change]' \
+		'--force[lower memory below what is in use]' '*:file:_files' ;;
 	get) _arguments $common ':app:_pysbx_apps' ;;
 	list) _arguments $common '--tenant=[only of this tenant]:tenant:_pysbx_tenants' \
 		"--state=[only in this state]:state:($states)" ;;
 	status) _arguments $common $lines '*:app:_pysbx_apps' ;;
-	start | stop | restart) _arguments $common '--all[all apps]' '*:app:_pysbx_apps' ;;
+	start | restart) _arguments $common '--all[all apps]' '*:app:_pysbx_apps' ;;
+	stop) _arguments $common '--all[all apps]' '--force[kill what is stopping already]' \
+		'*:app:_pysbx_apps' ;;
 	suspend | resume | remove) _arguments $common '*:app:_pysbx_apps' ;;
 	signal) _arguments $common ':app:_pysbx_apps' ":signal:($signals)" ;;
 	set) _arguments $common '--force[lower memory below what is in use]' ':app:_pysbx_apps' \

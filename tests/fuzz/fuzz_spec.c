@@ -139,6 +139,21 @@ static void check_tenant(const json_t *object)
 	require(json_equal(first, second) == 1);
 }
 
+/* Defaults that were taken make a valid app of one that says nothing. */
+static void check_defaults(const json_t *defaults)
+{
+	static const char text[] = "{\"name\":\"a\",\"command\":[\"b\"],\"directory\":\"/c\"}";
+	_cleanup_json_ json_t *object = NULL;
+	_cleanup_spec_ struct app_spec spec = { 0 };
+	struct error err = { 0 };
+
+	require(document_parse(text, strlen(text), SIZE_LIMIT, &object, &err) == 0);
+	require(spec_from_json(object, defaults, &spec, &err) == 0);
+	require(spec_fill_defaults(defaults, &spec, &err) == 0);
+	require(spec_complete(&spec, &err) == 0);
+	require(spec_validate(&spec, &err) == 0);
+}
+
 static void check_settings(const json_t *object)
 {
 	struct settings settings;
@@ -148,6 +163,8 @@ static void check_settings(const json_t *object)
 		check_error(&err);
 		return;
 	}
+	if (settings.defaults != NULL)
+		check_defaults(settings.defaults);
 	settings_clear(&settings);
 }
 

@@ -237,3 +237,23 @@ Test(hosting_plan, keeps_the_spec_where_its_io_limits_do_not_fit)
 	cr_expect_eq(spec.limits.io_count, SPEC_IO_MAX);
 	cr_expect_null(spec.syscalls);
 }
+
+Test(hosting_plan, comes_before_the_defaults_of_all_apps)
+{
+	_cleanup_json_ json_t *defaults =
+		json_from("{'limits':{'memory':'1G','cpu':'400%','cpu_weight':10,'pids':'max',"
+			  "'io':{'/srv':{'rbps':'20M','wbps':'20M'}}},'syscalls':'docker'}");
+	_cleanup_hosting_plan_ struct hosting_plan plan = read_plan(BASIC);
+	_cleanup_spec_ struct app_spec spec = read_spec(APP(""));
+	struct error err = { 0 };
+
+	cr_assert_eq(hosting_plan_apply(&plan, &spec, &err), 0, "%s", err.text);
+	cr_assert_eq(spec_fill_defaults(defaults, &spec, &err), 0, "%s", err.text);
+	cr_expect_eq(spec.limits.memory_max, 256 * MIB);
+	cr_expect_eq(spec.limits.cpu_max, 1000);
+	cr_expect_eq(spec.limits.cpu_weight, 10);
+	cr_expect_eq(spec.limits.pids_max, 128);
+	cr_expect_eq(spec.limits.io[0].rbps, 10 * MIB);
+	cr_expect_eq(spec.limits.io[0].wbps, 20 * MIB);
+	cr_expect_str_eq(spec.syscalls, "python-web");
+}

@@ -28,6 +28,7 @@ Test(limit_words, become_the_limits_of_an_app)
 		  "{\"memory_high\":\"max\",\"memory_swap\":\"0\",\"tmp_size\":\"1.5G\"}" },
 		{ { "pids=max", "nofile=1024", "cpu_weight=10000" },
 		  "{\"pids\":\"max\",\"nofile\":1024,\"cpu_weight\":10000}" },
+		{ { "memory=-", "pids=-", "io=-" }, "{\"memory\":null,\"pids\":null,\"io\":null}" },
 		{ { "io=/srv=20M/10M" },
 		  "{\"io\":{\"/srv\":{\"rbps\":20971520,\"wbps\":10485760}}}" },
 		{ { "io=/srv=-/max/-/200", "io=/a=b=1M/1M" },
@@ -63,6 +64,8 @@ Test(limit_words, refuses_what_is_none)
 		  "unknown limit \"\": write memory=256M, cpu=50%, pids=100 or io=/srv=20M/10M" },
 		{ { "memory" }, "\"memory\" has no value: write memory=VALUE" },
 		{ { "cpu=1", "cpu=2" }, "cpu: given twice: keep one of them" },
+		{ { "io=-", "io=/a=2M/2M" }, "io: given twice: keep one of them" },
+		{ { "io=/a=2M/2M", "io=-" }, "io: given twice: keep one of them" },
 		{ { "io=/a=1M/1M", "io=/a=2M/2M" }, "io: given twice: keep one of them" },
 	};
 

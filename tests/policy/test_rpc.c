@@ -146,6 +146,36 @@ Test(rpc, refuses_what_is_nested_deeper_than_32_before_the_parser_sees_it)
 	cr_assert_eq(parse_nested(500000, '{', '\0', &err), RPC_PARSE_ERROR);
 }
 
+/* An array of so many numbers as the one member of an object. */
+static enum rpc_code parse_values(size_t count, struct error *err)
+{
+	_cleanup_rpc_message_ struct rpc_message message = { 0 };
+	char *text = malloc(2 * count + 16), *at = text;
+	enum rpc_code code;
+
+	cr_assert_not_null(text);
+	at += sprintf(at, "{\"a\":[1");
+	for (size_t i = 1; i < count; i++) {
+		*at++ = ',';
+		*at++ = '1';
+	}
+	*at++ = ']';
+	*at++ = '}';
+	code = rpc_parse(text, (size_t)(at - text), &message, err);
+	free(text);
+	return code;
+}
+
+Test(rpc, refuses_what_has_too_many_values_before_the_parser_sees_it)
+{
+	struct error err;
+
+	cr_assert_eq(parse_values(RPC_VALUES_MAX - 3, &err), RPC_OK);
+	cr_assert_eq(parse_values(RPC_VALUES_MAX - 2, &err), RPC_PARSE_ERROR);
+	cr_assert_not_null(strstr(err.text, "at most 20000 values"), "%s", err.text);
+	cr_assert_eq(parse_values(500000, &err), RPC_PARSE_ERROR);
+}
+
 Test(rpc, brackets_in_strings_are_no_nesting)
 {
 	_cleanup_rpc_message_ struct rpc_message message = { 0 };
@@ -165,7 +195,9 @@ Test(rpc, refuses_a_line_that_is_too_long)
 
 	cr_assert_not_null(line);
 	memset(line, ' ', RPC_LINE_MAX + 1);
-	memcpy(line, "[1]", 3);
+	line[0] = '[';
+	line[1] = '1';
+	line[2] = ']';
 	cr_assert_eq(rpc_parse(line, RPC_LINE_MAX + 1, &message, &err), RPC_PARSE_ERROR);
 	cr_assert_not_null(strstr(err.text, "1048576 bytes"));
 	cr_assert_eq(rpc_parse(line, RPC_LINE_MAX, &message, &err), RPC_OK);
@@ -175,18 +207,19 @@ Test(rpc, refuses_a_line_that_is_too_long)
 
 Test(rpc, a_batch_has_at_most_100_requests)
 {
-	char text[2 * RPC_BATCH_MAX + 8] = "[";
+	char text[2 * RPC_BATCH_MAX + 8] = "[1";
 	struct rpc_message message = { 0 };
+	size_t end = 2;
 	struct error err;
 
-	for (int i = 0; i < RPC_BATCH_MAX; i++)
-		strcat(text, i > 0 ? ",1" : "1");
-	strcat(text, "]");
+	for (; end < (size_t)2 * RPC_BATCH_MAX; end += 2)
+		snprintf(text + end, sizeof(text) - end, ",1");
+	snprintf(text + end, sizeof(text) - end, "]");
 	cr_assert_eq(parse(text, &message, &err), RPC_OK);
 	cr_assert(message.batch);
 	cr_assert_eq(message.count, RPC_BATCH_MAX);
 	rpc_message_clear(&message);
-	memcpy(text + strlen(text) - 1, ",1]", 4);
+	snprintf(text + end, sizeof(text) - end, ",1]");
 	cr_assert_eq(parse(text, &message, &err), RPC_INVALID_REQUEST);
 }
 

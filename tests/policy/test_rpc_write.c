@@ -56,14 +56,14 @@ Test(rpc_write, an_error_has_its_number_name_and_path)
 Test(rpc_write, every_kind_and_code_comes_back_as_what_it_was)
 {
 	static const struct {
-		enum rpc_code code;
 		const char *name;
+		enum rpc_code code;
 		enum error_kind kind;
 	} standard[] = {
-		{ RPC_PARSE_ERROR, "parse-error", ERROR_INTERNAL },
-		{ RPC_INVALID_REQUEST, "invalid-request", ERROR_INTERNAL },
-		{ RPC_NO_SUCH_METHOD, "no-such-method", ERROR_USAGE },
-		{ RPC_INVALID_PARAMS, "invalid", ERROR_INVALID },
+		{ "parse-error", RPC_PARSE_ERROR, ERROR_INTERNAL },
+		{ "invalid-request", RPC_INVALID_REQUEST, ERROR_INTERNAL },
+		{ "no-such-method", RPC_NO_SUCH_METHOD, ERROR_USAGE },
+		{ "invalid", RPC_INVALID_PARAMS, ERROR_INVALID },
 	};
 
 	for (int i = ERROR_NONE + 1; i < ERROR_KIND_COUNT + (int)ARRAY_SIZE(standard); i++) {

@@ -33,6 +33,7 @@ Test(settings, give_defaults_that_outlive_their_document)
 	json_decref(object);
 	cr_expect_eq(settings.log_level, SETTINGS_LOG_DEBUG);
 	cr_assert_eq(spec_from_json(app, settings.defaults, &spec, &err), 0, "%s", err.text);
+	cr_assert_eq(spec_fill_defaults(settings.defaults, &spec, &err), 0, "%s", err.text);
 	cr_expect_eq(spec.limits.memory_max, UINT64_C(128) << 20);
 	cr_expect_eq(spec.oom, OOM_APP);
 	spec_clear(&spec);

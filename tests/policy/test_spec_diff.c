@@ -67,7 +67,7 @@ Test(spec_diff, tells_what_a_running_app_takes_as_it_is)
 		{ APP(",'limits':{'cpu_weight':1}"), "limits.cpu_weight", false },
 		{ APP(",'limits':{'pids':1}"), "limits.pids", false },
 		{ APP(",'limits':{'nofile':99}"), "limits.nofile", true },
-		{ APP(",'limits':{'tmp_size':'1G'}"), "limits.tmp_size", true },
+		{ APP(",'limits':{'tmp_size':'1G'}"), "limits.tmp_size", false },
 		{ APP(",'limits':{'io':{'/':{'rbps':'1M'}}}"), "limits.io", false },
 		{ APP(",'isolation':{'readable':['/srv/x']}"), "isolation.readable", true },
 		{ APP(",'isolation':{'writable':['/srv/x']}"), "isolation.writable", true },

@@ -289,23 +289,17 @@ Test(spec_json, bounds_every_list)
 		       NULL, "limits.io", "limits.io: 17 paths are too many: at most 16");
 }
 
+static const char defaults_text[] =
+	"{'limits':{'memory':'256M','memory_high':'200M','pids':64,'io':{'/srv':{'rbps':'20M',"
+	"'wbps':'20M'},'/var/www':{'rbps':'1M'}}},'environment':{'A':'all','B':'all'},"
+	"'isolation':{'readable':['/srv/y','/srv/z']},'syscalls':'strict','enabled':false}";
+
 Test(spec_json, takes_defaults_below_what_the_app_says)
 {
-	_cleanup_spec_ struct app_spec spec =
-		read_with(APP(",'limits':{'memory':'128M','io':{'/srv':{'wbps':'5M'}}},"
-			      "'environment':{'B':'app','C':'app'},"
-			      "'isolation':{'readable':['/srv/x']}"),
-			  "{'limits':{'memory':'256M','pids':64,'io':{'/srv':{'rbps':'20M',"
-			  "'wbps':'20M'},'/var/www':{'rbps':'1M'}}},'environment':{'A':'all',"
-			  "'B':'all'},'isolation':{'readable':['/srv/y','/srv/z']},"
-			  "'enabled':false}");
+	_cleanup_spec_ struct app_spec spec = read_with(APP(",'environment':{'B':'app','C':'app'},"
+							    "'isolation':{'readable':['/srv/x']}"),
+							defaults_text);
 
-	cr_expect_eq(spec.limits.memory_max, 128 * MIB);
-	cr_expect_eq(spec.limits.pids_max, 64);
-	cr_assert_eq(spec.limits.io_count, 2);
-	cr_expect_eq(spec_find_io(&spec.limits, "/srv")->rbps, 20 * MIB);
-	cr_expect_eq(spec_find_io(&spec.limits, "/srv")->wbps, 5 * MIB);
-	cr_expect_eq(spec_find_io(&spec.limits, "/var/www")->rbps, 1 * MIB);
 	cr_expect_str_eq(strings_env_get(&spec.environment, "A"), "all");
 	cr_expect_str_eq(strings_env_get(&spec.environment, "B"), "app");
 	cr_expect_str_eq(strings_env_get(&spec.environment, "C"), "app");
@@ -313,6 +307,35 @@ Test(spec_json, takes_defaults_below_what_the_app_says)
 	cr_assert_eq(spec.isolation.readable.count, 1);
 	cr_expect_str_eq(spec.isolation.readable.items[0], "/srv/x");
 	cr_expect_not(spec.enabled);
+	/* a plan may come before these */
+	cr_expect_eq(spec.limits.memory_max, LIMIT_UNSET);
+	cr_expect_eq(spec.limits.io_count, 0);
+	cr_expect_null(spec.syscalls);
+}
+
+Test(spec_json, fills_limits_and_syscalls_of_the_defaults_in_later)
+{
+	_cleanup_json_ json_t *defaults = json_from(defaults_text);
+	_cleanup_spec_ struct app_spec
+		spec = read_with(APP(",'limits':{'memory':'128M','io':{'/srv':{'wbps':'5M'}}}"),
+				 defaults_text),
+		other = read_with(APP(",'syscalls':'docker'"), defaults_text);
+	struct error err = { 0 };
+
+	cr_assert_eq(spec_fill_defaults(defaults, &spec, &err), 0, "%s", err.text);
+	cr_expect_eq(spec.limits.memory_max, 128 * MIB);
+	cr_expect_eq(spec.limits.memory_high, LIMIT_UNSET, "above the app's memory");
+	cr_expect_eq(spec.limits.pids_max, 64);
+	cr_assert_eq(spec.limits.io_count, 2);
+	cr_expect_eq(spec_find_io(&spec.limits, "/srv")->rbps, 20 * MIB);
+	cr_expect_eq(spec_find_io(&spec.limits, "/srv")->wbps, 5 * MIB);
+	cr_expect_eq(spec_find_io(&spec.limits, "/var/www")->rbps, 1 * MIB);
+	cr_expect_str_eq(spec.syscalls, "strict");
+
+	cr_assert_eq(spec_fill_defaults(defaults, &other, &err), 0, "%s", err.text);
+	cr_expect_eq(other.limits.memory_max, 256 * MIB);
+	cr_expect_eq(other.limits.memory_high, 200 * MIB);
+	cr_expect_str_eq(other.syscalls, "docker");
 }
 
 Test(spec_json, refuses_defaults_of_what_is_each_apps_own)

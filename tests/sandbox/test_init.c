@@ -259,8 +259,8 @@ Test(init, keeps_no_privilege_but_kill)
 	sandbox_read_proc(&box, "status", text, sizeof(text));
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		cr_expect(strstr(text, lines[i]) != NULL, "no %s in:\n%s", lines[i], text);
-	/* it holds the socket, two pipes, the worker's pidfd and its signals: nothing of the
-	 * supervisor's own, and no file or directory */
+	/* it holds the socket, two pipes, the worker's pidfd, its own and its signals: nothing of
+	 * the supervisor's own, and no file or directory */
 	for (int fd = 0; fd < 32; fd++) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", box.launcher, fd);
 		n = readlink(path, link, sizeof(link) - 1);

@@ -150,7 +150,7 @@ static inline void bench_init(struct bench *bench)
 	struct error err;
 
 	memset(bench, 0, sizeof(*bench));
-	strcpy(bench->directory, "/tmp/pysbx-control-XXXXXX");
+	snprintf(bench->directory, sizeof(bench->directory), "/tmp/pysbx-control-XXXXXX");
 	cr_assert_not_null(mkdtemp(bench->directory));
 	snprintf(bench->path, sizeof(bench->path), "%s/control.sock", bench->directory);
 	cr_assert_geq(sd_event_new(&bench->event), 0);
@@ -205,14 +205,21 @@ static inline void bench_run_for(struct bench *bench, uint64_t usec)
 		(void)sd_event_run(bench->event, end - now);
 }
 
-static inline int bench_dial(struct bench *bench)
+static inline struct sockaddr_un bench_address(const struct bench *bench)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", bench->path);
+	return address;
+}
+
+static inline int bench_dial(struct bench *bench)
+{
+	const struct sockaddr_un address = bench_address(bench);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	cr_assert_geq(fd, 0);
 	cr_assert_lt(fd, BENCH_FD_MAX);
-	strcpy(address.sun_path, bench->path);
 	cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	bytes_clear(&bench->heard[fd]);
 	bench_run(bench);
@@ -349,4 +356,14 @@ static inline void bench_ask(struct bench *bench, int fd, int id, const char *me
 	snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\"%s%s}\n", id,
 		 method, params != NULL ? ",\"params\":" : "", params != NULL ? params : "");
 	bench_say(bench, fd, text);
+}
+
+static inline void bench_assert_echo(struct bench *bench, int fd, int id)
+{
+	json_t *result;
+
+	bench_ask(bench, fd, id, "test.echo", "{\"n\":5}");
+	result = bench_expect_result(bench, fd, id);
+	cr_assert_eq(json_integer_value(json_object_get(result, "n")), 5);
+	json_decref(result);
 }

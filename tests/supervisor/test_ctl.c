@@ -3,6 +3,7 @@
 #include "policy/quantity.h"
 #include "policy/rpc.h"
 #include "supervisor/control.h"
+#include "supervisor/methods.h"
 #include "tests/supervisor/ctl_fixture.h"
 
 #include <ctype.h>
@@ -290,6 +291,42 @@ Test(ctl, codes_of_errors_are_those_of_the_man_page)
 			 error_kind_name((enum error_kind)kind));
 		cr_expect_not_null(strstr(text, line), "man/pysbx-protocol.7 lacks: %s", line + 1);
 	}
+}
+
+/* mdoc: ".It Sy app.logs Bro name, lines?, follow? Brc Pq tenant" */
+static void item_of(const struct control_method *method, char *line, size_t size)
+{
+	int used = snprintf(line, size, "\n.It Sy %s", method->name);
+
+	for (size_t i = 0; i < method->param_count; i++)
+		used += snprintf(line + used, size - (size_t)used, "%s%s%s%s",
+				 i == 0 ? " Bro " : ", ", method->params[i].name,
+				 method->params[i].required ? "" : "?",
+				 i + 1 == method->param_count ? " Brc" : "");
+	(void)snprintf(line + used, size - (size_t)used, "%s\n",
+		       method->flags == METHOD_TENANT ? " Pq tenant" : "");
+}
+
+Test(ctl, methods_are_those_of_the_man_page)
+{
+	_cleanup_free_ char *text = read_source("man/pysbx-protocol.7");
+	struct control_table tables[DAEMON_TABLES];
+	size_t count = daemon_method_tables(&(struct daemon){ 0 }, tables), items = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < tables[i].count; j++) {
+			char line[256];
+
+			item_of(&tables[i].methods[j], line, sizeof(line));
+			cr_expect_not_null(strstr(text, line), "man/pysbx-protocol.7 lacks: %s",
+					   line + 1);
+		}
+		items += tables[i].count;
+	}
+	cr_expect_not_null(strstr(text, "\n.It Sy rpc.discover Pq tenant\n"));
+	for (const char *at = text; (at = strstr(at, "\n.It Sy ")) != NULL; at++)
+		items -= strncmp(at, "\n.It Sy Code ", 13) != 0;
+	cr_expect_eq(items, 0, "man/pysbx-protocol.7 has methods that are none, or some twice");
 }
 
 Test(ctl, bounds_are_those_of_the_man_page)

@@ -317,3 +317,51 @@ Test(ctl_apps, wait_sends_all_states)
 
 	expect_told(&told, 0, "web: failed\n", "");
 }
+
+Test(ctl_apps, wait_has_an_end)
+{
+	_cleanup_told_ struct told told = tell(
+		SCRIPT({ .method = "app.wait",
+			 .params =
+				 "{\"name\":\"web\",\"states\":[\"stopped\"],\"timeout\":\"30s\"}",
+			 .error = "{\"code\":-32013,\"message\":\"app web is still running\","
+				  "\"data\":{\"code\":\"failed\"}}" }),
+		WORDS("wait", "web", "stopped"));
+
+	expect_told(&told, 1, "", "pysbx: app web is still running\n");
+}
+
+Test(ctl_apps, force_is_passed_on)
+{
+	_cleanup_told_ struct told stopped =
+		tell(SCRIPT({ .method = "app.stop",
+			      .params = "{\"name\":\"web\",\"force\":true}",
+			      .result = "{\"name\":\"web\",\"state\":\"stopped\"}" }),
+		     WORDS("stop", "--force", "web"));
+	_cleanup_told_ struct told applied = tell_as(
+		&(struct looks){ .input = "{\"name\":\"web\"}" },
+		SCRIPT({ .method = "app.apply",
+			 .params = "{\"app\":{\"name\":\"web\"},\"force\":true,\"dry_run\":true}",
+			 .result = "{\"name\":\"web\",\"changed\":[]}" }),
+		WORDS("apply", "-", "--force", "--dry-run"));
+
+	expect_told(&stopped, 0, "web: stopped\n", "");
+	expect_told(&applied, 0, "web: unchanged\n", "");
+}
+
+Test(ctl_apps, pid_zero_and_times_in_seconds_are_understood)
+{
+	_cleanup_told_ struct told told =
+		tell(SCRIPT({ .method = "app.list",
+			      .params = "{}",
+			      .result = "{\"apps\":[{\"name\":\"web\",\"tenant\":null,\"state\":"
+					"\"stopped\","
+					"\"pid\":0,\"restarts\":0,\"since\":1795796995.25,"
+					"\"last_cause\":\"exit\"}]}" }),
+		     WORDS("list"));
+
+	expect_told(&told, 0,
+		    "NAME  TENANT  STATE    PID  RESTARTS  SINCE  LAST\n"
+		    "web   -       stopped    -         0     5s  exit\n",
+		    "");
+}

@@ -325,7 +325,8 @@ Test(ctl_events, plans_and_tenants_are_printed_as_objects)
 {
 	_cleanup_told_ struct told plan = tell(SCRIPT({ .method = "plan.get",
 							.params = "{\"name\":\"x\"}",
-							.result = "{\"name\":\"x\"}" }),
+							.result = "{\"name\":\"x\","
+								  "\"source\":\"file\"}" }),
 					       WORDS("plan", "get", "x"));
 	_cleanup_told_ struct told tenant = tell(SCRIPT({ .method = "tenant.get",
 							  .params = "{\"name\":\"x\"}",

@@ -38,7 +38,7 @@ Test(file, a_sealed_memfd_cannot_be_changed)
 	cr_assert_str_eq(text, "plan");
 }
 
-Test(file, refuses_what_is_no_regular_file, .timeout = 10)
+Test(file, refuses_what_is_no_regular_file, .timeout = 30)
 {
 	char path[64], *text = NULL;
 	struct error err;

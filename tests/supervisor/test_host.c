@@ -49,8 +49,8 @@ static void scene_init(struct scene *scene, const char *directory)
 
 static void gather(struct scene *scene, char *const environment[])
 {
-	cr_assert_eq(host_facts_gather(&scene->spec, &scene->identity, environment, &scene->facts,
-				       &scene->err),
+	cr_assert_eq(host_facts_gather(&scene->spec, &scene->identity, environment, NULL,
+				       &scene->facts, &scene->err),
 		     0, "%s", scene->err.text);
 }
 
@@ -68,8 +68,8 @@ static void expect_error(struct scene *scene, char *const environment[], enum er
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", part);
 	}
 	scene->facts.uid = 42;
-	cr_assert_lt(host_facts_gather(&scene->spec, &scene->identity, environment, &scene->facts,
-				       &scene->err),
+	cr_assert_lt(host_facts_gather(&scene->spec, &scene->identity, environment, NULL,
+				       &scene->facts, &scene->err),
 		     0);
 	cr_expect_eq(scene->err.kind, kind, "%s", scene->err.text);
 	cr_expect_str_eq(scene->err.text, text);
@@ -486,7 +486,7 @@ Test(host, the_writable_path_that_is_shown_is_the_one_that_was_looked_at)
 
 		scene_init(&scene, "app");
 		add(&scene.spec.isolation.writable, tree_path("link"));
-		if (host_facts_gather(&scene.spec, &scene.identity, NULL, &scene.facts,
+		if (host_facts_gather(&scene.spec, &scene.identity, NULL, NULL, &scene.facts,
 				      &scene.err) < 0)
 			continue;
 		shown++;

@@ -37,7 +37,7 @@ static void remove_base(void)
 	nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-TestSuite(incident_store, .init = make_base, .fini = remove_base, .timeout = 20);
+TestSuite(incident_store, .init = make_base, .fini = remove_base, .timeout = 30);
 
 /* base/name; up to four at a time */
 static const char *below(const char *name)

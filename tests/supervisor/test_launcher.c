@@ -64,7 +64,7 @@ static void leave_nothing(void)
 	(void)unlink(path);
 }
 
-TestSuite(launcher, .init = find_what_is_needed, .fini = leave_nothing, .timeout = 60);
+TestSuite(launcher, .init = find_what_is_needed, .fini = leave_nothing, .timeout = 30);
 
 static struct plan *make_plan(const char *script)
 {
@@ -90,6 +90,7 @@ static struct plan *make_plan(const char *script)
 	plan->directory = strdup("/usr");
 	plan->uid = plan->gid = 61234;
 	plan->stop_signal = SIGTERM;
+	plan->stop_grace_usec = 30000000;
 	plan->keep = true;
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		cr_assert_eq(plan_add_mount(plan, &steps[i], &err), 0, "%s", err.text);

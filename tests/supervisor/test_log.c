@@ -123,7 +123,7 @@ static void stop(struct bench *bench)
 	journald_stop(&bench->journald);
 }
 
-Test(log, a_message_is_an_entry_with_its_level_and_app, .timeout = 10)
+Test(log, a_message_is_an_entry_with_its_level_and_app, .timeout = 30)
 {
 	static const char *const priorities[LOG_LEVEL_COUNT] = { "3", "4", "6", "7" };
 	struct bench bench;
@@ -143,7 +143,7 @@ Test(log, a_message_is_an_entry_with_its_level_and_app, .timeout = 10)
 	stop(&bench);
 }
 
-Test(log, a_message_cannot_forge_a_field_or_drive_a_terminal, .timeout = 10)
+Test(log, a_message_cannot_forge_a_field_or_drive_a_terminal, .timeout = 30)
 {
 	struct bench bench;
 
@@ -152,11 +152,11 @@ Test(log, a_message_cannot_forge_a_field_or_drive_a_terminal, .timeout = 10)
 		    "x\nPRIORITY=0\x1b[2J\xff caf\xc3\xa9 \xe2\x80\xae");
 	cr_assert(journald_next(&bench.journald, &entry));
 	journald_expect(&entry, "PRIORITY", "6");
-	journald_expect(&entry, "MESSAGE", "x\\nPRIORITY=0\\x1b[2J\\xff caf\xc3\xa9 \\u202e");
+	journald_expect(&entry, "MESSAGE", "web: x\\nPRIORITY=0\\x1b[2J\\xff caf\xc3\xa9 \\u202e");
 	stop(&bench);
 }
 
-Test(log, an_event_carries_its_message_id_subject_and_place, .timeout = 10)
+Test(log, an_event_carries_its_message_id_subject_and_place, .timeout = 30)
 {
 	const unsigned instance = 2;
 	const struct log_subject subject = {
@@ -169,7 +169,7 @@ Test(log, an_event_carries_its_message_id_subject_and_place, .timeout = 10)
 	line = __LINE__ + 1;
 	log_event(&bench.log, LOG_EVENT_APP_FAILED, &subject, "given up after %d deaths", 5);
 	cr_assert(journald_next(&bench.journald, &entry));
-	journald_expect(&entry, "MESSAGE", "given up after 5 deaths");
+	journald_expect(&entry, "MESSAGE", "web: given up after 5 deaths");
 	journald_expect(&entry, "MESSAGE_ID", log_event_kind(LOG_EVENT_APP_FAILED)->message_id);
 	journald_expect(&entry, "PRIORITY", "3");
 	journald_expect(&entry, "PYSBX_APP", "web");
@@ -182,7 +182,7 @@ Test(log, an_event_carries_its_message_id_subject_and_place, .timeout = 10)
 	stop(&bench);
 }
 
-Test(log, what_an_event_is_not_about_is_left_out, .timeout = 10)
+Test(log, what_an_event_is_not_about_is_left_out, .timeout = 30)
 {
 	struct bench bench;
 
@@ -200,7 +200,7 @@ Test(log, what_an_event_is_not_about_is_left_out, .timeout = 10)
 	stop(&bench);
 }
 
-Test(log, a_report_is_one_entry_of_many_lines, .timeout = 10)
+Test(log, a_report_is_one_entry_of_many_lines, .timeout = 30)
 {
 	const struct log_subject subject = { .app = "web", .incident = "ID" };
 	struct bench bench;
@@ -215,7 +215,7 @@ Test(log, a_report_is_one_entry_of_many_lines, .timeout = 10)
 	stop(&bench);
 }
 
-Test(log, both_sinks_may_be_there, .timeout = 10)
+Test(log, both_sinks_may_be_there, .timeout = 30)
 {
 	struct output output;
 	struct bench bench;
@@ -229,7 +229,7 @@ Test(log, both_sinks_may_be_there, .timeout = 10)
 	read_all(pair[0], text, sizeof(text) - 1);
 	cr_expect_str_eq(text, "pysbx: web: up\n");
 	cr_assert(journald_next(&bench.journald, &entry));
-	journald_expect(&entry, "MESSAGE", "up");
+	journald_expect(&entry, "MESSAGE", "web: up");
 	output_close(&output);
 	stop(&bench);
 }

@@ -56,7 +56,7 @@ Test(output, leaves_the_callers_descriptor_blocking)
 	cr_assert_geq(fcntl(pair[1], F_GETFD), 0, "closing an output closes only what it opened");
 }
 
-Test(output, buffers_what_a_full_pipe_does_not_take_and_drops_whole_writes_beyond, .timeout = 20)
+Test(output, buffers_what_a_full_pipe_does_not_take_and_drops_whole_writes_beyond, .timeout = 30)
 {
 	static char chunk[4096], got[2 * 1024 * 1024];
 	struct output output;
@@ -106,7 +106,7 @@ Test(output, goes_quiet_when_the_reader_has_left)
 	output_close(&output);
 }
 
-Test(output, a_stopped_flush_ends_at_its_deadline, .timeout = 10)
+Test(output, a_stopped_flush_ends_at_its_deadline, .timeout = 30)
 {
 	static char chunk[OUTPUT_BUFFER_MAX];
 	struct output output;
@@ -121,7 +121,7 @@ Test(output, a_stopped_flush_ends_at_its_deadline, .timeout = 10)
 	output_close(&output);
 }
 
-Test(output, sends_to_a_socket_without_blocking, .timeout = 10)
+Test(output, sends_to_a_socket_without_blocking, .timeout = 30)
 {
 	static char chunk[65536];
 	struct output output;

@@ -53,7 +53,7 @@ static void run_loop(struct bench *bench)
 		continue;
 }
 
-Test(relay, passes_each_stream_on_to_its_own_output, .timeout = 10)
+Test(relay, passes_each_stream_on_to_its_own_output, .timeout = 30)
 {
 	struct bench bench;
 	char text[64] = "";
@@ -69,7 +69,7 @@ Test(relay, passes_each_stream_on_to_its_own_output, .timeout = 10)
 	finish(&bench);
 }
 
-Test(relay, keeps_draining_a_worker_whose_terminal_is_stuck, .timeout = 20)
+Test(relay, keeps_draining_a_worker_whose_terminal_is_stuck, .timeout = 30)
 {
 	static char chunk[4096];
 	const char *lines[LOG_TAIL_LINES];
@@ -91,7 +91,7 @@ Test(relay, keeps_draining_a_worker_whose_terminal_is_stuck, .timeout = 20)
 	finish(&bench);
 }
 
-Test(relay, reads_what_is_left_in_the_pipe_when_it_is_finished, .timeout = 10)
+Test(relay, reads_what_is_left_in_the_pipe_when_it_is_finished, .timeout = 30)
 {
 	const char *lines[LOG_TAIL_LINES];
 	struct bench bench;
@@ -143,7 +143,7 @@ static struct relay_sink sink_of(struct notes *notes)
 	return (struct relay_sink){ note, note_end, noted_drops, notes };
 }
 
-Test(relay, what_came_by_another_way_goes_before_the_pipe_and_into_the_tail, .timeout = 10)
+Test(relay, what_came_by_another_way_goes_before_the_pipe_and_into_the_tail, .timeout = 30)
 {
 	struct notes notes = { .dropped = 5 };
 	struct relay_sink sink = sink_of(&notes);

@@ -183,9 +183,8 @@ Test(rpc_client, speaks_with_a_real_control_socket, .timeout = 30)
 	bench_init(&bench);
 	bench.config.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	{
-		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		const struct sockaddr_un address = bench_address(&bench);
 
-		strcpy(address.sun_path, bench.path);
 		cr_assert_eq(bind(bench.config.listen_fd, (const struct sockaddr *)&address,
 				  sizeof(address)),
 			     0);
