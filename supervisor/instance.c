@@ -191,10 +191,7 @@ static int begin_life(struct instance *instance, struct error *err)
 	_cleanup_plan_ struct plan *made = NULL;
 	_cleanup_close_ int leaf = -1;
 	char keeper[INSTANCE_CGROUP_MAX];
-	struct launcher_start start = {
-		.image_fd = instance->host->image_fd,
-		.init_cgroup_fd = instance->host->init_cgroup_fd,
-	};
+	struct launcher_start start = { .image_fd = instance->host->image_fd };
 	int r;
 
 	r = prepare_start(instance, &start, &made, err);
@@ -208,6 +205,8 @@ static int begin_life(struct instance *instance, struct error *err)
 		return r;
 	watch_read(&instance->watch, &instance->last);
 	instance->base = instance->last.counters;
+	/* make_slice may have opened the root anew */
+	start.init_cgroup_fd = instance->host->init_cgroup_fd;
 	start.leaf_cgroup_fd = leaf;
 	if (start.plan->keep)
 		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
