@@ -414,6 +414,7 @@ static int load_directory(struct loading *loading, enum config_kind kind, enum c
 	return r;
 }
 
+/* Never passed over: without its defaults all apps would run with other limits. */
 static int load_settings(struct loading *loading, struct error *err)
 {
 	char path[CONFIG_PATH_MAX];
@@ -431,11 +432,7 @@ static int load_settings(struct loading *loading, struct error *err)
 			error_prefix(err, "%s", path);
 		json_decref(document);
 	}
-	if (r >= 0 || !loading->lenient || r == -ENOMEM)
-		return r;
-	loading->complain(err, loading->userdata);
-	settings_init(&loading->config->settings);
-	return 0;
+	return r;
 }
 
 int config_load(const struct config_paths *paths, bool lenient, config_complaint *complain,

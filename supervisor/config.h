@@ -58,8 +58,9 @@ struct config {
 /* Told of each file that is passed over (lenient), and of what is no error but strange. */
 typedef void config_complaint(const struct error *err, void *userdata);
 
-/* lenient: a file that is wrong costs only itself, as at the start of the daemon; else the first
- * wrong one is the error, as at a reload. Errors name file and JSON path. */
+/* lenient: a file that is wrong costs only itself, as at the start of the daemon, but for
+ * pysbxd.json; else the first wrong one is the error, as at a reload. Errors name file and JSON
+ * path. */
 int config_load(const struct config_paths *paths, bool lenient, config_complaint *complain,
 		void *userdata, struct config **ret, struct error *err);
 void config_free(struct config *config);

@@ -123,7 +123,7 @@ int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct erro
 int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
 		 struct app **ret_app, struct error *err);
 
-/* Loads the configuration at the start: a wrong file costs only itself. */
+/* Loads the configuration at the start: a wrong file costs only itself, but for pysbxd.json. */
 int daemon_load(struct daemon *daemon, struct error *err);
 
 /* --- daemon_state.c -------------------------------------------------------------------------- */

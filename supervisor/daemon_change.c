@@ -191,15 +191,20 @@ static void commit(struct reload *reload)
 	for (size_t i = 0; i < reload->config->app_count; i++) {
 		struct config_app *declared = &reload->config->apps[i];
 		struct app *app = daemon_find_app(daemon, declared->spec.name);
+		bool was_held;
 
 		if (app == NULL) {
 			add_declared(daemon, declared);
 			continue;
 		}
+		was_held = app->held;
 		app->source = declared->source;
 		app->remove = false;
 		app_change_commit(app, &declared->spec);
 		spec_clear(&declared->spec);
+		/* while it was held nothing could start it */
+		if (was_held && app->spec.enabled && app_state(app) == APP_FAILED)
+			daemon_queue_app(daemon, app);
 	}
 	reload->config->app_count = 0;
 	for (size_t i = 0; i < daemon->config->tenant_count; i++)

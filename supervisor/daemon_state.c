@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STATE_NAME     "state"
 #define STATE_FILE     DAEMON_RUN "/" STATE_NAME ".json"
@@ -143,23 +144,6 @@ json_t *daemon_read_state(struct daemon *daemon)
 
 /* --- taking over ---------------------------------------------------------------------------- */
 
-/* The kernel's limits are those of the spec in force, whatever the daemon before had set: it may
- * have been killed between the kernel and the disk. Limits of disks that the spec does not name
- * stay until the app is started anew. */
-static void renew_limits(struct app *app)
-{
-	struct limits any;
-	struct error err;
-
-	if (!app->has_slice)
-		return;
-	app_cgroup_any_limits(app->host->instance.root_fd, app->path, &any);
-	if (app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits, &any,
-				  &err) >= 0)
-		return;
-	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
-}
-
 /* False: the record is of no use. */
 static bool restore(struct daemon *daemon, struct app *app, const json_t *record)
 {
@@ -174,7 +158,7 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 	app->queued = false;
 	daemon->starting += app_state(app) == APP_STARTING;
 	app_adopt(app);
-	renew_limits(app);
+	app_renew_limits(app);
 	if (app->remove)
 		daemon_remove_app(daemon, app);
 	else if (!same && app_state_has_process(app_state(app)))
@@ -184,26 +168,61 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 	return true;
 }
 
-/* It runs, and nobody has declared it any more: it is stopped as what it was. */
-static struct app *add_undeclared(struct daemon *daemon, const char *name, const char *tenant,
-				  struct error *err)
+/* Where it is declared, if it is: then the file was refused. */
+static bool find_declaration(const struct daemon *daemon, const char *name,
+			     enum config_source *ret_source, char path[CONFIG_PATH_MAX])
+{
+	for (int source = 0; source < SOURCE_COUNT; source++) {
+		config_file(daemon->config, CONFIG_APPS, (enum config_source)source, name, path);
+		if (access(path, F_OK) == 0 || errno != ENOENT) {
+			*ret_source = (enum config_source)source;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int add_nameless(struct daemon *daemon, const char *name, const char *tenant,
+			enum config_source source, struct app **ret, struct error *err)
 {
 	struct app_spec spec;
-	struct app *app = NULL;
 	int r;
 
 	r = spec_init(&spec, err);
 	if (r < 0)
-		return NULL;
+		return r;
 	spec.name = strdup(name);
 	spec.tenant = tenant != NULL ? strdup(tenant) : NULL;
-	r = spec.name == NULL ? error_no_memory(err)
-			      : daemon_add_app(daemon, &spec, SOURCE_SOCKET, &app, err);
-	if (r < 0) {
+	if (spec.name == NULL || (tenant != NULL && spec.tenant == NULL))
+		r = error_no_memory(err);
+	if (r >= 0)
+		r = daemon_add_app(daemon, &spec, source, ret, err);
+	if (r < 0)
 		spec_clear(&spec);
+	return r;
+}
+
+/* An app that is on record or runs, and that the configuration has not. If nobody has declared it
+ * any more it is stopped as what it was. If its file was refused it is not to pay for that: it goes
+ * on, and is held. */
+static struct app *add_undeclared(struct daemon *daemon, const char *name, const char *tenant)
+{
+	enum config_source source = SOURCE_SOCKET;
+	char path[CONFIG_PATH_MAX];
+	bool held = find_declaration(daemon, name, &source, path);
+	struct app *app = NULL;
+	struct error err;
+
+	if (add_nameless(daemon, name, tenant, source, &app, &err) < 0) {
+		log_message(&daemon->log, LOG_LEVEL_ERROR, name, "%s", err.text);
 		return NULL;
 	}
-	app->remove = true;
+	app->held = held;
+	app->remove = !held;
+	if (held)
+		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,
+			  "app %s stays as it is, because %s can't be used: correct it, and reload",
+			  name, path);
 	return app;
 }
 
@@ -216,10 +235,12 @@ static void restore_undeclared(struct daemon *daemon, const char *name, const js
 	if (spec_validate_name(name, &err) < 0 ||
 	    (tenant != NULL && spec_validate_name(tenant, &err) < 0))
 		return;
-	app = add_undeclared(daemon, name, tenant, &err);
+	app = add_undeclared(daemon, name, tenant);
 	if (app == NULL)
 		return;
 	(void)restore(daemon, app, record);
+	if (app->held)
+		return;
 	app->remove = true;
 	daemon_remove_app(daemon, app);
 }
@@ -229,10 +250,9 @@ static void restore_undeclared(struct daemon *daemon, const char *name, const js
 static void restore_unknown(struct daemon *daemon, const char *name)
 {
 	struct app *app = daemon_find_app(daemon, name);
-	struct error err;
 
 	if (app == NULL)
-		app = add_undeclared(daemon, name, NULL, &err);
+		app = add_undeclared(daemon, name, NULL);
 	if (app == NULL || app_state_has_process(app_state(app)))
 		return;
 	app_set_queued(app, false);
@@ -242,7 +262,7 @@ static void restore_unknown(struct daemon *daemon, const char *name)
 	app_adopt(app);
 	/* what happened before is not told again */
 	instance_explain_all(&app->instance);
-	renew_limits(app);
+	app_renew_limits(app);
 	if (app->remove)
 		daemon_remove_app(daemon, app);
 }
