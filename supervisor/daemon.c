@@ -97,7 +97,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 	struct error err;
 	(void)source, (void)info;
 
-	if (daemon_reload(daemon, &changes, &err) >= 0)
+	if (daemon_reload(daemon, NULL, &changes, &err) >= 0)
 		daemon_changes_clear(&changes);
 	return 0;
 }

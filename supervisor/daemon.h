@@ -115,8 +115,11 @@ struct daemon_changes {
 };
 void daemon_changes_clear(struct daemon_changes *changes);
 
-/* Reads all files again and applies the differences; on failure all is as it was. */
-int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct error *err);
+/* Reads all files again and applies the differences; on failure all is as it was. With an overlay
+ * (NULL: none) as if it were on disk, and when all of it was found right and is in force in the
+ * kernel, it is. */
+int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
+		  struct daemon_changes *ret, struct error *err);
 
 /* A declaration over the socket: object is kept on disk, spec (taken over) is put in force.
  * *ret_app: the app, new or not. On failure all is as it was. */

@@ -11,6 +11,7 @@
 
 static struct error complaints[8];
 static size_t complaint_count;
+static const struct config_overlay *overlay; /* of the next load */
 
 static void note_complaint(const struct error *err, void *userdata)
 {
@@ -27,7 +28,7 @@ static int load(bool lenient, struct config **ret, struct error *err)
 
 	paths = (struct config_paths){ tree_path("etc"), tree_path("lib") };
 	complaint_count = 0;
-	return config_load(&paths, lenient, note_complaint, complaints, ret, err);
+	return config_load(&paths, lenient, overlay, note_complaint, complaints, ret, err);
 }
 
 static struct config *load_well(void)
@@ -235,4 +236,76 @@ Test(config, an_app_is_in_one_place_only)
 	make_all();
 	tree_file("lib/apps/web.json", 0600, APP("web", ""));
 	expect_refused("lib/apps/web.json: name: there is another app web already");
+}
+
+static void overlay_of(struct config_overlay *ret, enum config_kind kind, const char *name,
+		       const char *object)
+{
+	*ret = (struct config_overlay){ kind, name, NULL };
+	if (object != NULL)
+		ret->object = json_loads(object, 0, NULL);
+	overlay = ret;
+}
+
+Test(config, an_overlay_takes_the_place_of_a_file_that_is_not_read)
+{
+	struct config *config _cleanup_config_ = NULL;
+	struct config_overlay big;
+
+	make_all();
+	tree_file("lib/plans/big.json", 0600, "{");
+	overlay_of(&big, CONFIG_PLANS, "big",
+		   "{\"name\": \"big\", \"limits\": {\"memory\": \"2G\"}}");
+	config = load_well();
+	cr_expect_eq(config->plan_count, 2);
+	cr_expect_eq(config_find_plan(config, "big")->source, SOURCE_SOCKET);
+	cr_expect_eq(config_find_app(config, "api")->spec.limits.memory_max, UINT64_C(2) << 30);
+	json_decref((json_t *)big.object);
+}
+
+Test(config, an_overlay_can_be_new_also_where_there_is_no_directory)
+{
+	struct config *config _cleanup_config_ = NULL;
+	struct config_overlay new;
+
+	tree_file("etc/plans.d/basic.json", 0644, "{\"name\": \"basic\"}");
+	overlay_of(&new, CONFIG_TENANTS, "new", "{\"name\": \"new\", \"plan\": \"basic\"}");
+	config = load_well();
+	cr_expect_eq(config->tenant_count, 1);
+	cr_expect_eq(config_find_tenant(config, "new")->source, SOURCE_SOCKET);
+	json_decref((json_t *)new.object);
+}
+
+Test(config, an_overlay_can_take_away_what_nothing_uses)
+{
+	struct config *config _cleanup_config_ = NULL;
+	struct config_overlay without;
+
+	make_all();
+	overlay_of(&without, CONFIG_TENANTS, "zeta", NULL);
+	config = load_well();
+	cr_expect_null(config_find_tenant(config, "zeta"));
+	overlay_of(&without, CONFIG_PLANS, "big", NULL);
+	expect_refused("etc/apps.d/api.json: plan: there is no plan \"big\"");
+	/* the administrator's files stay whatever the socket's users ask for */
+	overlay_of(&without, CONFIG_PLANS, "basic", NULL);
+	config_free(config);
+	config = load_well();
+	cr_expect_not_null(config_find_plan(config, "basic"));
+}
+
+Test(config, a_wrong_overlay_is_refused_without_the_name_of_a_file)
+{
+	struct config_overlay bad;
+	struct config *config = NULL;
+	struct error err;
+
+	make_all();
+	overlay_of(&bad, CONFIG_TENANTS, "bad", "{\"name\": \"bad\", \"plan\": \"none\"}");
+	cr_expect_lt(load(false, &config, &err), 0);
+	cr_expect_str_eq(err.text, "plan: there is no plan none");
+	json_decref((json_t *)bad.object);
+	overlay_of(&bad, CONFIG_PLANS, "basic", "{\"name\": \"basic\"}");
+	expect_refused("name: there is another plan basic already");
+	json_decref((json_t *)bad.object);
 }
