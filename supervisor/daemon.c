@@ -280,8 +280,7 @@ static int open_all(struct daemon *daemon, struct error *err)
 
 static void close_all(struct daemon *daemon)
 {
-	if (daemon->events != NULL)
-		daemon_save(daemon);
+	daemon_save(daemon);
 	control_stop(daemon->control);
 	for (size_t i = 0; i < daemon->app_count; i++)
 		app_free(daemon->apps[i]);

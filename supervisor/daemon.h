@@ -69,6 +69,7 @@ struct daemon {
 	struct events *events;
 	struct control *control;
 	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer;
+	bool restored;		 /* all that was on record is here: it may be written anew */
 	bool save_failed;	 /* told once */
 	uint64_t save_took_usec; /* the last time */
 	bool scope_stops;	 /* systemd has told the anchor */
@@ -131,7 +132,8 @@ int daemon_load(struct daemon *daemon, struct error *err);
 
 /* --- daemon_state.c -------------------------------------------------------------------------- */
 
-/* Writes the state file now, or soon. */
+/* Writes the state file now, or soon; not before daemon_restore() is through, which ends with it:
+ * what is there by then is not all. */
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
 

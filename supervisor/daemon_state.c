@@ -75,8 +75,11 @@ void daemon_save(struct daemon *daemon)
 {
 	uint64_t started = clock_monotonic_usec();
 	struct error err;
-	int r = save(daemon, &err);
+	int r;
 
+	if (!daemon->restored)
+		return;
+	r = save(daemon, &err);
 	daemon->save_took_usec = clock_monotonic_usec() - started;
 	if (daemon->saver != NULL)
 		(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_OFF);
@@ -310,4 +313,6 @@ void daemon_restore(struct daemon *daemon, const json_t *state)
 		    json_object_get(records, app->spec.name) == NULL)
 			daemon_queue_app(daemon, app);
 	}
+	daemon->restored = true;
+	daemon_save(daemon);
 }
