@@ -223,9 +223,7 @@ static int take_over(struct daemon *daemon, struct error *err)
 
 	sequence = (uint64_t)json_integer_value(json_object_get(state, "kernel_sequence"));
 	(void)kernel_log_open(&daemon->kernel_log, sequence, &ignored);
-	r = events_new(&daemon->events,
-		       (uint64_t)json_integer_value(json_object_get(state, "cursor")), &daemon->log,
-		       err);
+	r = events_new(&daemon->events, daemon_state_cursor(state), &daemon->log, err);
 	if (r >= 0)
 		r = daemon_load(daemon, err);
 	if (r >= 0) {

@@ -36,6 +36,7 @@
 #define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
 #define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
+#define DAEMON_CURSOR_GAP	UINT64_C(1000000) /* more than can happen between two saves */
 /* With many apps a save takes its time: of the loop's it gets at most one part in so many. */
 #define DAEMON_SAVE_SHARE 20
 
@@ -137,11 +138,13 @@ int daemon_load(struct daemon *daemon, struct error *err);
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
 
-/* Reads the state file and takes over what runs; before any app is started. *ret_cursor: of the
- * last event, for events_new(). A file that is damaged costs what it says, with a log line. */
-void daemon_restore(struct daemon *daemon, const json_t *state);
-/* The file's object; NULL if there is none. Owned by the caller. */
+/* The file's object; NULL if there is none, or if it is damaged, which is logged. Owned by the
+ * caller. */
 json_t *daemon_read_state(struct daemon *daemon);
+/* Of the last event of the life that the state (NULL: none) is of, for events_new(). */
+uint64_t daemon_state_cursor(const json_t *state);
+/* Takes over what runs; before any app is started. */
+void daemon_restore(struct daemon *daemon, const json_t *state);
 
 /* --- methods --------------------------------------------------------------------------------- */
 

@@ -4,7 +4,9 @@
  * soon after every change, and at once when a death has been judged (supervisor/instance.h). It is
  * on tmpfs: it lives as long as the processes that it is about.
  *
- * {"version": 1, "cursor": N, "kernel_sequence": N, "apps": {NAME: record, ...}}
+ * {"version": 1, "cursor": N, "closed": BOOL, "kernel_sequence": N, "apps": {NAME: record, ...}}
+ *
+ * closed: the daemon has ended as it should, and `cursor` was its last.
  *
  * When it is lost or damaged, launchers are still found by their sockets, NAME.N.sock: then the
  * counters begin anew, and nothing else is lost.
@@ -36,8 +38,10 @@ static int write_state(FILE *out, struct daemon *daemon, struct error *err)
 {
 	const char *separator = "";
 
-	fprintf(out, "{\"version\":%d,\"cursor\":%llu,\"kernel_sequence\":%llu,\"apps\":{",
+	fprintf(out,
+		"{\"version\":%d,\"cursor\":%llu,\"closed\":%s,\"kernel_sequence\":%llu,\"apps\":{",
 		STATE_VERSION, (unsigned long long)events_cursor(daemon->events),
+		daemon->leaving ? "true" : "false",
 		(unsigned long long)daemon->kernel_log.sequence);
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		struct app *app = daemon->apps[i];
@@ -143,6 +147,17 @@ json_t *daemon_read_state(struct daemon *daemon)
 	json_decref(state);
 	tell_damaged(daemon, &err);
 	return NULL;
+}
+
+/* A daemon that was killed may have told events after the state file was written. None of their
+ * cursors is used again: a client that comes back with one would miss as many. */
+uint64_t daemon_state_cursor(const json_t *state)
+{
+	uint64_t cursor = (uint64_t)json_integer_value(json_object_get(state, "cursor"));
+
+	if (state == NULL || json_is_true(json_object_get(state, "closed")))
+		return cursor;
+	return cursor + DAEMON_CURSOR_GAP;
 }
 
 /* --- taking over ---------------------------------------------------------------------------- */
