@@ -39,19 +39,29 @@ static uint32_t random_number(void)
 
 /* --- who speaks ----------------------------------------------------------------------------- */
 
-static bool is_admin(const struct peer *peer)
+void daemon_find_admins(struct daemon *daemon)
 {
 	const struct group *group;
 
+	errno = 0;
+	group = getgrnam(DAEMON_GROUP);
+	/* a database that does not answer has not said that there is none */
+	if (group == NULL && errno != 0 && errno != ENOENT)
+		return;
+	daemon->has_admins = group != NULL;
+	daemon->admins = group != NULL ? group->gr_gid : 0;
+}
+
+static bool is_admin(const struct daemon *daemon, const struct peer *peer)
+{
 	if (peer->uid == 0)
 		return true;
-	group = getgrnam(DAEMON_GROUP);
-	if (group == NULL)
+	if (!daemon->has_admins)
 		return false;
 	for (size_t i = 0; i < peer->group_count; i++)
-		if (peer->groups[i] == group->gr_gid)
+		if (peer->groups[i] == daemon->admins)
 			return true;
-	return peer->gid == group->gr_gid;
+	return peer->gid == daemon->admins;
 }
 
 static int identify(const struct peer *peer, void *userdata, const char **ret_tenant,
@@ -60,7 +70,7 @@ static int identify(const struct peer *peer, void *userdata, const char **ret_te
 	const struct daemon *daemon = userdata;
 	const struct config_tenant *tenant;
 
-	if (is_admin(peer)) {
+	if (is_admin(daemon, peer)) {
 		*ret_tenant = NULL;
 		return 0;
 	}

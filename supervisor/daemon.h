@@ -54,6 +54,8 @@ struct daemon {
 	int lock_fd;
 	uint64_t started_usec; /* CLOCK_REALTIME */
 	struct config *config;
+	bool has_admins; /* the group DAEMON_GROUP exists */
+	gid_t admins;
 	struct apps_scope scope;
 	struct reader reader;
 	struct kernel_log kernel_log;
@@ -78,6 +80,10 @@ struct daemon {
 };
 
 int daemon_run(const struct daemon_options *options, struct error *err);
+
+/* Looks for the group of administrators: at the start and at a reload, since the group database may
+ * be far away. */
+void daemon_find_admins(struct daemon *daemon);
 
 /* --- daemon_apps.c --------------------------------------------------------------------------- */
 

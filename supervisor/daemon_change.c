@@ -45,6 +45,7 @@ int daemon_load(struct daemon *daemon, struct error *err)
 {
 	int r = load(daemon, true, NULL, &daemon->config, err);
 
+	daemon_find_admins(daemon);
 	if (r < 0)
 		return r;
 	apply_log_level(daemon);
@@ -238,6 +239,7 @@ int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
 	struct reload reload = { .daemon = daemon, .changes = &changes };
 	int r;
 
+	daemon_find_admins(daemon);
 	r = load(daemon, false, overlay, &reload.config, err);
 	if (r < 0) {
 		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,
