@@ -195,7 +195,6 @@ static int begin_life(struct instance *instance, struct error *err)
 	char keeper[INSTANCE_CGROUP_MAX];
 	struct launcher_start start = {
 		.image_fd = instance->host->image_fd,
-		.init_cgroup_fd = instance->host->init_cgroup_fd,
 	};
 	int r;
 
@@ -211,6 +210,8 @@ static int begin_life(struct instance *instance, struct error *err)
 	watch_read(&instance->watch, &instance->last);
 	instance->base = instance->last.counters;
 	start.leaf_cgroup_fd = leaf;
+	/* not before make_slice has seen to it that there is one */
+	start.init_cgroup_fd = instance->host->init_cgroup_fd;
 	if (start.plan->keep)
 		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
 	r = launcher_spawn(&start, &instance->launcher, err);
@@ -224,6 +225,7 @@ static void end_sources(struct instance *instance)
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	instance->sampler = sd_event_source_disable_unref(instance->sampler);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 }
 
