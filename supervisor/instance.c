@@ -8,11 +8,9 @@
 #include "supervisor/file.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 void instance_init(struct instance *instance, const struct instance_host *host,
@@ -350,7 +348,7 @@ static void kill_all(struct instance *instance)
 	if (instance->killed_by_us) {
 		log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject,
 			  "still there after SIGKILL: killing its launcher too");
-		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
+		instance_kill_launcher(instance);
 	} else if (instance_open_leaf(instance, &leaf, &err) < 0 || cgroup_kill(leaf, &err) < 0) {
 		say_error(instance, &err);
 	}
