@@ -155,6 +155,8 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	/* on record is the life before: a supervisor was killed right after it had started this */
 	if (instance->judged && event->message.started_nsec / 1000 > instance->judged_usec)
 		instance_see_next_life(instance, event->message.started_nsec / 1000);
+	if (event->message.started_nsec / 1000 < instance->spawned_usec)
+		instance->spawned_usec = event->message.started_nsec / 1000;
 	/* 0: it has ended since, and LAUNCH_ENDED is on its way */
 	if (pid > 0)
 		instance->worker_pid = pid;
