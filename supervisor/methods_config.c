@@ -98,6 +98,8 @@ static int get(struct call *call, const json_t *params, const struct daemon *dae
 
 	if (r < 0)
 		return r;
+	/* as it can be applied again */
+	(void)json_object_del(object, "source");
 	call_reply(call, object);
 	return 0;
 }
@@ -268,7 +270,7 @@ const struct control_method methods_config[] = {
 	  .handle = plans_list },
 	{ .name = "plan.get",
 	  .summary = "Tells all about one hosting plan",
-	  .result = "the plan as in pysbx.json(5), with its source",
+	  .result = "the plan as it can be applied",
 	  .flags = METHOD_ADMIN,
 	  PARAMS(plan_name),
 	  .handle = plans_get },
@@ -291,7 +293,7 @@ const struct control_method methods_config[] = {
 	  .handle = tenants_list },
 	{ .name = "tenant.get",
 	  .summary = "Tells all about one tenant",
-	  .result = "the tenant as in pysbx.json(5), with its source",
+	  .result = "the tenant as it can be applied",
 	  .flags = METHOD_ADMIN,
 	  PARAMS(tenant_name),
 	  .handle = tenants_get },
