@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/app.h"
 
+#include "policy/escape.h"
 #include "policy/figure.h"
 #include "policy/own.h"
 #include "policy/plan_build.h"
@@ -185,8 +186,8 @@ static void on_incident(struct instance *instance, const char *id, const struct 
 						.exit_code = instance->exit_code,
 						.time_usec = realtime_usec() };
 		snprintf(app->last->incident, sizeof(app->last->incident), "%s", id);
-		snprintf(app->last->sentence, sizeof(app->last->sentence), "%.*s",
-			 APP_SENTENCE_MAX - 1, verdict->sentence);
+		escape_string(verdict->sentence, ESCAPE_FOR_JSON, app->last->sentence,
+			      sizeof(app->last->sentence));
 	}
 	app->host->on_incident(app, id, verdict);
 }

@@ -146,9 +146,13 @@ static int make_scope(const char *keeper_directory, struct apps_scope *scope, st
 	r = cgroup_check_mount(err);
 	if (r >= 0)
 		r = anchor_spawn(ANCHOR_PATH, -1, &scope->anchor, err);
-	if (r >= 0 && access(scope->path, F_OK) < 0)
+	/* systemd has the word on whether there is a scope: a directory may be one that it is just
+	 * about to remove */
+	if (r >= 0)
 		r = scope_start(APPS_SCOPE_UNIT, "Apps of pysbxd", scope->anchor.pid,
 				APPS_SCOPE_STOP_USEC, APPS_SCOPE_SERVICE, err);
+	if (r == -EEXIST)
+		r = 0;
 	if (r >= 0)
 		r = open_directories(scope, err);
 	if (r < 0)

@@ -47,6 +47,7 @@
 #define INSTANCE_START_PATIENCE_USEC UINT64_C(60000000) /* from spawn to execve */
 /* From a worker's end to its launcher's: longer only with a process in uninterruptible sleep. */
 #define INSTANCE_END_PATIENCE_USEC  UINT64_C(10000000)
+#define INSTANCE_ADOPT_AGAIN_USEC   UINT64_C(1000000)
 #define INSTANCE_LEAF_PATIENCE_MSEC 500
 #define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
 #define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */
@@ -184,6 +185,7 @@ void instance_conclude(struct instance *instance);
 
 /* Takes the events of a connected launcher, and its end. */
 int instance_attach_launcher(struct instance *instance, struct error *err);
+void instance_kill_launcher(struct instance *instance);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 

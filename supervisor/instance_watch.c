@@ -23,6 +23,14 @@ static uint64_t new_oom_kills(const struct instance *instance, const struct watc
 	return deltas.leaf_local.oom_kill - instance->explained.leaf_local.oom_kill;
 }
 
+static bool is_short_of_memory(const struct instance *instance, const struct watch_reading *reading)
+{
+	struct event_deltas deltas;
+
+	watch_subtract(&reading->counters, &instance->base, &deltas);
+	return deltas.app.max > 0 || deltas.app.high > 0 || deltas.above.max > 0;
+}
+
 /* Keeps what was read, and looks at who is there: only while no unexplained death is in it. The
  * worker can make memory.events move 100 times a second: its processes are not looked at as often.
  */
@@ -33,6 +41,10 @@ static void keep_reading(struct instance *instance, const struct watch_reading *
 	struct error ignored;
 
 	instance->last = *reading;
+	/* a descriptor for each process of a thousand idle apps would be too many: not before the
+	 * kernel has told that memory is short */
+	if (instance->host->notifier != NULL && !is_short_of_memory(instance, reading))
+		return;
 	if (now - instance->table_usec < INSTANCE_TABLE_INTERVAL_USEC ||
 	    instance_open_leaf(instance, &leaf, &ignored) < 0)
 		return;

@@ -76,7 +76,7 @@ static bool has_ended(const struct process *process)
 	return poll(&poller, 1, 0) > 0;
 }
 
-#define FIRST_ALLOCATION 8
+#define FIRST_ALLOCATION 2
 
 /* A new last item, or NULL: the table is full, or there is no memory. */
 static struct process *add_item(struct process_table *table)
