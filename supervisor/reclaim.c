@@ -9,7 +9,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct reclaim {
@@ -19,11 +21,13 @@ struct reclaim {
 	void *userdata;
 };
 
-static int on_done(sd_event_source *source, const siginfo_t *info, void *userdata)
+static int on_done(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct reclaim *reclaim = userdata;
-	(void)source, (void)info;
+	siginfo_t ignored;
+	(void)source, (void)revents;
 
+	(void)waitid(P_PIDFD, (id_t)fd, &ignored, WEXITED);
 	sd_event_source_disable_unref(reclaim->child);
 	sd_event_source_disable_unref(reclaim->timer);
 	close_and_clear(&reclaim->pidfd);
@@ -55,8 +59,8 @@ static void write_it(int root, const char *path, uint64_t bytes)
 
 static int watch(struct reclaim *reclaim, sd_event *event)
 {
-	int r = sd_event_add_child_pidfd(event, &reclaim->child, reclaim->pidfd, WEXITED, on_done,
-					 reclaim);
+	/* sd_event_add_child would ask for a blocked SIGCHLD, which every child would inherit */
+	int r = sd_event_add_io(event, &reclaim->child, reclaim->pidfd, EPOLLIN, on_done, reclaim);
 
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, &reclaim->timer, CLOCK_MONOTONIC,
