@@ -251,6 +251,25 @@ static void reset_life(struct instance *instance)
 	instance->table_usec = 0;
 }
 
+/* What the kernel would have said: verdict_judge() reads from it whether another try may help. */
+static int errno_of(const struct error *err)
+{
+	if (err->errnum != 0)
+		return err->errnum;
+	switch (err->kind) {
+	case ERROR_NOT_FOUND:
+		return ENOENT;
+	case ERROR_NOT_EXECUTABLE:
+	case ERROR_DENIED:
+		return EACCES;
+	case ERROR_INVALID:
+	case ERROR_UNSUPPORTED:
+		return EINVAL;
+	default:
+		return 0;
+	}
+}
+
 static void spawn(struct instance *instance)
 {
 	struct error err;
@@ -262,8 +281,8 @@ static void spawn(struct instance *instance)
 	/* nobody is there to say it: the supervisor's own failure is the last word */
 	launcher_kill(&instance->launcher);
 	instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
-							.errnum = err.errnum,
-							.stage = STAGE_CGROUP };
+							.errnum = errno_of(&err),
+							.stage = STAGE_PREPARE };
 	snprintf(instance->last_words.text, sizeof(instance->last_words.text), "%.*s",
 		 LAUNCH_TEXT_MAX - 1, err.text);
 	instance_conclude(instance);
