@@ -46,6 +46,7 @@ struct incident_process {
 struct incident {
 	char id[INCIDENT_ID_MAX];
 	const char *app;
+	const char *tenant; /* of the app at that time; NULL: none */
 	unsigned instance;
 	struct timespec time;	/* CLOCK_REALTIME */
 	struct verdict verdict; /* cause, sentence, level, decision, advice: see verdict.h */

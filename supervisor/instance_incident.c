@@ -208,6 +208,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 
 	*incident = (struct incident){
 		.app = instance->spec->name,
+		.tenant = instance->spec->tenant,
 		.instance = instance->number,
 		.verdict = *verdict,
 		.victim = facts->victim,
