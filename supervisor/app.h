@@ -19,6 +19,10 @@
 #include <jansson.h>
 
 #define APP_SENTENCE_MAX 256
+/* Calls that wait for one app; so many more are kept free for administrators, whom a tenant's own
+ * waiting must not keep from stopping its app. */
+#define APP_WAITERS_MAX	     64
+#define APP_WAITERS_RESERVED 16
 
 struct app;
 
@@ -68,6 +72,8 @@ struct app {
 	bool start_again; /* when it has settled */
 	bool remove;	  /* when it has settled */
 	struct app_waiter *waiters;
+	struct app_waiter *next_waiter; /* in the round that is on */
+	unsigned waiter_count;
 	char *saved; /* its record in the state file; NULL: to be made anew */
 	size_t saved_length;
 };
@@ -107,11 +113,21 @@ void app_change_commit(struct app *app, struct app_spec *spec);
 /* Takes over what an earlier daemon has left of it; the members were set from the state file. */
 void app_adopt(struct app *app);
 
-/* msec 0: for ever. Calls back once: 0 when the app's state is in `states` (bits 1 << enum
- * app_state), -ETIMEDOUT, or -ENOENT if the app is removed first. At once if it is in one now. */
-typedef void app_wait_callback(struct app *app, int result, void *userdata);
-int app_wait(struct app *app, unsigned states, uint64_t usec, app_wait_callback *callback,
-	     void *userdata, struct error *err);
+struct app_wait {
+	unsigned states; /* bits 1 << enum app_state */
+	uint64_t usec;	 /* 0: for ever */
+	/* Once: 0 when it is in one of the states, at once if it is now; -ETIMEDOUT; -ENOENT if the
+	 * app is removed first; -ECANCELED if who waits has gone. */
+	void (*callback)(struct app *app, int result, void *userdata);
+	bool (*is_gone)(const void *userdata); /* who waits; NULL: stays */
+	bool admin;			       /* may have one of those that are kept free */
+	void *userdata;
+};
+
+int app_wait(struct app *app, const struct app_wait *wait, struct error *err);
+/* Is there room for one more? To be asked before anything is done that is then waited for.
+ * ERROR_TOO_MANY. */
+int app_can_wait(struct app *app, bool admin, struct error *err);
 
 /* Its own pid and uid as others see them; 0 if it has no process. */
 pid_t app_pid(const struct app *app);

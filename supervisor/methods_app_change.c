@@ -62,6 +62,33 @@ static void on_there(struct app *app, int result, void *userdata)
 	free(pending);
 }
 
+static bool is_gone(const void *userdata)
+{
+	const struct pending *pending = userdata;
+
+	return methods_is_gone(pending->call);
+}
+
+/* To be asked before anything is done that is waited for. */
+static int check_waiting(struct app *app, const struct call *call, struct error *err)
+{
+	return app_can_wait(app, call_tenant(call) == NULL, err);
+}
+
+/* The app that the call names, if it may be started. */
+static struct app *find_to_start(const struct daemon *daemon, const struct call *call,
+				 const json_t *params, struct error *err)
+{
+	struct app *app = methods_find_app(daemon, call, params, err);
+
+	if (app == NULL || check_waiting(app, call, err) < 0)
+		return NULL;
+	if (!app->remove)
+		return app;
+	(void)error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
+	return NULL;
+}
+
 /* Answers when the app is in one of `states`: well if it is one of `wanted`. result is stolen. */
 static int answer_when(struct call *call, struct app *app, unsigned states, unsigned wanted,
 		       json_t *result, struct error *err)
@@ -74,7 +101,13 @@ static int answer_when(struct call *call, struct app *app, unsigned states, unsi
 		return error_no_memory(err);
 	}
 	*pending = (struct pending){ call, result, wanted };
-	r = app_wait(app, states, 0, on_there, pending, err);
+	r = app_wait(app,
+		     &(struct app_wait){ .states = states,
+					 .callback = on_there,
+					 .is_gone = is_gone,
+					 .admin = call_tenant(call) == NULL,
+					 .userdata = pending },
+		     err);
 	if (r < 0) {
 		json_decref(result);
 		free(pending);
@@ -86,12 +119,10 @@ static int answer_when(struct call *call, struct app *app, unsigned states, unsi
 
 static int start(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct app *app = methods_find_app(userdata, call, params, err);
+	struct app *app = find_to_start(userdata, call, params, err);
 
 	if (app == NULL)
 		return -ENOENT;
-	if (app->remove)
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
 	daemon_start_app(app);
 	return answer_when(call, app, STARTED | BIT(APP_SUSPENDED),
 			   BIT(APP_RUNNING) | BIT(APP_SUSPENDED), NULL, err);
@@ -101,7 +132,7 @@ static int stop(struct call *call, const json_t *params, void *userdata, struct 
 {
 	struct app *app = methods_find_app(userdata, call, params, err);
 
-	if (app == NULL)
+	if (app == NULL || check_waiting(app, call, err) < 0)
 		return -ENOENT;
 	app_set_queued(app, false);
 	if (app_state(app) != APP_STOPPING || rpc_params_boolean(params, "force", false))
@@ -111,13 +142,11 @@ static int stop(struct call *call, const json_t *params, void *userdata, struct 
 
 static int restart(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct app *app = methods_find_app(userdata, call, params, err);
+	struct app *app = find_to_start(userdata, call, params, err);
 	bool runs;
 
 	if (app == NULL)
 		return -ENOENT;
-	if (app->remove)
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
 	runs = app_state_has_process(app_state(app));
 	if (runs)
 		app_restart(app);
@@ -285,7 +314,10 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 	struct app *app;
 	int r;
 
-	r = daemon_apply(apply->daemon, apply->object, spec, apply->force, &app, err);
+	app = daemon_find_app(apply->daemon, spec->name);
+	r = app != NULL ? check_waiting(app, apply->call, err) : 0;
+	if (r >= 0)
+		r = daemon_apply(apply->daemon, apply->object, spec, apply->force, &app, err);
 	if (r < 0) {
 		json_decref(result);
 		return r;
@@ -465,11 +497,18 @@ static int remove_app(struct call *call, const json_t *params, void *userdata, s
 		return -ENOENT;
 	r = check_place(daemon, call, app->spec.name, err);
 	if (r >= 0)
+		r = check_waiting(app, call, err);
+	if (r >= 0)
 		r = store_remove(config_directory(daemon->config, CONFIG_APPS, directory),
 				 app->spec.name, err);
 	/* no state is waited for: the call is answered when the app is gone */
 	if (r >= 0)
-		r = app_wait(app, 0, 0, on_removed, call, err);
+		r = app_wait(app,
+			     &(struct app_wait){ .callback = on_removed,
+						 .is_gone = methods_is_gone,
+						 .admin = call_tenant(call) == NULL,
+						 .userdata = call },
+			     err);
 	if (r < 0)
 		return r;
 	daemon_remove_app(daemon, app);
