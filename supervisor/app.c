@@ -329,7 +329,15 @@ void app_start(struct app *app)
 void app_stop(struct app *app)
 {
 	app->start_again = false;
-	instance_stop(&app->instance, app->spec.stop.signal);
+	if (app_state(app) != APP_STOPPING)
+		instance_stop(&app->instance, app->spec.stop.signal);
+}
+
+void app_kill(struct app *app)
+{
+	app->start_again = false;
+	if (app_state(app) == APP_STOPPING)
+		instance_stop(&app->instance, app->spec.stop.signal);
 }
 
 void app_restart(struct app *app)

@@ -96,7 +96,10 @@ static inline enum app_state app_state(const struct app *app)
 void app_set_queued(struct app *app, bool queued);
 
 void app_start(struct app *app);
+/* With its grace. One that is stopping goes on with that, and is not started again after it. */
 void app_stop(struct app *app);
+/* One that is stopping is killed now. */
+void app_kill(struct app *app);
 /* Stops it if it runs, and starts it (again). */
 void app_restart(struct app *app);
 

@@ -252,9 +252,7 @@ static void stop_all(struct daemon *daemon)
 		  "systemd stops " APPS_SCOPE_UNIT ": so all apps are stopped");
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		app_set_queued(daemon->apps[i], false);
-		/* a second word would mean "at once" */
-		if (app_state(daemon->apps[i]) != APP_STOPPING)
-			app_stop(daemon->apps[i]);
+		app_stop(daemon->apps[i]);
 	}
 }
 

@@ -135,7 +135,9 @@ static int stop(struct call *call, const json_t *params, void *userdata, struct 
 	if (app == NULL || check_waiting(app, call, err) < 0)
 		return -ENOENT;
 	app_set_queued(app, false);
-	if (app_state(app) != APP_STOPPING || rpc_params_boolean(params, "force", false))
+	if (app_state(app) == APP_STOPPING && rpc_params_boolean(params, "force", false))
+		app_kill(app);
+	else
 		app_stop(app);
 	return answer_when(call, app, AT_REST, AT_REST, NULL, err);
 }

@@ -289,3 +289,29 @@ Test(app, survives_a_caller_that_changes_the_state_or_drops_the_next_one)
 	expect_answer(&next, -ECANCELED);
 	cr_expect_eq(app->waiter_count, 1);
 }
+
+/* --- stopping ------------------------------------------------------------------------------- */
+
+Test(app, keeps_its_grace_when_it_is_stopped_again)
+{
+	enter(APP_STARTING);
+	enter(APP_RUNNING);
+	app_stop(app);
+	cr_expect_eq(app_state(app), APP_STOPPING);
+	app_stop(app);
+	cr_expect_not(app->instance.killed_by_us);
+	app_kill(app);
+	cr_expect(app->instance.killed_by_us);
+}
+
+Test(app, does_not_start_again_when_a_stop_comes_after_a_restart)
+{
+	enter(APP_RUNNING);
+	app_restart(app);
+	cr_expect(app->start_again);
+	app_stop(app);
+	cr_expect_not(app->start_again);
+	enter(APP_STOPPED);
+	cr_expect_eq(settled, 1);
+	cr_expect_eq(app_state(app), APP_STOPPED);
+}
