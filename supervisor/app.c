@@ -170,7 +170,9 @@ static int on_wait_over(sd_event_source *source, uint64_t usec, void *userdata)
 
 static unsigned state_bits(const struct app *app)
 {
-	return 1U << app_state(app);
+	bool at_rest = app_state(app) == APP_STOPPED || app_state(app) == APP_FAILED;
+
+	return 1U << app_state(app) | (at_rest && !app->start_again ? APP_SETTLED : 0);
 }
 
 int app_wait(struct app *app, const struct app_wait *wait, struct error *err)
@@ -219,7 +221,7 @@ static void on_change(struct instance *instance, enum app_state from)
 		app->restarts++;
 	forget_record(app);
 	app->host->on_change(app, from);
-	answer_waiters(app, state_bits(app), 0);
+	answer_waiters(app, 1U << app_state(app), 0);
 }
 
 static void on_incident(struct instance *instance, const char *id, const struct verdict *verdict)
@@ -250,18 +252,20 @@ static void record(struct instance *instance)
 static void on_settled(struct instance *instance, void *userdata)
 {
 	struct app *app = userdata;
+	bool again = app->start_again && !app->remove;
 	struct error err;
 
-	app->has_slice = false;
+	app->has_slice = app->start_again = false;
+	forget_record(app);
 	if (instance->host->root_fd >= 0 &&
 	    app_cgroup_remove(instance->host->root_fd, app->spec.tenant, app->spec.name, &err) < 0)
 		log_message(instance->host->log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
-	if (app->start_again && !app->remove) {
-		app->start_again = false;
+	if (again) {
 		app_start(app);
 		return;
 	}
 	app->host->on_settled(app);
+	answer_waiters(app, state_bits(app), 0);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

@@ -116,8 +116,11 @@ void app_change_commit(struct app *app, struct app_spec *spec);
 /* Takes over what an earlier daemon has left of it; the members were set from the state file. */
 void app_adopt(struct app *app);
 
+/* Beside 1 << enum app_state: it is at rest, cleaned up after, and is not started again at once. */
+#define APP_SETTLED (1U << APP_STATE_COUNT)
+
 struct app_wait {
-	unsigned states; /* bits 1 << enum app_state */
+	unsigned states; /* bits of these */
 	uint64_t usec;	 /* 0: for ever */
 	/* Once: 0 when it is in one of the states, at once if it is now; -ETIMEDOUT; -ENOENT if the
 	 * app is removed first; -ECANCELED if who waits has gone. */

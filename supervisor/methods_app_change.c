@@ -18,9 +18,12 @@
 #include <string.h>
 
 #define BIT(state) (1U << (state))
-/* A start has succeeded or failed. */
-#define STARTED (BIT(APP_RUNNING) | BIT(APP_BACKOFF) | BIT(APP_FAILED) | BIT(APP_STOPPED))
-#define AT_REST (BIT(APP_STOPPED) | BIT(APP_FAILED))
+/* A start has succeeded or failed, or was overtaken by a stop. "stopped" alone says nothing: a
+ * restart comes through it. */
+#define STARTED (BIT(APP_RUNNING) | BIT(APP_BACKOFF) | BIT(APP_FAILED) | APP_SETTLED)
+/* A stop is done, and maybe was followed by a start. */
+#define STOPPED \
+	(APP_SETTLED | BIT(APP_FAILED) | BIT(APP_STARTING) | BIT(APP_RUNNING) | BIT(APP_BACKOFF))
 
 /* --- answers that come later ---------------------------------------------------------------- */
 
@@ -139,24 +142,20 @@ static int stop(struct call *call, const json_t *params, void *userdata, struct 
 		app_kill(app);
 	else
 		app_stop(app);
-	return answer_when(call, app, AT_REST, AT_REST, NULL, err);
+	return answer_when(call, app, STOPPED, STOPPED | BIT(APP_STOPPED), NULL, err);
 }
 
 static int restart(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	struct app *app = find_to_start(userdata, call, params, err);
-	bool runs;
 
 	if (app == NULL)
 		return -ENOENT;
-	runs = app_state_has_process(app_state(app));
-	if (runs)
+	if (app_state_has_process(app_state(app)))
 		app_restart(app);
 	else
 		daemon_start_app(app);
-	/* "stopped" is on the way there, unless the new start ends in it */
-	return answer_when(call, app, STARTED & ~(runs ? BIT(APP_STOPPED) : 0U), BIT(APP_RUNNING),
-			   NULL, err);
+	return answer_when(call, app, STARTED, BIT(APP_RUNNING), NULL, err);
 }
 
 static int send_signal(struct call *call, const json_t *params, void *userdata, struct error *err)
@@ -329,8 +328,7 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 		       json_pack("{s:b, s:O}", "created", created, "changed",
 				 json_object_get(result, "changed")));
 	if ((created && app->spec.enabled) || restarts)
-		return answer_when(apply->call, app, STARTED & ~(restarts ? BIT(APP_STOPPED) : 0U),
-				   BIT(APP_RUNNING), result, err);
+		return answer_when(apply->call, app, STARTED, BIT(APP_RUNNING), result, err);
 	answer_state(apply->call, result, app);
 	return 0;
 }

@@ -4,11 +4,14 @@
 
 #include "policy/own.h"
 #include "supervisor/clock.h"
+#include "supervisor/reader.h"
 #include "tests/supervisor/tree.h"
 
 #include <errno.h>
 
 static struct log silent;
+static struct reader no_reader = { .pidfd = -1, .socket = -1 };
+static struct kernel_log no_kernel_log = { .fd = -1 };
 static struct app_host host;
 static struct config *config;
 static struct app *app;
@@ -62,6 +65,8 @@ static void begin(void)
 			      .root_fd = -1,
 			      .init_cgroup_fd = -1,
 			      .root_cgroup = "",
+			      .reader = &no_reader,
+			      .kernel_log = &no_kernel_log,
 			      .incident_directory = tree_path("incidents"),
 			      .random = count_up },
 		.log = { .log = &silent, .directory_fd = -1, .now_usec = clock_monotonic_usec },
@@ -288,6 +293,70 @@ Test(app, survives_a_caller_that_changes_the_state_or_drops_the_next_one)
 	expect_answer(&first, 0);
 	expect_answer(&next, -ECANCELED);
 	cr_expect_eq(app->waiter_count, 1);
+}
+
+/* What a call that starts the app waits for. */
+#define STARTED (1U << APP_RUNNING | 1U << APP_BACKOFF | 1U << APP_FAILED | APP_SETTLED)
+
+Test(app, keeps_who_waits_for_a_restart_past_its_stop)
+{
+	struct caller restart, stop;
+
+	enter(APP_RUNNING);
+	app_restart(app);
+	call(&restart, STARTED);
+	call(&stop, APP_SETTLED | 1U << APP_STARTING);
+	enter(APP_STOPPED); /* and is started: which fails here, for good */
+	cr_expect_eq(app_state(app), APP_FAILED);
+	expect_answer(&restart, 0);
+	expect_answer(&stop, 0);
+	cr_expect_eq(settled, 1);
+}
+
+Test(app, keeps_who_starts_one_that_stops_until_it_was_started)
+{
+	struct caller start, seen;
+
+	scope_errno = EAGAIN;
+	enter(APP_RUNNING);
+	app_stop(app);
+	app_start(app);
+	call(&start, STARTED);
+	call(&seen, 1U << APP_STOPPED);
+	enter(APP_STOPPED);
+	expect_answer(&seen, 0);
+	expect_answer(&start, 0);
+	cr_expect_eq(app_state(app), APP_BACKOFF);
+	cr_expect_eq(settled, 0);
+}
+
+Test(app, answers_a_restart_that_a_stop_has_overtaken)
+{
+	struct caller restart;
+
+	enter(APP_RUNNING);
+	app_restart(app);
+	call(&restart, STARTED);
+	app_stop(app);
+	cr_expect_eq(restart.answers, 0);
+	enter(APP_STOPPED);
+	expect_answer(&restart, 0);
+}
+
+Test(app, is_settled_only_when_it_has_been_cleaned_up_after)
+{
+	struct caller caller;
+
+	enter(APP_RUNNING);
+	app->has_slice = true;
+	app_stop(app);
+	call(&caller, APP_SETTLED);
+	app->instance.state = APP_STOPPED;
+	host.instance.on_change(&app->instance, APP_STOPPING);
+	cr_expect_eq(caller.answers, 0);
+	app->instance.on_settled(&app->instance, app);
+	expect_answer(&caller, 0);
+	cr_expect_not(app->has_slice);
 }
 
 /* --- stopping ------------------------------------------------------------------------------- */
