@@ -444,7 +444,7 @@ static bool needs_restart(const struct app *app, const struct app_spec *spec)
 	struct error ignored;
 	bool restart;
 
-	if (!app_state_has_process(app_state(app)))
+	if (!app_is_up(app))
 		return false;
 	if (spec_diff(&app->spec, spec, &difference, &ignored) < 0)
 		return true;
@@ -464,6 +464,13 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 	forget_record(app);
 	if (restart)
 		app_restart(app);
+}
+
+void app_keep(struct app *app)
+{
+	app->remove = false;
+	forget_record(app);
+	answer_waiters(app, APP_KEPT, 0);
 }
 
 void app_adopt(struct app *app)

@@ -92,6 +92,12 @@ static inline enum app_state app_state(const struct app *app)
 	return app->instance.state;
 }
 
+/* Does it run, or is it on the way there, and nobody has asked it to stop? */
+static inline bool app_is_up(const struct app *app)
+{
+	return app_state_has_process(app_state(app)) && app_state(app) != APP_STOPPING;
+}
+
 /* Is it one of those that wait for their turn to start? */
 void app_set_queued(struct app *app, bool queued);
 
@@ -113,11 +119,16 @@ void app_undo_live(struct app *app, const struct app_spec *spec);
  * (policy/spec_diff.h). */
 void app_change_commit(struct app *app, struct app_spec *spec);
 
+/* Declared again before it has gone: it is not removed. */
+void app_keep(struct app *app);
+
 /* Takes over what an earlier daemon has left of it; the members were set from the state file. */
 void app_adopt(struct app *app);
 
 /* Beside 1 << enum app_state: it is at rest, cleaned up after, and is not started again at once. */
 #define APP_SETTLED (1U << APP_STATE_COUNT)
+/* And that its removal has been called off. */
+#define APP_KEPT (1U << (APP_STATE_COUNT + 1))
 
 struct app_wait {
 	unsigned states; /* bits of these */

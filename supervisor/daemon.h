@@ -87,6 +87,9 @@ int daemon_add_app(struct daemon *daemon, struct app_spec *spec, enum config_sou
 
 /* Stops it and forgets it when it has ended. Its waiters hear -ENOENT then. */
 void daemon_remove_app(struct daemon *daemon, struct app *app);
+/* Its removal is called off, if it was on: it has been declared again. Starts it if that says so.
+ */
+void daemon_keep_app(struct daemon *daemon, struct app *app);
 
 /* Now, or when its turn comes. */
 void daemon_start_app(struct app *app);
@@ -128,9 +131,11 @@ int daemon_load(struct daemon *daemon, struct error *err);
 
 /* --- daemon_state.c -------------------------------------------------------------------------- */
 
-/* Writes the state file now, or soon. */
+/* Writes the state file now, or soon; or now if it was to be written soon: what is answered after
+ * that is on record. */
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
+void daemon_save_due(struct daemon *daemon);
 
 /* Reads the state file and takes over what runs; before any app is started. *ret_cursor: of the
  * last event, for events_new(). A file that is damaged costs what it says, with a log line. */

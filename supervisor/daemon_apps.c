@@ -95,7 +95,8 @@ size_t daemon_count_apps(const struct daemon *daemon, const char *tenant)
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		const char *of = daemon->apps[i]->spec.tenant;
 
-		count += of != NULL && strcmp(of, tenant) == 0 && !daemon->apps[i]->remove;
+		/* those that are being removed, too: they use what they use until they end */
+		count += of != NULL && strcmp(of, tenant) == 0;
 	}
 	return count;
 }
@@ -151,6 +152,19 @@ void daemon_remove_app(struct daemon *daemon, struct app *app)
 	if (!app_state_has_process(app_state(app)))
 		reap_soon(daemon);
 	daemon_save_soon(daemon);
+}
+
+void daemon_keep_app(struct daemon *daemon, struct app *app)
+{
+	if (!app->remove)
+		return;
+	app_keep(app);
+	if (!app->spec.enabled)
+		return;
+	if (app_state_has_process(app_state(app)))
+		app_start(app); /* when it has ended */
+	else
+		daemon_queue_app(daemon, app);
 }
 
 /* --- memory --------------------------------------------------------------------------------- */

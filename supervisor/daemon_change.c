@@ -197,8 +197,8 @@ static void commit(struct reload *reload)
 			continue;
 		}
 		app->source = declared->source;
-		app->remove = false;
 		app_change_commit(app, &declared->spec);
+		daemon_keep_app(daemon, app);
 		spec_clear(&declared->spec);
 	}
 	reload->config->app_count = 0;

@@ -52,7 +52,8 @@ int instance_arm(struct instance *instance, sd_event_source **source, uint64_t u
 		 sd_event_time_handler_t handler)
 {
 	*source = sd_event_source_disable_unref(*source);
-	return sd_event_add_time_relative(instance->host->event, source, CLOCK_MONOTONIC, usec, 0,
+	/* 0 as accuracy would mean 250 ms */
+	return sd_event_add_time_relative(instance->host->event, source, CLOCK_MONOTONIC, usec, 1,
 					  handler, instance);
 }
 
@@ -483,6 +484,8 @@ void instance_adopt(struct instance *instance)
 		instance_conclude(instance);
 		return;
 	}
+	/* whatever was in force last: it is as it is on record */
+	set_frozen(instance, instance->state == APP_SUSPENDED);
 	if (instance->state == APP_STOPPING)
 		arm_timer(instance, time_left(due_usec, instance->spec->stop.grace_usec));
 	log_event(instance->host->log, LOG_EVENT_APP_ADOPTED, &subject,

@@ -32,6 +32,7 @@ struct pending {
 	struct call *call;
 	json_t *result; /* NULL: name and state */
 	unsigned wanted;
+	bool save; /* the answer is only true once it is on record */
 };
 
 static void answer_state(struct call *call, json_t *result, const struct app *app)
@@ -49,6 +50,8 @@ static void on_there(struct app *app, int result, void *userdata)
 	struct pending *pending = userdata;
 	struct error err;
 
+	if (result == 0 && pending->save)
+		daemon_save_due(app->host->userdata);
 	if (result == 0 && (pending->wanted & BIT(app_state(app))) != 0) {
 		answer_state(pending->call, TAKE_PTR(pending->result), app);
 	} else if (result == 0) {
@@ -103,7 +106,7 @@ static int answer_when(struct call *call, struct app *app, unsigned states, unsi
 		json_decref(result);
 		return error_no_memory(err);
 	}
-	*pending = (struct pending){ call, result, wanted };
+	*pending = (struct pending){ call, result, wanted, states == STOPPED };
 	r = app_wait(app,
 		     &(struct app_wait){ .states = states,
 					 .callback = on_there,
@@ -194,6 +197,7 @@ static int suspend_or_resume(struct call *call, const json_t *params, void *user
 		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s, and can't be %s",
 				 app->spec.name, app_state_name(app_state(app)),
 				 wanted == APP_SUSPENDED ? "suspended" : "resumed");
+	daemon_save_due(userdata);
 	call_reply(call, methods_name_and_state(app));
 	return 0;
 }
@@ -299,9 +303,8 @@ static json_t *describe(const struct daemon *daemon, const struct app_spec *spec
 		(void)json_array_append_new(paths, json_string(difference.paths.items[i]));
 	result = json_pack("{s:s, s:b, s:o, s:b, s:s}", "name", spec->name, "created", app == NULL,
 			   "changed", paths, "restart",
-			   app != NULL && difference.restart &&
-				   app_state_has_process(app_state(app)),
-			   "state", app_state_name(app != NULL ? app_state(app) : APP_STOPPED));
+			   app != NULL && difference.restart && app_is_up(app), "state",
+			   app_state_name(app != NULL ? app_state(app) : APP_STOPPED));
 	spec_difference_clear(&difference);
 	return result;
 }
@@ -482,8 +485,15 @@ static int set_limits(struct call *call, const json_t *params, void *userdata, s
 
 static void on_removed(struct app *app, int result, void *userdata)
 {
-	(void)result;
-	call_reply(userdata, json_pack("{s:s}", "name", app->spec.name));
+	struct error err;
+
+	if (result == -ENOENT) {
+		call_reply(userdata, json_pack("{s:s}", "name", app->spec.name));
+		return;
+	}
+	(void)error_set(&err, ERROR_CONFLICT, 0, "app %s was declared again meanwhile, and stays",
+			app->spec.name);
+	call_fail(userdata, &err);
 }
 
 static int remove_app(struct call *call, const json_t *params, void *userdata, struct error *err)
@@ -501,10 +511,11 @@ static int remove_app(struct call *call, const json_t *params, void *userdata, s
 	if (r >= 0)
 		r = store_remove(config_directory(daemon->config, CONFIG_APPS, directory),
 				 app->spec.name, err);
-	/* no state is waited for: the call is answered when the app is gone */
+	/* answered when the app is gone */
 	if (r >= 0)
 		r = app_wait(app,
-			     &(struct app_wait){ .callback = on_removed,
+			     &(struct app_wait){ .states = APP_KEPT,
+						 .callback = on_removed,
 						 .is_gone = methods_is_gone,
 						 .admin = call_tenant(call) == NULL,
 						 .userdata = call },

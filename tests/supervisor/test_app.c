@@ -164,7 +164,7 @@ static void expect_answer(const struct caller *caller, int result)
 
 Test(app, answers_at_once_in_a_state_that_is_waited_for)
 {
-	struct caller caller;
+	static struct caller caller;
 
 	call(&caller, 1U << APP_STOPPED);
 	expect_answer(&caller, 0);
@@ -172,7 +172,7 @@ Test(app, answers_at_once_in_a_state_that_is_waited_for)
 
 Test(app, answers_each_when_its_state_comes)
 {
-	struct caller first, second, third;
+	static struct caller first, second, third;
 
 	call(&first, 1U << APP_RUNNING);
 	call(&second, 1U << APP_STARTING);
@@ -190,10 +190,11 @@ Test(app, answers_each_when_its_state_comes)
 
 Test(app, tells_who_waits_too_long)
 {
-	struct caller caller = newcomer, patient;
+	static struct caller caller, patient;
 	struct app_wait wait = wait_of(&caller, 1U << APP_RUNNING);
 	struct error err;
 
+	caller = newcomer;
 	wait.usec = 1000;
 	cr_assert_eq(app_wait(app, &wait, &err), 0);
 	call(&patient, 1U << APP_RUNNING);
@@ -205,7 +206,7 @@ Test(app, tells_who_waits_too_long)
 
 Test(app, tells_all_when_it_goes)
 {
-	struct caller callers[3];
+	static struct caller callers[3];
 
 	for (size_t i = 0; i < ARRAY_SIZE(callers); i++)
 		call(&callers[i], i == 0 ? 0 : 1U << APP_RUNNING);
@@ -216,10 +217,11 @@ Test(app, tells_all_when_it_goes)
 
 Test(app, bounds_how_many_wait_and_keeps_places_for_administrators)
 {
-	struct caller callers[APP_WAITERS_MAX + APP_WAITERS_RESERVED], more = newcomer;
+	static struct caller callers[APP_WAITERS_MAX + APP_WAITERS_RESERVED], more;
 	struct app_wait wait = wait_of(&more, 1U << APP_RUNNING);
 	struct error err;
 
+	more = newcomer;
 	for (size_t i = 0; i < APP_WAITERS_MAX; i++)
 		call(&callers[i], 1U << APP_RUNNING);
 	cr_expect_lt(app_wait(app, &wait, &err), 0);
@@ -239,7 +241,7 @@ Test(app, bounds_how_many_wait_and_keeps_places_for_administrators)
 
 Test(app, forgets_those_who_wait_and_have_gone)
 {
-	struct caller callers[APP_WAITERS_MAX], more;
+	static struct caller callers[APP_WAITERS_MAX], more;
 
 	for (size_t i = 0; i < APP_WAITERS_MAX; i++)
 		call(&callers[i], 1U << APP_RUNNING);
@@ -257,7 +259,7 @@ Test(app, forgets_those_who_wait_and_have_gone)
 
 Test(app, does_not_ask_one_again_in_the_round_in_which_it_was_answered)
 {
-	struct caller caller, other;
+	static struct caller caller, other;
 
 	call(&other, 1U << APP_RUNNING);
 	call(&caller, 1U << APP_RUNNING);
@@ -273,7 +275,7 @@ Test(app, does_not_ask_one_again_in_the_round_in_which_it_was_answered)
 
 Test(app, survives_a_caller_that_changes_the_state_or_drops_the_next_one)
 {
-	struct caller last, next, first;
+	static struct caller last, next, first;
 
 	call(&last, 1U << APP_RUNNING | 1U << APP_SUSPENDED);
 	call(&next, 1U << APP_SUSPENDED);
@@ -300,7 +302,7 @@ Test(app, survives_a_caller_that_changes_the_state_or_drops_the_next_one)
 
 Test(app, keeps_who_waits_for_a_restart_past_its_stop)
 {
-	struct caller restart, stop;
+	static struct caller restart, stop;
 
 	enter(APP_RUNNING);
 	app_restart(app);
@@ -315,7 +317,7 @@ Test(app, keeps_who_waits_for_a_restart_past_its_stop)
 
 Test(app, keeps_who_starts_one_that_stops_until_it_was_started)
 {
-	struct caller start, seen;
+	static struct caller start, seen;
 
 	scope_errno = EAGAIN;
 	enter(APP_RUNNING);
@@ -332,7 +334,7 @@ Test(app, keeps_who_starts_one_that_stops_until_it_was_started)
 
 Test(app, answers_a_restart_that_a_stop_has_overtaken)
 {
-	struct caller restart;
+	static struct caller restart;
 
 	enter(APP_RUNNING);
 	app_restart(app);
@@ -345,7 +347,7 @@ Test(app, answers_a_restart_that_a_stop_has_overtaken)
 
 Test(app, is_settled_only_when_it_has_been_cleaned_up_after)
 {
-	struct caller caller;
+	static struct caller caller;
 
 	enter(APP_RUNNING);
 	app->has_slice = true;
@@ -383,4 +385,36 @@ Test(app, does_not_start_again_when_a_stop_comes_after_a_restart)
 	enter(APP_STOPPED);
 	cr_expect_eq(settled, 1);
 	cr_expect_eq(app_state(app), APP_STOPPED);
+}
+
+Test(app, tells_who_waits_for_its_end_that_it_stays)
+{
+	static struct caller removal, other;
+
+	enter(APP_RUNNING);
+	app->remove = true;
+	app_stop(app);
+	call(&removal, APP_KEPT);
+	call(&other, 1U << APP_RUNNING);
+	app_keep(app);
+	app_start(app);
+	expect_answer(&removal, 0);
+	cr_expect_eq(other.answers, 0);
+	cr_expect_not(app->remove);
+	cr_expect(app->start_again);
+}
+
+Test(app, is_not_started_by_a_change_after_a_stop)
+{
+	struct app_spec spec;
+	struct error err;
+
+	enter(APP_RUNNING);
+	app_stop(app);
+	cr_assert_eq(spec_init(&spec, &err), 0);
+	spec.name = strdup("web");
+	spec.directory = strdup("/srv");
+	app_change_commit(app, &spec);
+	cr_expect_not(app->start_again);
+	spec_clear(&spec);
 }
