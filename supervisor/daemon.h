@@ -98,6 +98,9 @@ void daemon_queue_app(struct daemon *daemon, struct app *app);
 /* Gives memory back that is no longer used. */
 void daemon_trim_soon(struct daemon *daemon);
 
+/* While systemd stops the scope there is no place for a process, not even in the directories that
+ * are still there. ERROR_CONFLICT. */
+int daemon_check_scope(const struct daemon *daemon, struct error *err);
 /* Opens the scope if it isn't. */
 int daemon_need_scope(struct daemon *daemon, struct error *err);
 /* Watches the anchor, and tells the apps where they live. */

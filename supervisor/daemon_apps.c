@@ -326,12 +326,21 @@ void daemon_use_scope(struct daemon *daemon)
 	(void)sd_event_source_set_priority(daemon->anchor_source, SD_EVENT_PRIORITY_IMPORTANT - 10);
 }
 
+int daemon_check_scope(const struct daemon *daemon, struct error *err)
+{
+	if (!daemon->scope_stops)
+		return 0;
+	return error_set(err, ERROR_CONFLICT, ECANCELED,
+			 "systemd stops " APPS_SCOPE_UNIT
+			 ", and with it all apps: start it when that is done");
+}
+
 int daemon_need_scope(struct daemon *daemon, struct error *err)
 {
-	int r;
+	int r = daemon_check_scope(daemon, err);
 
-	if (daemon->scope.fd >= 0)
-		return 0;
+	if (r < 0 || daemon->scope.fd >= 0)
+		return r;
 	r = apps_scope_open(daemon->options.cgroup_root, DAEMON_KEEPERS, &daemon->scope, err);
 	if (r >= 0)
 		daemon_use_scope(daemon);

@@ -87,7 +87,7 @@ static struct app *find_to_start(const struct daemon *daemon, const struct call 
 {
 	struct app *app = methods_find_app(daemon, call, params, err);
 
-	if (app == NULL || check_waiting(app, call, err) < 0)
+	if (app == NULL || check_waiting(app, call, err) < 0 || daemon_check_scope(daemon, err) < 0)
 		return NULL;
 	if (!app->remove)
 		return app;
