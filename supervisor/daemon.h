@@ -33,6 +33,9 @@
 
 #define DAEMON_APPS_MAX		20000
 #define DAEMON_STARTS_AT_A_TIME 8 /* at boot; the others wait for their turn */
+/* systemd did not give us a scope: it is not asked again for so long. To ask it may take up to
+ * SCOPE_TIMEOUT_USEC of the loop's time. */
+#define DAEMON_SCOPE_PAUSE_USEC UINT64_C(10000000)
 #define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
 #define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
@@ -68,11 +71,14 @@ struct daemon {
 	size_t starting; /* apps in that state */
 	struct events *events;
 	struct control *control;
-	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer;
-	bool save_failed;	 /* told once */
-	uint64_t save_took_usec; /* the last time */
-	bool scope_stops;	 /* systemd has told the anchor */
-	bool leaving;		 /* SIGTERM: apps stay */
+	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer, *scope_again;
+	bool save_failed;	   /* told once */
+	uint64_t save_took_usec;   /* the last time */
+	bool scope_stops;	   /* systemd has told the anchor */
+	struct error scope_error;  /* why there is none, if it was asked for; and */
+	uint64_t scope_again_usec; /* CLOCK_MONOTONIC, until when it is not asked for again */
+	bool scope_told;	   /* that apps wait for it */
+	bool leaving;		   /* SIGTERM: apps stay */
 };
 
 int daemon_run(const struct daemon_options *options, struct error *err);
@@ -101,7 +107,8 @@ void daemon_trim_soon(struct daemon *daemon);
 /* While systemd stops the scope there is no place for a process, not even in the directories that
  * are still there. ERROR_CONFLICT. */
 int daemon_check_scope(const struct daemon *daemon, struct error *err);
-/* Opens the scope if it isn't. */
+/* Opens the scope if it isn't; after a failure only when DAEMON_SCOPE_PAUSE_USEC are over. EAGAIN
+ * if it may be there later. */
 int daemon_need_scope(struct daemon *daemon, struct error *err);
 /* Watches the anchor, and tells the apps where they live. */
 void daemon_use_scope(struct daemon *daemon);
