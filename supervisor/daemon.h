@@ -5,6 +5,7 @@
  *   daemon.c         start, loop, end; what systemd hears
  *   daemon_apps.c    the apps: finding, adding, removing, starting one after the other
  *   daemon_change.c  a new declaration of one, or a whole new configuration
+ *   daemon_uids.c    who runs as whom
  *   daemon_state.c   the state file: what the next daemon has to know
  *   methods_*.c      the socket's methods
  *
@@ -21,6 +22,7 @@
 #include "supervisor/events.h"
 #include "supervisor/filter_cache.h"
 #include "supervisor/reader.h"
+#include "supervisor/uids.h"
 
 #include <systemd/sd-event.h>
 
@@ -61,6 +63,7 @@ struct daemon {
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
 	struct filter_cache filters;
+	struct uids uids;
 	struct host_system system;
 	uint64_t system_usec; /* CLOCK_MONOTONIC, when it was looked up */
 	struct app_host host;
@@ -113,6 +116,16 @@ size_t daemon_count_apps(const struct daemon *daemon, const char *tenant);
 
 /* The callbacks of its app_host. */
 void daemon_set_callbacks(struct daemon *daemon);
+
+/* --- daemon_uids.c --------------------------------------------------------------------------- */
+
+/* Those that run under a uid have it; records: of the state file, NULL: none. Before one of them
+ * can be started. */
+void daemon_note_uids(struct daemon *daemon, const json_t *records);
+/* To all apps that have none: after they were taken over, and after a reload. */
+void daemon_give_uids(struct daemon *daemon);
+/* For app_host. */
+int daemon_own_uid(struct app *app, uid_t *ret, struct error *err);
 
 /* --- daemon_change.c ------------------------------------------------------------------------- */
 

@@ -213,6 +213,7 @@ static void commit(struct reload *reload)
 		drop_clients(reload, &daemon->config->tenants[i]);
 	config_free(daemon->config);
 	daemon->config = reload->config;
+	daemon_give_uids(daemon);
 	filter_cache_clear(&daemon->filters);
 	apply_log_level(daemon);
 }
