@@ -8,11 +8,9 @@
 #include "supervisor/file.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 void instance_init(struct instance *instance, const struct instance_host *host,
@@ -193,10 +191,7 @@ static int begin_life(struct instance *instance, struct error *err)
 	_cleanup_plan_ struct plan *made = NULL;
 	_cleanup_close_ int leaf = -1;
 	char keeper[INSTANCE_CGROUP_MAX];
-	struct launcher_start start = {
-		.image_fd = instance->host->image_fd,
-		.init_cgroup_fd = instance->host->init_cgroup_fd,
-	};
+	struct launcher_start start = { .image_fd = instance->host->image_fd };
 	int r;
 
 	r = prepare_start(instance, &start, &made, err);
@@ -210,6 +205,8 @@ static int begin_life(struct instance *instance, struct error *err)
 		return r;
 	watch_read(&instance->watch, &instance->last);
 	instance->base = instance->last.counters;
+	/* make_slice may have opened the root anew */
+	start.init_cgroup_fd = instance->host->init_cgroup_fd;
 	start.leaf_cgroup_fd = leaf;
 	if (start.plan->keep)
 		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
@@ -224,6 +221,7 @@ static void end_sources(struct instance *instance)
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	instance->sampler = sd_event_source_disable_unref(instance->sampler);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 }
 
@@ -253,6 +251,25 @@ static void reset_life(struct instance *instance)
 	instance->table_usec = 0;
 }
 
+/* What the kernel would have said: verdict_judge() reads from it whether another try may help. */
+static int errno_of(const struct error *err)
+{
+	if (err->errnum != 0)
+		return err->errnum;
+	switch (err->kind) {
+	case ERROR_NOT_FOUND:
+		return ENOENT;
+	case ERROR_NOT_EXECUTABLE:
+	case ERROR_DENIED:
+		return EACCES;
+	case ERROR_INVALID:
+	case ERROR_UNSUPPORTED:
+		return EINVAL;
+	default:
+		return 0;
+	}
+}
+
 static void spawn(struct instance *instance)
 {
 	struct error err;
@@ -264,8 +281,8 @@ static void spawn(struct instance *instance)
 	/* nobody is there to say it: the supervisor's own failure is the last word */
 	launcher_kill(&instance->launcher);
 	instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
-							.errnum = err.errnum,
-							.stage = STAGE_CGROUP };
+							.errnum = errno_of(&err),
+							.stage = STAGE_PREPARE };
 	snprintf(instance->last_words.text, sizeof(instance->last_words.text), "%.*s",
 		 LAUNCH_TEXT_MAX - 1, err.text);
 	instance_conclude(instance);
@@ -348,7 +365,7 @@ static void kill_all(struct instance *instance)
 	if (instance->killed_by_us) {
 		log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject,
 			  "still there after SIGKILL: killing its launcher too");
-		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
+		instance_kill_launcher(instance);
 	} else if (instance_open_leaf(instance, &leaf, &err) < 0 || cgroup_kill(leaf, &err) < 0) {
 		say_error(instance, &err);
 	}

@@ -97,6 +97,8 @@ static int get(struct call *call, const json_t *params, const struct daemon *dae
 
 	if (r < 0)
 		return r;
+	/* as it can be applied again */
+	(void)json_object_del(object, "source");
 	call_reply(call, object);
 	return 0;
 }
@@ -155,6 +157,34 @@ static int check_source(const struct daemon *daemon, const struct family *family
 	return r;
 }
 
+static bool is_named(const char *by, const char *name)
+{
+	return by != NULL && strcmp(by, name) == 0;
+}
+
+/* May it go? An app or a tenant that names it would be left without. */
+static int check_unused(const struct daemon *daemon, const struct family *family, const char *name,
+			struct error *err)
+{
+	bool is_plan = family->kind == CONFIG_PLANS;
+
+	for (size_t i = 0; is_plan && i < daemon->config->tenant_count; i++) {
+		const struct tenant *tenant = &daemon->config->tenants[i].tenant;
+
+		if (is_named(tenant->plan, name))
+			return error_set(err, ERROR_CONFLICT, 0, "tenant %s has the plan %s",
+					 tenant->name, name);
+	}
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		const struct app *app = daemon->apps[i];
+
+		if (!app->remove && is_named(is_plan ? app->spec.plan : app->spec.tenant, name))
+			return error_set(err, ERROR_CONFLICT, 0, "app %s has the %s %s",
+					 app->spec.name, family->word, name);
+	}
+	return 0;
+}
+
 /* object NULL: it is removed. */
 static int change(struct call *call, struct daemon *daemon, const struct family *family,
 		  const char *name, const json_t *object, struct error *err)
@@ -164,6 +194,8 @@ static int change(struct call *call, struct daemon *daemon, const struct family 
 	int r;
 
 	r = check_source(daemon, family, name, object == NULL, err);
+	if (r >= 0 && object == NULL)
+		r = check_unused(daemon, family, name, err);
 	if (r >= 0)
 		r = daemon_reload(daemon, &overlay, &changes, err);
 	if (r < 0)
@@ -238,7 +270,7 @@ const struct control_method methods_config[] = {
 	  .handle = plans_list },
 	{ .name = "plan.get",
 	  .summary = "Tells all about one hosting plan",
-	  .result = "the plan as in pysbx.json(5), with its source",
+	  .result = "the plan as it can be applied",
 	  .flags = METHOD_ADMIN,
 	  PARAMS(plan_name),
 	  .handle = plans_get },
@@ -261,7 +293,7 @@ const struct control_method methods_config[] = {
 	  .handle = tenants_list },
 	{ .name = "tenant.get",
 	  .summary = "Tells all about one tenant",
-	  .result = "the tenant as in pysbx.json(5), with its source",
+	  .result = "the tenant as it can be applied",
 	  .flags = METHOD_ADMIN,
 	  PARAMS(tenant_name),
 	  .handle = tenants_get },

@@ -30,9 +30,9 @@ static int get_info(struct call *call, const json_t *params, void *userdata, str
 	(void)params, (void)err;
 
 	(void)uname(&kernel);
-	call_reply(call, json_pack("{s:s, s:i, s:f, s:I, s:o, s:s, s:b, s:s?, s:s, s:I}", "version",
+	call_reply(call, json_pack("{s:s, s:i, s:o, s:I, s:o, s:s, s:b, s:s?, s:s, s:I}", "version",
 				   PYSBX_VERSION, "pid", (int)getpid(), "started",
-				   (double)daemon->started_usec / 1000000.0, "apps",
+				   methods_time(daemon->started_usec), "apps",
 				   (json_int_t)daemon->app_count, "states", count_states(daemon),
 				   "kernel", kernel.release, "systemd", sd_booted() > 0, "cgroup",
 				   daemon->scope.fd >= 0 ? daemon->scope.path : NULL, "log_level",
