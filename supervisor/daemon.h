@@ -142,10 +142,11 @@ void daemon_changes_clear(struct daemon_changes *changes);
 int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
 		  struct daemon_changes *ret, struct error *err);
 
-/* A declaration over the socket: object is kept on disk, spec (taken over) is put in force.
- * *ret_app: the app, new or not. On failure all is as it was. */
-int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
-		 struct app **ret_app, struct error *err);
+/* A declaration over the socket: object is kept on disk as the words of `by` (a tenant; NULL: an
+ * administrator), spec (taken over) is put in force. *ret_app: the app, new or not. On failure all
+ * is as it was. */
+int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
+		 bool force, struct app **ret_app, struct error *err);
 
 /* Loads the configuration at the start: a wrong file costs only itself, but for pysbxd.json. */
 int daemon_load(struct daemon *daemon, struct error *err);

@@ -333,22 +333,13 @@ int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
 
 /* --- one app, over the socket --------------------------------------------------------------- */
 
-static int keep_on_disk(struct daemon *daemon, const char *name, const json_t *object,
-			struct error *err)
-{
-	char directory[CONFIG_PATH_MAX];
-
-	return store_write(config_directory(daemon->config, CONFIG_APPS, directory), name, object,
-			   true, err);
-}
-
-static int apply_new(struct daemon *daemon, const json_t *object, struct app_spec *spec,
-		     struct app **ret_app, struct error *err)
+static int apply_new(struct daemon *daemon, const json_t *object, const char *by,
+		     struct app_spec *spec, struct app **ret_app, struct error *err)
 {
 	struct app *app;
 	int r;
 
-	r = keep_on_disk(daemon, spec->name, object, err);
+	r = config_keep_declaration(daemon->config, spec->name, object, by, err);
 	if (r >= 0)
 		r = daemon_add_app(daemon, spec, SOURCE_SOCKET, &app, err);
 	if (r < 0)
@@ -359,14 +350,14 @@ static int apply_new(struct daemon *daemon, const json_t *object, struct app_spe
 	return 0;
 }
 
-int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
-		 struct app **ret_app, struct error *err)
+int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
+		 bool force, struct app **ret_app, struct error *err)
 {
 	struct app *app = daemon_find_app(daemon, spec->name);
 	int r;
 
 	if (app == NULL)
-		return apply_new(daemon, object, spec, ret_app, err);
+		return apply_new(daemon, object, by, spec, ret_app, err);
 	if (app->remove)
 		return error_set(err, ERROR_CONFLICT, 0,
 				 "app %s is being removed: try again when it has ended",
@@ -374,7 +365,7 @@ int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *s
 	r = app_change_live(app, spec, force, err);
 	if (r < 0)
 		return r;
-	r = keep_on_disk(daemon, spec->name, object, err);
+	r = config_keep_declaration(daemon->config, spec->name, object, by, err);
 	if (r < 0) {
 		app_undo_live(app, spec);
 		return r;
