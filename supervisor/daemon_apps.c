@@ -464,16 +464,6 @@ static int need_scope(void *userdata, struct error *err)
 	return daemon_need_scope(userdata, err);
 }
 
-static bool uid_is_taken(uid_t uid, void *userdata)
-{
-	const struct daemon *daemon = userdata;
-
-	for (size_t i = 0; i < daemon->app_count; i++)
-		if (daemon->apps[i]->uid == uid)
-			return true;
-	return false;
-}
-
 static const struct host_system *system_paths(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -497,7 +487,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;
-	daemon->host.uid_is_taken = uid_is_taken;
+	daemon->host.own_uid = daemon_own_uid;
 	daemon->host.system = system_paths;
 	daemon->host.userdata = daemon;
 }
