@@ -77,7 +77,8 @@ enum launch_stage {
 	STAGE_CAPABILITIES,
 	STAGE_DIRECTORY, /* chdir to the working directory */
 	STAGE_SECCOMP,
-	STAGE_EXEC, /* errno ENOENT: not found, EACCES/ENOEXEC: not executable */
+	STAGE_EXEC,    /* errno ENOENT: not found, EACCES/ENOEXEC: not executable */
+	STAGE_PREPARE, /* before all of these, and never said by a launcher: there is none yet */
 	STAGE_COUNT,
 };
 

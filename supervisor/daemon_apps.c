@@ -344,8 +344,9 @@ static void on_change(struct app *app, enum app_state from)
 
 	daemon->starting += (size_t)(to == APP_STARTING) - (size_t)(from == APP_STARTING);
 	events_publish(daemon->events, "app.state", app->spec.name, app->spec.tenant,
-		       json_pack("{s:s, s:s, s:i}", "from", app_state_name(from), "to",
-				 app_state_name(to), "pid", (int)app_pid(app)));
+		       json_pack("{s:s, s:s, s:o*}", "from", app_state_name(from), "to",
+				 app_state_name(to), "pid",
+				 app_pid(app) > 0 ? json_integer(app_pid(app)) : NULL));
 	if (to == APP_BACKOFF)
 		tell_backoff(app);
 	start_more(daemon);

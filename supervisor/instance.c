@@ -191,9 +191,7 @@ static int begin_life(struct instance *instance, struct error *err)
 	_cleanup_plan_ struct plan *made = NULL;
 	_cleanup_close_ int leaf = -1;
 	char keeper[INSTANCE_CGROUP_MAX];
-	struct launcher_start start = {
-		.image_fd = instance->host->image_fd,
-	};
+	struct launcher_start start = { .image_fd = instance->host->image_fd };
 	int r;
 
 	r = prepare_start(instance, &start, &made, err);
@@ -207,9 +205,9 @@ static int begin_life(struct instance *instance, struct error *err)
 		return r;
 	watch_read(&instance->watch, &instance->last);
 	instance->base = instance->last.counters;
-	start.leaf_cgroup_fd = leaf;
-	/* not before make_slice has seen to it that there is one */
+	/* make_slice may have opened the root anew */
 	start.init_cgroup_fd = instance->host->init_cgroup_fd;
+	start.leaf_cgroup_fd = leaf;
 	if (start.plan->keep)
 		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
 	r = launcher_spawn(&start, &instance->launcher, err);
@@ -253,6 +251,25 @@ static void reset_life(struct instance *instance)
 	instance->table_usec = 0;
 }
 
+/* What the kernel would have said: verdict_judge() reads from it whether another try may help. */
+static int errno_of(const struct error *err)
+{
+	if (err->errnum != 0)
+		return err->errnum;
+	switch (err->kind) {
+	case ERROR_NOT_FOUND:
+		return ENOENT;
+	case ERROR_NOT_EXECUTABLE:
+	case ERROR_DENIED:
+		return EACCES;
+	case ERROR_INVALID:
+	case ERROR_UNSUPPORTED:
+		return EINVAL;
+	default:
+		return 0;
+	}
+}
+
 static void spawn(struct instance *instance)
 {
 	struct error err;
@@ -264,8 +281,8 @@ static void spawn(struct instance *instance)
 	/* nobody is there to say it: the supervisor's own failure is the last word */
 	launcher_kill(&instance->launcher);
 	instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
-							.errnum = err.errnum,
-							.stage = STAGE_CGROUP };
+							.errnum = errno_of(&err),
+							.stage = STAGE_PREPARE };
 	snprintf(instance->last_words.text, sizeof(instance->last_words.text), "%.*s",
 		 LAUNCH_TEXT_MAX - 1, err.text);
 	instance_conclude(instance);

@@ -291,9 +291,11 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 		return r;
 	}
 	name = app->spec.name;
-	events_publish(apply->daemon->events, "app.applied", name, app->spec.tenant,
-		       json_pack("{s:b, s:O}", "created", created, "changed",
-				 json_object_get(result, "changed")));
+	/* said again as it is, it is no news: a panel may do so every minute */
+	if (created || json_array_size(json_object_get(result, "changed")) > 0)
+		events_publish(apply->daemon->events, "app.applied", name, app->spec.tenant,
+			       json_pack("{s:b, s:O}", "created", created, "changed",
+					 json_object_get(result, "changed")));
 	if ((created && app->spec.enabled) || restarts)
 		return answer_when(apply->call, app, STARTED & ~(restarts ? BIT(APP_STOPPED) : 0U),
 				   BIT(APP_RUNNING), result, err);

@@ -44,8 +44,9 @@ static const char *disk_of(struct bench *bench, const char *path)
 	struct stat st;
 
 	cr_assert_eq(stat(path, &st), 0);
-	number = shell_output("cd -P /sys/dev/block/%u:%u && { test ! -e partition || cd ..; } && cat dev",
-			      major(st.st_dev), minor(st.st_dev));
+	number = shell_output(
+		"cd -P /sys/dev/block/%u:%u && { test ! -e partition || cd ..; } && cat dev",
+		major(st.st_dev), minor(st.st_dev));
 	return bench_format(bench, "%.*s", (int)strcspn(number, "\n"), number);
 }
 
@@ -194,7 +195,7 @@ Test(socket, a_tenants_user_sees_no_trace_of_another_tenant)
 	static const char *const methods[] = { "app.get",     "app.start",  "app.stop",
 					       "app.restart", "app.remove", "app.suspend",
 					       "app.resume",  "app.stats",  "app.logs" };
-	_cleanup_json_ json_t *incidents = NULL, *events = NULL, *apps = NULL;
+	_cleanup_json_ json_t *incidents = NULL, *of_site = NULL, *events = NULL, *apps = NULL;
 	const char *incident;
 	struct hosting hosting;
 	struct link link;
@@ -216,10 +217,10 @@ Test(socket, a_tenants_user_sees_no_trace_of_another_tenant)
 			  json_pack("{s:s, s:[s]}", "name", hosting.site, "states", "running"));
 	expect_refused_as(USER_ACME, "not-found", NULL, "incident.get",
 			  json_pack("{s:s}", "id", incident));
-	expect_refused_as(USER_ACME, "not-found", NULL, "incident.list",
-			  json_pack("{s:s}", "app", hosting.site));
 	incidents = result_as(USER_ACME, "incident.list", NULL);
 	cr_expect_eq(json_array_size(json_object_get(incidents, "incidents")), 0);
+	of_site = result_as(USER_ACME, "incident.list", json_pack("{s:s}", "app", hosting.site));
+	cr_expect_eq(json_array_size(json_object_get(of_site, "incidents")), 0);
 	apps = result_as(USER_ACME, "app.list", json_pack("{s:s}", "tenant", HOSTING_BETA));
 	cr_expect_eq(json_array_size(json_object_get(apps, "apps")), 0);
 	link_open_as(&link, USER_ACME);
@@ -399,7 +400,7 @@ Test(socket, bytes_that_make_no_sense_get_the_right_error)
 	static const struct {
 		const char *text, *code;
 	} cases[] = {
-		{ "\n", "parse-error" },
+
 		{ "hello\n", "parse-error" },
 		{ "GET / HTTP/1.1\n", "parse-error" },
 		{ "\xff\xfe\n", "parse-error" },
@@ -443,8 +444,9 @@ static char *long_line(size_t length, size_t depth)
 Test(socket, lines_beyond_the_bounds_are_refused)
 {
 	_cleanup_free_ char *deep = long_line(100001, 100000);
-	_cleanup_free_ char *most = long_line(1 << 20, 0), *more = long_line((1 << 20) + 1, 0);
-	_cleanup_free_ char *much_more = long_line(8 << 20, 0);
+	_cleanup_free_ char *most = long_line((1 << 20) + 1, 0);
+	_cleanup_free_ char *more = long_line((1 << 20) + 2, 1);
+	_cleanup_free_ char *much_more = long_line(8 << 20, 1);
 	struct hosting hosting;
 	size_t fds;
 
