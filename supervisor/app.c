@@ -6,6 +6,7 @@
 #include "policy/own.h"
 #include "policy/plan_build.h"
 #include "policy/spec_diff.h"
+#include "supervisor/app_record.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
 
@@ -77,6 +78,10 @@ static int prepare(struct instance *instance, struct plan **ret_plan, int *ret_f
 	struct app *app = app_of(instance);
 	int r;
 
+	if (app->held)
+		return error_set(err, ERROR_INVALID, 0,
+				 "its declaration can't be used: the journal of pysbxd says why; "
+				 "correct it, and reload");
 	r = filter_cache_get(app->host->filters, app->spec.syscalls, ret_filter_fd, err);
 	return r < 0 ? r : make_plan(app, ret_plan, err);
 }
@@ -360,6 +365,9 @@ int app_change_live(struct app *app, const struct app_spec *spec, bool force, st
 		if (r < 0)
 			return r;
 	}
+	/* what it has is not known, and could not be given back: at the commit */
+	if (app->held)
+		return 0;
 	r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits,
 				  &app->spec.limits, err);
 	/* half of it may be in force: back to what was */
@@ -372,8 +380,9 @@ void app_undo_live(struct app *app, const struct app_spec *spec)
 {
 	struct error err;
 
-	if (!app->has_slice || app_cgroup_set_limits(app->host->instance.root_fd, app->path,
-						     &app->spec.limits, &spec->limits, &err) >= 0)
+	if (!app->has_slice || app->held ||
+	    app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits,
+				  &spec->limits, &err) >= 0)
 		return;
 	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
 }
@@ -387,6 +396,8 @@ static bool needs_restart(const struct app *app, const struct app_spec *spec)
 
 	if (!app_state_has_process(app_state(app)))
 		return false;
+	if (app->held)
+		return !app_record_is_of(app, spec);
 	if (spec_diff(&app->spec, spec, &difference, &ignored) < 0)
 		return true;
 	restart = difference.restart;
@@ -396,15 +407,32 @@ static bool needs_restart(const struct app *app, const struct app_spec *spec)
 
 void app_change_commit(struct app *app, struct app_spec *spec)
 {
-	bool restart = needs_restart(app, spec);
+	bool restart = needs_restart(app, spec), held = app->held;
 
 	spec_clear(&app->spec);
 	app->spec = *spec;
 	*spec = (struct app_spec){ 0 };
+	app->held = false;
 	app_log_set_spec(&app->log, &app->spec);
 	forget_record(app);
+	if (held)
+		app_renew_limits(app);
 	if (restart)
 		app_restart(app);
+}
+
+void app_renew_limits(struct app *app)
+{
+	struct limits any;
+	struct error err;
+
+	if (!app->has_slice || app->held)
+		return;
+	app_cgroup_any_limits(app->host->instance.root_fd, app->path, &any);
+	if (app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits, &any,
+				  &err) >= 0)
+		return;
+	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
 }
 
 void app_adopt(struct app *app)

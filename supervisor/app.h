@@ -67,6 +67,11 @@ struct app {
 	bool queued;	  /* waits for its turn to start; by app_set_queued() */
 	bool start_again; /* when it has settled */
 	bool remove;	  /* when it has settled */
+	/* Its declaration is there and can't be used, as an earlier daemon could: it runs on as
+	 * what it was, with the kernel's limits untouched, until a declaration is in force again.
+	 * Nothing of `spec` is its own but name and tenant; it can't be started. */
+	bool held;
+	uint64_t held_digest; /* of the spec that runs; 0: not known */
 	struct app_waiter *waiters;
 	char *saved; /* its record in the state file; NULL: to be made anew */
 	size_t saved_length;
@@ -103,6 +108,11 @@ void app_undo_live(struct app *app, const struct app_spec *spec);
 /* spec (taken over) is the app's from now on; for what can't be changed live it is restarted
  * (policy/spec_diff.h). */
 void app_change_commit(struct app *app, struct app_spec *spec);
+
+/* The kernel's limits are those of the spec in force, whatever a daemon before had set: it may have
+ * been killed between the kernel and the disk. Limits of disks that the spec does not name stay
+ * until the app is started anew. Of one that is held nothing is touched. */
+void app_renew_limits(struct app *app);
 
 /* Takes over what an earlier daemon has left of it; the members were set from the state file. */
 void app_adopt(struct app *app);

@@ -24,6 +24,7 @@ static const char *const directories[CONFIG_KIND_COUNT][SOURCE_COUNT] = {
 
 struct loading {
 	struct config *config;
+	const struct config_overlay *overlay; /* NULL: none */
 	bool lenient;
 	config_complaint *complain;
 	void *userdata;
@@ -376,13 +377,14 @@ static int add_app(struct loading *loading, enum config_source source, const cha
 	return 0;
 }
 
+static int (*const add[CONFIG_KIND_COUNT])(struct loading *, enum config_source, const char *,
+					   const json_t *, struct error *) = {
+	[CONFIG_PLANS] = add_plan, [CONFIG_TENANTS] = add_tenant, [CONFIG_APPS] = add_app
+};
+
 static int load_file(struct loading *loading, enum config_kind kind, enum config_source source,
 		     const char *stem, struct error *err)
 {
-	static int (*const add[CONFIG_KIND_COUNT])(struct loading *, enum config_source,
-						   const char *, const json_t *, struct error *) = {
-		[CONFIG_PLANS] = add_plan, [CONFIG_TENANTS] = add_tenant, [CONFIG_APPS] = add_app
-	};
 	char path[CONFIG_PATH_MAX];
 	json_t *document = NULL;
 	int r;
@@ -401,19 +403,27 @@ static int load_file(struct loading *loading, enum config_kind kind, enum config
 	return 0;
 }
 
+/* What this directory has under the overlay's name is not looked at. */
 static int load_directory(struct loading *loading, enum config_kind kind, enum config_source source,
 			  struct error *err)
 {
+	const struct config_overlay *overlay = loading->overlay;
 	_cleanup_strings_ struct strings stems = { 0 };
 	char path[CONFIG_PATH_MAX];
 	int r;
 
+	if (overlay != NULL && (source != SOURCE_SOCKET || kind != overlay->kind))
+		overlay = NULL;
 	r = store_list(directory_of(loading->config, kind, source, path), &stems, err);
 	for (size_t i = 0; r >= 0 && i < stems.count; i++)
-		r = load_file(loading, kind, source, stems.items[i], err);
+		if (overlay == NULL || strcmp(stems.items[i], overlay->name) != 0)
+			r = load_file(loading, kind, source, stems.items[i], err);
+	if (r >= 0 && overlay != NULL && overlay->object != NULL)
+		r = add[kind](loading, source, overlay->name, overlay->object, err);
 	return r;
 }
 
+/* Never passed over: without its defaults all apps would run with other limits. */
 static int load_settings(struct loading *loading, struct error *err)
 {
 	char path[CONFIG_PATH_MAX];
@@ -431,17 +441,15 @@ static int load_settings(struct loading *loading, struct error *err)
 			error_prefix(err, "%s", path);
 		json_decref(document);
 	}
-	if (r >= 0 || !loading->lenient || r == -ENOMEM)
-		return r;
-	loading->complain(err, loading->userdata);
-	settings_init(&loading->config->settings);
-	return 0;
+	return r;
 }
 
-int config_load(const struct config_paths *paths, bool lenient, config_complaint *complain,
-		void *userdata, struct config **ret, struct error *err)
+int config_load(const struct config_paths *paths, bool lenient,
+		const struct config_overlay *overlay, config_complaint *complain, void *userdata,
+		struct config **ret, struct error *err)
 {
-	struct loading loading = { calloc(1, sizeof(struct config)), lenient, complain, userdata };
+	struct loading loading = { calloc(1, sizeof(struct config)), overlay, lenient, complain,
+				   userdata };
 	int r = loading.config == NULL ? error_no_memory(err) : 0;
 
 	if (r < 0)

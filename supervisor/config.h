@@ -58,10 +58,20 @@ struct config {
 /* Told of each file that is passed over (lenient), and of what is no error but strange. */
 typedef void config_complaint(const struct error *err, void *userdata);
 
-/* lenient: a file that is wrong costs only itself, as at the start of the daemon; else the first
- * wrong one is the error, as at a reload. Errors name file and JSON path. */
-int config_load(const struct config_paths *paths, bool lenient, config_complaint *complain,
-		void *userdata, struct config **ret, struct error *err);
+/* A configuration as it would be: with this object of the socket's users in place of the one of
+ * that name, or without it. */
+struct config_overlay {
+	enum config_kind kind;
+	const char *name;
+	const json_t *object; /* NULL: without it */
+};
+
+/* lenient: a file that is wrong costs only itself, as at the start of the daemon, but for
+ * pysbxd.json; else the first wrong one is the error, as at a reload. Errors name file and JSON
+ * path; those of the overlay's object have no file. overlay: NULL for what the files say. */
+int config_load(const struct config_paths *paths, bool lenient,
+		const struct config_overlay *overlay, config_complaint *complain, void *userdata,
+		struct config **ret, struct error *err);
 void config_free(struct config *config);
 
 /* NULL if there is none. */

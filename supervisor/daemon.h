@@ -36,6 +36,7 @@
 #define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
 #define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
+#define DAEMON_CURSOR_GAP	UINT64_C(1000000) /* more than can happen between two saves */
 /* With many apps a save takes its time: of the loop's it gets at most one part in so many. */
 #define DAEMON_SAVE_SHARE 20
 
@@ -53,6 +54,8 @@ struct daemon {
 	int lock_fd;
 	uint64_t started_usec; /* CLOCK_REALTIME */
 	struct config *config;
+	bool has_admins; /* the group DAEMON_GROUP exists */
+	gid_t admins;
 	struct apps_scope scope;
 	struct reader reader;
 	struct kernel_log kernel_log;
@@ -69,6 +72,7 @@ struct daemon {
 	struct events *events;
 	struct control *control;
 	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer;
+	bool restored;		 /* all that was on record is here: it may be written anew */
 	bool save_failed;	 /* told once */
 	uint64_t save_took_usec; /* the last time */
 	bool scope_stops;	 /* systemd has told the anchor */
@@ -76,6 +80,10 @@ struct daemon {
 };
 
 int daemon_run(const struct daemon_options *options, struct error *err);
+
+/* Looks for the group of administrators: at the start and at a reload, since the group database may
+ * be far away. */
+void daemon_find_admins(struct daemon *daemon);
 
 /* --- daemon_apps.c --------------------------------------------------------------------------- */
 
@@ -115,28 +123,34 @@ struct daemon_changes {
 };
 void daemon_changes_clear(struct daemon_changes *changes);
 
-/* Reads all files again and applies the differences; on failure all is as it was. */
-int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct error *err);
+/* Reads all files again and applies the differences; on failure all is as it was. With an overlay
+ * (NULL: none) as if it were on disk, and when all of it was found right and is in force in the
+ * kernel, it is. */
+int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
+		  struct daemon_changes *ret, struct error *err);
 
 /* A declaration over the socket: object is kept on disk, spec (taken over) is put in force.
  * *ret_app: the app, new or not. On failure all is as it was. */
 int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
 		 struct app **ret_app, struct error *err);
 
-/* Loads the configuration at the start: a wrong file costs only itself. */
+/* Loads the configuration at the start: a wrong file costs only itself, but for pysbxd.json. */
 int daemon_load(struct daemon *daemon, struct error *err);
 
 /* --- daemon_state.c -------------------------------------------------------------------------- */
 
-/* Writes the state file now, or soon. */
+/* Writes the state file now, or soon; not before daemon_restore() is through, which ends with it:
+ * what is there by then is not all. */
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
 
-/* Reads the state file and takes over what runs; before any app is started. *ret_cursor: of the
- * last event, for events_new(). A file that is damaged costs what it says, with a log line. */
-void daemon_restore(struct daemon *daemon, const json_t *state);
-/* The file's object; NULL if there is none. Owned by the caller. */
+/* The file's object; NULL if there is none, or if it is damaged, which is logged. Owned by the
+ * caller. */
 json_t *daemon_read_state(struct daemon *daemon);
+/* Of the last event of the life that the state (NULL: none) is of, for events_new(). */
+uint64_t daemon_state_cursor(const json_t *state);
+/* Takes over what runs; before any app is started. */
+void daemon_restore(struct daemon *daemon, const json_t *state);
 
 /* --- methods --------------------------------------------------------------------------------- */
 

@@ -31,11 +31,12 @@ static void on_complaint(const struct error *err, void *userdata)
 	log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL, "%s", err->text);
 }
 
-static int load(struct daemon *daemon, bool lenient, struct config **ret, struct error *err)
+static int load(struct daemon *daemon, bool lenient, const struct config_overlay *overlay,
+		struct config **ret, struct error *err)
 {
 	const struct config_paths paths = { PYSBX_SYSCONFDIR, DAEMON_LIB };
 
-	return config_load(&paths, lenient, on_complaint, daemon, ret, err);
+	return config_load(&paths, lenient, overlay, on_complaint, daemon, ret, err);
 }
 
 static void apply_log_level(struct daemon *daemon)
@@ -45,8 +46,9 @@ static void apply_log_level(struct daemon *daemon)
 
 int daemon_load(struct daemon *daemon, struct error *err)
 {
-	int r = load(daemon, true, &daemon->config, err);
+	int r = load(daemon, true, NULL, &daemon->config, err);
 
+	daemon_find_admins(daemon);
 	if (r < 0)
 		return r;
 	apply_log_level(daemon);
@@ -251,15 +253,20 @@ static void commit(struct reload *reload)
 	for (size_t i = 0; i < reload->config->app_count; i++) {
 		struct config_app *declared = &reload->config->apps[i];
 		struct app *app = daemon_find_app(daemon, declared->spec.name);
+		bool was_held;
 
 		if (app == NULL) {
 			add_declared(daemon, declared);
 			continue;
 		}
+		was_held = app->held;
 		app->source = declared->source;
 		app->remove = false;
 		commit_change(daemon, app, &declared->spec);
 		spec_clear(&declared->spec);
+		/* while it was held nothing could start it */
+		if (was_held && app->spec.enabled && app_state(app) == APP_FAILED)
+			daemon_queue_app(daemon, app);
 	}
 	reload->config->app_count = 0;
 	for (size_t i = 0; i < daemon->config->tenant_count; i++)
@@ -270,13 +277,30 @@ static void commit(struct reload *reload)
 	apply_log_level(daemon);
 }
 
-int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct error *err)
+/* The last step that can fail: a daemon that is killed before it has the old files, one that is
+ * killed after it has new ones, and both are right. */
+static int write_overlay(const struct daemon *daemon, const struct config_overlay *overlay,
+			 struct error *err)
+{
+	char directory[CONFIG_PATH_MAX];
+
+	if (overlay == NULL)
+		return 0;
+	config_directory(daemon->config, overlay->kind, directory);
+	return overlay->object != NULL
+		       ? store_write(directory, overlay->name, overlay->object, true, err)
+		       : store_remove(directory, overlay->name, err);
+}
+
+int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
+		  struct daemon_changes *ret, struct error *err)
 {
 	struct daemon_changes changes = { 0 };
 	struct reload reload = { .daemon = daemon, .changes = &changes };
 	int r;
 
-	r = load(daemon, false, &reload.config, err);
+	daemon_find_admins(daemon);
+	r = load(daemon, false, overlay, &reload.config, err);
 	if (r < 0) {
 		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,
 			  "not reloaded, all is as it was: %s", err->text);
@@ -285,6 +309,8 @@ int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct erro
 	r = compare(&reload, err);
 	if (r >= 0)
 		r = live_step(&reload, err);
+	if (r >= 0)
+		r = write_overlay(daemon, overlay, err);
 	if (r < 0) {
 		undo(&reload);
 		config_free(reload.config);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.* and tenant.*: hosting plans and tenants, which are made and changed like files: what is
- * asked for is written below /var/lib/pysbx, then all is read again. If that is refused, the file
- * is put back as it was.
+ * plan.* and tenant.*: hosting plans and tenants, which are made and changed like files: all is
+ * read again as if what is asked for were written below /var/lib/pysbx, and if that is found right,
+ * it is written.
  */
 #include "policy/document.h"
 #include "policy/own.h"
 #include "policy/quote.h"
 #include "supervisor/methods.h"
-#include "supervisor/store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -158,6 +157,7 @@ static int check_source(const struct daemon *daemon, const struct family *family
 	return r;
 }
 
+/* object NULL: it is removed. */
 static bool is_named(const char *by, const char *name)
 {
 	return by != NULL && strcmp(by, name) == 0;
@@ -186,40 +186,10 @@ static int check_unused(const struct daemon *daemon, const struct family *family
 	return 0;
 }
 
-/* object NULL: the file is removed. */
-static int put(const struct daemon *daemon, const struct family *family, const char *name,
-	       const json_t *object, struct error *err)
-{
-	char directory[CONFIG_PATH_MAX];
-
-	config_directory(daemon->config, family->kind, directory);
-	return object != NULL ? store_write(directory, name, object, true, err)
-			      : store_remove(directory, name, err);
-}
-
-static int replace(struct daemon *daemon, const struct family *family, const char *name,
-		   const json_t *object, struct daemon_changes *changes, struct error *err)
-{
-	_cleanup_json_ json_t *before = NULL;
-	char path[CONFIG_PATH_MAX];
-	struct error ignored;
-	int r;
-
-	config_file(daemon->config, family->kind, SOURCE_SOCKET, name, path);
-	if (store_read(path, STORE_DOCUMENT_MAX, &before, &ignored) < 0)
-		before = NULL;
-	r = put(daemon, family, name, object, err);
-	if (r < 0)
-		return r;
-	r = daemon_reload(daemon, changes, err);
-	if (r < 0)
-		(void)put(daemon, family, name, before, &ignored);
-	return r;
-}
-
 static int change(struct call *call, struct daemon *daemon, const struct family *family,
 		  const char *name, const json_t *object, struct error *err)
 {
+	const struct config_overlay overlay = { family->kind, name, object };
 	struct daemon_changes changes;
 	int r;
 
@@ -227,7 +197,7 @@ static int change(struct call *call, struct daemon *daemon, const struct family 
 	if (r >= 0 && object == NULL)
 		r = check_unused(daemon, family, name, err);
 	if (r >= 0)
-		r = replace(daemon, family, name, object, &changes, err);
+		r = daemon_reload(daemon, &overlay, &changes, err);
 	if (r < 0)
 		return r;
 	call_reply(call, json_pack("{s:s, s:I}", "name", name, "apps_changed",

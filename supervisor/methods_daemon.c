@@ -61,7 +61,7 @@ static int reload(struct call *call, const json_t *params, void *userdata, struc
 
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 			 (unsigned long long)clock_monotonic_usec());
-	r = daemon_reload(daemon, &changes, err);
+	r = daemon_reload(daemon, NULL, &changes, err);
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%zu apps%s", daemon->app_count,
 			 r < 0 ? "; the last reload was refused, see the journal" : "");
 	if (r < 0)
