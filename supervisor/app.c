@@ -11,6 +11,7 @@
 #include "supervisor/identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,9 @@ static int make_slice(struct instance *instance, struct error *err)
 	int r;
 
 	r = app->host->need_scope(app->host->userdata, err);
-	if (r < 0 || app->has_slice)
+	/* on record as there, it may have gone with an earlier scope */
+	if (r < 0 ||
+	    (app->has_slice && faccessat(app->host->instance.root_fd, app->path, F_OK, 0) == 0))
 		return r;
 	if (app->spec.tenant != NULL)
 		tenant = config_find_tenant(*app->host->config, app->spec.tenant);

@@ -162,6 +162,22 @@ uint64_t daemon_state_cursor(const json_t *state)
 
 /* --- taking over ---------------------------------------------------------------------------- */
 
+/* The scope was stopped while no daemon was there, or the machine has put it away: nothing runs. */
+static bool all_has_ended(const struct daemon *daemon)
+{
+	return daemon->options.cgroup_root == NULL && daemon->scope.fd < 0;
+}
+
+/* No death of its own, and nobody can say more about it. True: it is to start again, as at boot. */
+static bool end_unseen(struct app *app)
+{
+	bool starts = app_state(app) != APP_STOPPING || app->start_again;
+
+	app->instance.state = APP_STOPPED;
+	app->start_again = app->has_slice = false;
+	return starts && app->spec.enabled;
+}
+
 /* False: the record is of no use. */
 static bool restore(struct daemon *daemon, struct app *app, const json_t *record)
 {
@@ -173,6 +189,8 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 		return false;
 	}
 	was_queued = app->queued;
+	if (all_has_ended(daemon) && app_state_has_process(app_state(app)))
+		was_queued = end_unseen(app);
 	app->queued = false;
 	daemon->starting += app_state(app) == APP_STARTING;
 	app_adopt(app);
@@ -275,6 +293,7 @@ static void restore_unknown(struct daemon *daemon, const char *name)
 		return;
 	app_set_queued(app, false);
 	app->instance.judged = app->instance.stop_requested = false;
+	app->instance.spawned_usec = clock_monotonic_usec(); /* RUNNING says it better */
 	app->instance.state = APP_RUNNING;
 	app->has_slice = true;
 	app_adopt(app);
@@ -319,7 +338,8 @@ void daemon_restore(struct daemon *daemon, const json_t *state)
 		else if (!restore(daemon, app, record))
 			(void)json_object_del(records, name);
 	}
-	look_for_unknown(daemon);
+	if (!all_has_ended(daemon))
+		look_for_unknown(daemon);
 	/* neither known nor running: it starts when its turn comes, as at boot */
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		struct app *app = daemon->apps[i];

@@ -221,6 +221,7 @@ static void end_sources(struct instance *instance)
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	instance->sampler = sd_event_source_disable_unref(instance->sampler);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 }
 

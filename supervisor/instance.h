@@ -35,6 +35,9 @@
 
 #define INSTANCE_SAMPLE_USEC	 UINT64_C(1000000)
 #define INSTANCE_OOM_SETTLE_USEC UINT64_C(400000)
+/* After a death by SIGTERM that nobody has asked for: systemd may be stopping the whole scope, and
+ * its anchor, who tells us, be slower than that worker. */
+#define INSTANCE_STOP_SETTLE_USEC UINT64_C(500000)
 /* With memory.oom.group the main process dies too; one that was left alive is killed after this. */
 #define INSTANCE_OOM_GROUP_SETTLE_USEC UINT64_C(10000000)
 /* Of children killed for memory so many are reported in full a minute; the others are counted. */
@@ -137,7 +140,8 @@ struct instance {
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */
 
-	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *deadline;
+	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *stop_timer,
+		*deadline;
 };
 
 /* plan is taken over; with NULL host->prepare makes them, and filter_fd is -1. number: which one

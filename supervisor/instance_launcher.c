@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
@@ -154,6 +155,8 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	/* on record is the life before: a supervisor was killed right after it had started this */
 	if (instance->judged && event->message.started_nsec / 1000 > instance->judged_usec)
 		instance_see_next_life(instance, event->message.started_nsec / 1000);
+	if (event->message.started_nsec / 1000 < instance->spawned_usec)
+		instance->spawned_usec = event->message.started_nsec / 1000;
 	/* 0: it has ended since, and LAUNCH_ENDED is on its way */
 	if (pid > 0)
 		instance->worker_pid = pid;
@@ -170,6 +173,30 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	instance_step(instance, EVENT_EXEC);
 }
 
+static void collect(struct instance *instance)
+{
+	instance_judge_end(instance);
+	answer(instance, LAUNCH_COLLECTED);
+}
+
+static int on_stop_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	(void)source, (void)usec;
+
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
+	collect(instance);
+	return 0;
+}
+
+/* See INSTANCE_STOP_SETTLE_USEC. `pysbx run` hears of it before its workers do. */
+static bool may_be_asked_for(const struct instance *instance, const struct launch_message *message)
+{
+	return instance->host->keeper_directory != NULL && !instance->stop_requested &&
+	       message->type == LAUNCH_ENDED && WIFSIGNALED(message->wait_status) &&
+	       WTERMSIG(message->wait_status) == SIGTERM;
+}
+
 /* The end, or a start that has failed. */
 static void hear_last_words(struct instance *instance, const struct launch_message *message)
 {
@@ -178,8 +205,12 @@ static void hear_last_words(struct instance *instance, const struct launch_messa
 	instance->last_words = *message;
 	start_relay(instance);
 	(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
-	instance_judge_end(instance);
-	answer(instance, LAUNCH_COLLECTED);
+	if (message->type == LAUNCH_ENDED && message->signal == SIGTERM)
+		instance->stop_requested = true;
+	if (!may_be_asked_for(instance, message) ||
+	    instance_arm(instance, &instance->stop_timer, INSTANCE_STOP_SETTLE_USEC,
+			 on_stop_settled) < 0)
+		collect(instance);
 }
 
 static void hear(struct instance *instance, struct launcher_event *event)

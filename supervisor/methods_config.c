@@ -157,7 +157,6 @@ static int check_source(const struct daemon *daemon, const struct family *family
 	return r;
 }
 
-/* object NULL: it is removed. */
 static bool is_named(const char *by, const char *name)
 {
 	return by != NULL && strcmp(by, name) == 0;
@@ -186,6 +185,7 @@ static int check_unused(const struct daemon *daemon, const struct family *family
 	return 0;
 }
 
+/* object NULL: it is removed. */
 static int change(struct call *call, struct daemon *daemon, const struct family *family,
 		  const char *name, const json_t *object, struct error *err)
 {

@@ -383,6 +383,28 @@ Test(survives, a_damaged_state_file_costs_no_app)
 	close_all(&bench);
 }
 
+/* All are gone, and nobody heard how. */
+Test(survives, apps_whose_scope_has_ended_unseen_start_as_at_boot)
+{
+	struct bench bench;
+	const char *stopped;
+
+	open_all(&bench, "unseen");
+	stopped = bench_format(&bench, "%s2", bench.name);
+	app_apply(app_object(&bench, bench.name, WORDS("sleep", "1000")));
+	app_apply(app_object(&bench, stopped, WORDS("sleep", "1000")));
+	daemon_do("app.stop", "{s:s}", "name", stopped);
+	daemon_stop();
+	free(shell_output("systemctl stop " DAEMON_SCOPE));
+	daemon_start();
+	app_await_state(bench.name, "running", REACTION_MSEC);
+	app_await_pids(bench.name, 1, REACTION_MSEC);
+	app_await_state(stopped, "stopped", REACTION_MSEC);
+	cr_expect_eq(app_count_incidents(bench.name), 0);
+	daemon_do("app.remove", "{s:s}", "name", stopped);
+	close_all(&bench);
+}
+
 /* It would run, had its record not been damaged. */
 Test(survives, an_app_with_a_damaged_record_that_does_not_run_is_started)
 {
@@ -408,7 +430,9 @@ Test(survives, a_wrong_file_of_an_app_costs_only_that_app)
 		  "\"/srv\", \"limits\": {\"memory\": \"lots\"}}",
 		  "limits.memory" },
 		{ "wrong-type", "{\"name\": \"wrong-type\", \"command\": {}}", "command" },
-		{ "wrong-name", "{\"name\": \"other\", \"command\": [\"sleep\"]}", "name" },
+		{ "wrong-name",
+		  "{\"name\": \"other\", \"command\": [\"sleep\"], \"directory\": \"/srv\"}",
+		  "other" },
 		{ "cut-off", "{\"name\": \"cut-off\", \"comma", "line 1" },
 	};
 	char mark[JOURNAL_MARK_MAX];
