@@ -33,6 +33,9 @@
 
 #define DAEMON_APPS_MAX		20000
 #define DAEMON_STARTS_AT_A_TIME 8 /* at boot; the others wait for their turn */
+/* systemd did not give us a scope: it is not asked again for so long. To ask it may take up to
+ * SCOPE_TIMEOUT_USEC of the loop's time. */
+#define DAEMON_SCOPE_PAUSE_USEC UINT64_C(10000000)
 #define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
 #define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
@@ -71,12 +74,15 @@ struct daemon {
 	size_t starting; /* apps in that state */
 	struct events *events;
 	struct control *control;
-	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer;
-	bool restored;		 /* all that was on record is here: it may be written anew */
-	bool save_failed;	 /* told once */
-	uint64_t save_took_usec; /* the last time */
-	bool scope_stops;	 /* systemd has told the anchor */
-	bool leaving;		 /* SIGTERM: apps stay */
+	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer, *scope_again;
+	bool restored;		   /* all that was on record is here: it may be written anew */
+	bool save_failed;	   /* told once */
+	uint64_t save_took_usec;   /* the last time */
+	bool scope_stops;	   /* systemd has told the anchor */
+	struct error scope_error;  /* why there is none, if it was asked for; and */
+	uint64_t scope_again_usec; /* CLOCK_MONOTONIC, until when it is not asked for again */
+	bool scope_told;	   /* that apps wait for it */
+	bool leaving;		   /* SIGTERM: apps stay */
 };
 
 int daemon_run(const struct daemon_options *options, struct error *err);
@@ -95,6 +101,9 @@ int daemon_add_app(struct daemon *daemon, struct app_spec *spec, enum config_sou
 
 /* Stops it and forgets it when it has ended. Its waiters hear -ENOENT then. */
 void daemon_remove_app(struct daemon *daemon, struct app *app);
+/* Its removal is called off, if it was on: it has been declared again. Starts it if that says so.
+ */
+void daemon_keep_app(struct daemon *daemon, struct app *app);
 
 /* Now, or when its turn comes. */
 void daemon_start_app(struct app *app);
@@ -103,7 +112,11 @@ void daemon_queue_app(struct daemon *daemon, struct app *app);
 /* Gives memory back that is no longer used. */
 void daemon_trim_soon(struct daemon *daemon);
 
-/* Opens the scope if it isn't. */
+/* While systemd stops the scope there is no place for a process, not even in the directories that
+ * are still there. ERROR_CONFLICT. */
+int daemon_check_scope(const struct daemon *daemon, struct error *err);
+/* Opens the scope if it isn't; after a failure only when DAEMON_SCOPE_PAUSE_USEC are over. EAGAIN
+ * if it may be there later. */
 int daemon_need_scope(struct daemon *daemon, struct error *err);
 /* Watches the anchor, and tells the apps where they live. */
 void daemon_use_scope(struct daemon *daemon);
@@ -139,10 +152,12 @@ int daemon_load(struct daemon *daemon, struct error *err);
 
 /* --- daemon_state.c -------------------------------------------------------------------------- */
 
-/* Writes the state file now, or soon; not before daemon_restore() is through, which ends with it:
- * what is there by then is not all. */
+/* Writes the state file now, or soon; or now if it was to be written soon: what is answered after
+ * that is on record. Not before daemon_restore() is through, which ends with it: what is there by
+ * then is not all. */
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
+void daemon_save_due(struct daemon *daemon);
 
 /* The file's object; NULL if there is none, or if it is damaged, which is logged. Owned by the
  * caller. */

@@ -261,8 +261,8 @@ static void commit(struct reload *reload)
 		}
 		was_held = app->held;
 		app->source = declared->source;
-		app->remove = false;
 		commit_change(daemon, app, &declared->spec);
+		daemon_keep_app(daemon, app);
 		spec_clear(&declared->spec);
 		/* while it was held nothing could start it */
 		if (was_held && app->spec.enabled && app_state(app) == APP_FAILED)
@@ -341,6 +341,26 @@ static int keep_on_disk(struct daemon *daemon, const char *name, const json_t *o
 			   true, err);
 }
 
+/* Is it in force and on disk as it is? Control panels say the same again and again. */
+static bool is_applied(const struct daemon *daemon, const struct app *app, const json_t *object,
+		       const struct app_spec *spec)
+{
+	_cleanup_json_ json_t *kept = NULL;
+	struct spec_difference difference = { 0 };
+	char path[CONFIG_PATH_MAX];
+	struct error ignored;
+	bool same;
+
+	if (spec_diff(&app->spec, spec, &difference, &ignored) < 0)
+		return false;
+	same = difference.paths.count == 0;
+	spec_difference_clear(&difference);
+	return same &&
+	       store_read(config_file(daemon->config, CONFIG_APPS, SOURCE_SOCKET, spec->name, path),
+			  STORE_DOCUMENT_MAX, &kept, &ignored) >= 0 &&
+	       json_equal(kept, object);
+}
+
 static int apply_new(struct daemon *daemon, const json_t *object, struct app_spec *spec,
 		     struct app **ret_app, struct error *err)
 {
@@ -370,6 +390,10 @@ int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *s
 		return error_set(err, ERROR_CONFLICT, 0,
 				 "app %s is being removed: try again when it has ended",
 				 spec->name);
+	if (is_applied(daemon, app, object, spec)) {
+		*ret_app = app;
+		return 0;
+	}
 	r = app_change_live(app, spec, force, err);
 	if (r < 0)
 		return r;

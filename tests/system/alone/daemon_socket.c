@@ -232,6 +232,28 @@ Test(socket, a_tenants_user_sees_no_trace_of_another_tenant)
 	hosting_close(&hosting);
 }
 
+Test(socket, a_tenants_user_reads_the_incidents_of_his_apps)
+{
+	_cleanup_json_ json_t *listed = NULL, *incident = NULL;
+	struct hosting hosting;
+	const char *id;
+
+	hosting_open(&hosting, "mine");
+	hosting_write_sleepers(&hosting);
+	daemon_start();
+	app_await_state(hosting.blog, "running", START_MSEC);
+	app_await_state(hosting.site, "running", START_MSEC);
+	(void)some_incident(&hosting, hosting.site);
+	id = some_incident(&hosting, hosting.blog);
+	listed = result_as(USER_ACME, "incident.list", NULL);
+	cr_assert_eq(json_array_size(json_object_get(listed, "incidents")), 1);
+	cr_expect_str_eq(field_text(json_array_get(json_object_get(listed, "incidents"), 0), "id"),
+			 id);
+	incident = result_as(USER_ACME, "incident.get", json_pack("{s:s}", "id", id));
+	cr_expect_str_eq(field_text(incident, "tenant"), HOSTING_ACME);
+	hosting_close(&hosting);
+}
+
 Test(socket, what_is_for_administrators_is_denied_to_a_tenant)
 {
 	static const char *const methods[] = { "daemon.info", "daemon.reload", "daemon.log_level",
