@@ -257,6 +257,11 @@ static int merge(const struct strings *from, struct strings *env, struct error *
 		r = strings_env_set(&merged, from->items[i], equals + 1, err);
 		*equals = '=';
 	}
+	if (r >= 0 && merged.count > SPEC_ENVIRONMENT_MAX)
+		r = error_set(
+			err, ERROR_INVALID, 0,
+			"line 1: with those of the files before it %zu variables, more than %d",
+			merged.count, SPEC_ENVIRONMENT_MAX);
 	if (r < 0)
 		return r;
 	strings_clear(env);

@@ -15,7 +15,8 @@
 
 #define ENV_FILE_SIZE_MAX (1U << 20) /* bytes */
 
-/* Sets each variable in env; of one that comes twice the later wins. text has a NUL behind its
+/* Sets each variable in env; of one that comes twice the later wins. At the most
+ * SPEC_ENVIRONMENT_MAX are in env then, those of earlier files included. text has a NUL behind its
  * length. On failure env is untouched and the error's text begins "line N: ". */
 int env_file_parse(const char *text, size_t length, struct strings *env, struct error *err);
 

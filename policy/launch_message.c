@@ -19,6 +19,7 @@ static const char *const stage_names[] = {
 	[STAGE_DIRECTORY] = "directory",
 	[STAGE_SECCOMP] = "seccomp",
 	[STAGE_EXEC] = "exec",
+	[STAGE_PREPARE] = "prepare",
 };
 static_assert(ARRAY_SIZE(stage_names) == STAGE_COUNT, "a name for each stage");
 

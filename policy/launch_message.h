@@ -11,7 +11,8 @@
  *                     own (SCM_RIGHTS, in this order)
  *     LAUNCH_FAILED   no worker: stage, errno, text
  *     LAUNCH_ENDED    the worker's wait status and rusage (its waited-for children included). What
- *                     was left in its PID namespace has been killed and reaped.
+ *                     was left in its PID namespace has been killed and reaped. signal is
+ *                     SIGTERM if that was sent to the launcher: its scope is being stopped
  *     LAUNCH_SPOOL    what the launcher read off the pipes while nobody else did, older than
  *                     anything still in them: spool[] says how much of it, with one memfd a stream
  *                     (SCM_RIGHTS, stdout first), or with none if nothing is kept
@@ -76,7 +77,8 @@ enum launch_stage {
 	STAGE_CAPABILITIES,
 	STAGE_DIRECTORY, /* chdir to the working directory */
 	STAGE_SECCOMP,
-	STAGE_EXEC, /* errno ENOENT: not found, EACCES/ENOEXEC: not executable */
+	STAGE_EXEC,    /* errno ENOENT: not found, EACCES/ENOEXEC: not executable */
+	STAGE_PREPARE, /* before all of these, and never said by a launcher: there is none yet */
 	STAGE_COUNT,
 };
 

@@ -113,7 +113,8 @@ int plan_add_mount(struct plan *plan, const struct mount_step *step, struct erro
 int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t hard,
 		    struct error *err);
 
-/* JSON text (owned by the caller), indented for people if `pretty`. Environment values appear. */
+/* JSON text (owned by the caller), indented for people if `pretty`. Environment values appear.
+ * ERROR_INVALID for a plan that plan_decode would refuse. */
 int plan_encode(const struct plan *plan, bool pretty, char **ret_text, struct error *err);
 
 /* Strict: every key known, typed, bounded, present; the error names the JSON path. */

@@ -6,6 +6,7 @@
  * Numbers are bytes, microseconds and ids as they are; modes and the umask are octal strings
  * ("1777"), which is how people read them; "max" stands for RLIM_INFINITY; signals are numbers.
  */
+#include "policy/document.h"
 #include "policy/own.h"
 #include "policy/plan.h"
 #include "policy/plan_field.h"
@@ -460,48 +461,15 @@ static const struct field plan_fields[] = {
 
 static const struct place document = { NULL, NULL, 0 };
 
-int plan_encode(const struct plan *plan, bool pretty, char **ret_text, struct error *err)
+static int plan_from_root(const json_t *root, struct plan **ret_plan, struct error *err)
 {
-	_cleanup_free_ char *text = NULL;
-	json_t *root;
-
-	root = field_encode_object(plan_fields, ARRAY_SIZE(plan_fields), FIELD_ALL, plan, &document,
-				   err);
-	if (root == NULL)
-		return err->errnum != 0 ? -err->errnum : -EINVAL;
-	text = json_dumps(root, pretty ? JSON_INDENT(2) : JSON_COMPACT);
-	json_decref(root);
-	if (text == NULL)
-		return error_no_memory(err);
-	if (!pretty && strlen(text) > PLAN_SIZE_MAX)
-		return error_set(err, ERROR_INVALID, 0,
-				 "plan: %zu bytes are more than %u: make the arguments or the "
-				 "environment smaller",
-				 strlen(text), PLAN_SIZE_MAX);
-	*ret_text = TAKE_PTR(text);
-	return 0;
-}
-
-int plan_decode(const char *text, size_t length, struct plan **ret_plan, struct error *err)
-{
-	_cleanup_plan_ struct plan *plan = NULL;
-	json_error_t syntax;
-	json_t *root;
+	_cleanup_plan_ struct plan *plan = plan_new();
 	int r;
 
-	if (length > PLAN_SIZE_MAX)
-		return error_set(err, ERROR_INVALID, 0, "plan: %zu bytes are more than %u", length,
-				 PLAN_SIZE_MAX);
-	plan = plan_new();
 	if (plan == NULL)
 		return error_no_memory(err);
-	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &syntax);
-	if (root == NULL)
-		return error_set(err, ERROR_INVALID, 0, "plan: line %d, column %d: %s", syntax.line,
-				 syntax.column, syntax.text);
 	r = field_decode_object(plan_fields, ARRAY_SIZE(plan_fields), FIELD_ALL, root, plan,
 				&document, err);
-	json_decref(root);
 	if (r == 0 && plan->keep && plan->end_with_supervisor)
 		r = error_set(err, ERROR_INVALID, 0,
 			      "plan: keep: excludes end_with_supervisor: the launcher either "
@@ -510,4 +478,60 @@ int plan_decode(const char *text, size_t length, struct plan **ret_plan, struct 
 	if (r == 0)
 		*ret_plan = TAKE_PTR(plan);
 	return r;
+}
+
+/* What the launcher would refuse must not reach it: here the error still names an app's field, and
+ * nothing has been started. */
+static int check_root(const json_t *root, struct error *err)
+{
+	_cleanup_plan_ struct plan *plan = NULL;
+
+	return plan_from_root(root, &plan, err);
+}
+
+static int check_size(size_t size, struct error *err)
+{
+	if (size <= PLAN_SIZE_MAX)
+		return 0;
+	return error_set(err, ERROR_INVALID, 0,
+			 "plan: %zu bytes are more than %u: make the arguments or the "
+			 "environment smaller",
+			 size, PLAN_SIZE_MAX);
+}
+
+int plan_encode(const struct plan *plan, bool pretty, char **ret_text, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_json_ json_t *root = NULL;
+	int r;
+
+	root = field_encode_object(plan_fields, ARRAY_SIZE(plan_fields), FIELD_ALL, plan, &document,
+				   err);
+	if (root == NULL)
+		return err->errnum != 0 ? -err->errnum : -EINVAL;
+	r = check_root(root, err);
+	if (r < 0)
+		return r;
+	text = json_dumps(root, pretty ? JSON_INDENT(2) : JSON_COMPACT);
+	if (text == NULL)
+		return error_no_memory(err);
+	r = pretty ? 0 : check_size(strlen(text), err);
+	if (r == 0)
+		*ret_text = TAKE_PTR(text);
+	return r;
+}
+
+int plan_decode(const char *text, size_t length, struct plan **ret_plan, struct error *err)
+{
+	_cleanup_json_ json_t *root = NULL;
+	json_error_t syntax;
+
+	if (length > PLAN_SIZE_MAX)
+		return error_set(err, ERROR_INVALID, 0, "plan: %zu bytes are more than %u", length,
+				 PLAN_SIZE_MAX);
+	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &syntax);
+	if (root == NULL)
+		return error_set(err, ERROR_INVALID, 0, "plan: line %d, column %d: %s", syntax.line,
+				 syntax.column, syntax.text);
+	return plan_from_root(root, ret_plan, err);
 }

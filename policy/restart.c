@@ -30,7 +30,8 @@ bool restart_after(const struct restart_policy *policy, uint64_t uptime_usec,
 
 	delay_usec = smaller(delay_usec, policy->backoff_max_usec);
 	state->in_row = in_row < UINT_MAX ? in_row + 1 : UINT_MAX;
-	state->next_delay_usec = smaller(doubled(delay_usec), policy->backoff_max_usec);
-	*ret_delay_usec = delay_usec;
+	state->next_delay_usec =
+		stable ? delay_usec : smaller(doubled(delay_usec), policy->backoff_max_usec);
+	*ret_delay_usec = stable ? 0 : delay_usec;
 	return true;
 }

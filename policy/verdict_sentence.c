@@ -291,6 +291,11 @@ static void add_start_failed(struct phrase *text, const struct death *death)
 
 	escape_string(death->failed_text, ESCAPE_FOR_TERMINAL, shown, sizeof(shown));
 	add_app(text, death);
+	/* the supervisor's own words say it all */
+	if (strcmp(stage, launch_stage_name(STAGE_PREPARE)) == 0 && shown[0] != '\0') {
+		phrase_add(text, " did not start: %s", shown);
+		return;
+	}
 	phrase_add(text, " did not start: %s", stage);
 	if (shown[0] != '\0')
 		phrase_add(text, ": %s", shown);

@@ -155,6 +155,7 @@ static void tell_end(struct init *init, enum launch_message_type type)
 {
 	init->told = true;
 	init->end.type = type;
+	init->end.signal = init->terminated ? SIGTERM : 0;
 	keeper_send(&init->keeper, type, &init->end, NULL, 0);
 }
 

@@ -19,6 +19,7 @@ enum { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_COUNT };
 struct launcher {
 	struct plan *plan;	  /* until the worker runs */
 	struct sock_fprog filter; /* until the worker runs */
+	bool mounts_private;	  /* what is mounted or unmounted here does not reach the host */
 	bool keep; /* LAUNCH_FD_LISTEN is there: this launcher outlives its supervisor */
 	int output_read[OUTPUT_COUNT];
 	int output_write[OUTPUT_COUNT]; /* closed once the worker has them */

@@ -21,15 +21,19 @@ static int loopback_up(struct error *err)
 	return 0;
 }
 
+int namespaces_make_private(struct launcher *launcher, struct error *err)
+{
+	int r = mount_make_all_private(err);
+
+	launcher->mounts_private = r == 0;
+	return r;
+}
+
 int namespaces_set_up(struct launcher *launcher, struct error *err)
 {
 	const struct plan *plan = launcher->plan;
-	int r;
 
 	if (sethostname(plan->hostname, strlen(plan->hostname)) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "set host name %s", plan->hostname);
-	r = mount_make_all_private(err);
-	if (r == 0 && plan->network_none)
-		r = loopback_up(err);
-	return r;
+	return plan->network_none ? loopback_up(err) : 0;
 }

@@ -3,6 +3,10 @@
 
 #include "sandbox/launcher.h"
 
-/* Step. Fits out the namespaces that the supervisor made with clone3: the host name, mounts that
- * propagate nowhere, loopback up where there is a network namespace. */
+/* Step, the first. The mount namespace that the supervisor made with clone3 is a copy of the
+ * host's, and shares its mounts: from here on they propagate nowhere. */
+int namespaces_make_private(struct launcher *launcher, struct error *err);
+
+/* Step. Fits out the other namespaces: the host name, and loopback up where there is a network
+ * namespace. */
 int namespaces_set_up(struct launcher *launcher, struct error *err);

@@ -8,9 +8,9 @@
  * and status until the supervisor has collected them. When it ends, for whatever reason, the kernel
  * kills what is left in the PID namespace.
  *
- *   plan_read.c   fds, plan and filter            identity.c  what may be gained, what is kept
- *   output.c      the pipes                       worker.c    from clone3 to execve
- *   namespaces.c  host name, loopback             command.c   PATH, and why execve failed
+ *   namespaces.c  mounts, host name, loopback     identity.c  what may be gained, what is kept
+ *   plan_read.c   fds, plan and filter            worker.c    from clone3 to execve
+ *   output.c      the pipes                       command.c   PATH, and why execve failed
  *   root.c        the root file system            init.c      the loop
  *   mount.c       the kernel's mount interface    keeper.c    who listens, who reads
  *   spool.c       what nobody has read            channel.c   the socket
@@ -34,6 +34,8 @@ static const struct {
 	enum launch_stage stage;
 	int (*act)(struct launcher *launcher, struct error *err);
 } steps[] = {
+	/* until then mounts are the host's: nothing that may fail comes before */
+	{ STAGE_NAMESPACES, namespaces_make_private },
 	{ STAGE_PLAN, plan_read_fds },
 	{ STAGE_PLAN, plan_read },
 	{ STAGE_PLAN, plan_read_filter },
@@ -46,14 +48,16 @@ static const struct {
 	{ STAGE_EXEC, init_run },
 };
 
-/* A failure may have to be kept for long: with no privilege, and nothing of the host held open. */
+/* A failure may have to be kept for long: with no privilege, and nothing of the host held open.
+ * While mounts are shared with the host, an unmount here would be one there. */
 static void give_up_all(struct launcher *launcher)
 {
 	struct error ignored;
 
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	close_range(LAUNCH_FD_PLAN, LAUNCH_FD_CGROUP, 0);
-	(void)umount2("/", MNT_DETACH);
+	if (launcher->mounts_private)
+		(void)umount2("/", MNT_DETACH);
 	(void)identity_keep_kill(launcher, &ignored);
 }
 

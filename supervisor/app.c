@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/app.h"
 
+#include "policy/escape.h"
 #include "policy/figure.h"
 #include "policy/own.h"
 #include "policy/plan_build.h"
 #include "policy/spec_diff.h"
+#include "supervisor/app_record.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +37,13 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 {
 	struct identity identity = { .lock_fd = -1 };
 	struct host_facts facts = { 0 };
-	int r;
+	uid_t own = 0;
+	int r = 0;
 
-	r = identity_resolve_app(app->spec.user, app->spec.name, app->uid, app->host->uid_is_taken,
-				 app->host->userdata, &identity, err);
+	if (app->spec.user == NULL)
+		r = app->host->own_uid(app, &own, err);
+	if (r >= 0)
+		r = identity_resolve_app(app->spec.user, app->spec.name, own, &identity, err);
 	if (r < 0)
 		return r;
 	r = host_facts_gather(&app->spec, &identity, environ,
@@ -60,7 +66,9 @@ static int make_slice(struct instance *instance, struct error *err)
 	int r;
 
 	r = app->host->need_scope(app->host->userdata, err);
-	if (r < 0 || app->has_slice)
+	/* on record as there, it may have gone with an earlier scope */
+	if (r < 0 ||
+	    (app->has_slice && faccessat(app->host->instance.root_fd, app->path, F_OK, 0) == 0))
 		return r;
 	if (app->spec.tenant != NULL)
 		tenant = config_find_tenant(*app->host->config, app->spec.tenant);
@@ -76,6 +84,10 @@ static int prepare(struct instance *instance, struct plan **ret_plan, int *ret_f
 	struct app *app = app_of(instance);
 	int r;
 
+	if (app->held)
+		return error_set(err, ERROR_INVALID, 0,
+				 "its declaration can't be used: the journal of pysbxd says why; "
+				 "correct it, and reload");
 	r = filter_cache_get(app->host->filters, app->spec.syscalls, ret_filter_fd, err);
 	return r < 0 ? r : make_plan(app, ret_plan, err);
 }
@@ -235,8 +247,8 @@ static void on_incident(struct instance *instance, const char *id, const struct 
 						.exit_code = instance->exit_code,
 						.time_usec = realtime_usec() };
 		snprintf(app->last->incident, sizeof(app->last->incident), "%s", id);
-		snprintf(app->last->sentence, sizeof(app->last->sentence), "%.*s",
-			 APP_SENTENCE_MAX - 1, verdict->sentence);
+		escape_string(verdict->sentence, ESCAPE_FOR_JSON, app->last->sentence,
+			      sizeof(app->last->sentence));
 	}
 	app->host->on_incident(app, id, verdict);
 }
@@ -419,6 +431,9 @@ int app_change_live(struct app *app, const struct app_spec *spec, bool force, st
 		if (r < 0)
 			return r;
 	}
+	/* what it has is not known, and could not be given back: at the commit */
+	if (app->held)
+		return 0;
 	r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits,
 				  &app->spec.limits, err);
 	/* half of it may be in force: back to what was */
@@ -431,8 +446,9 @@ void app_undo_live(struct app *app, const struct app_spec *spec)
 {
 	struct error err;
 
-	if (!app->has_slice || app_cgroup_set_limits(app->host->instance.root_fd, app->path,
-						     &app->spec.limits, &spec->limits, &err) >= 0)
+	if (!app->has_slice || app->held ||
+	    app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits,
+				  &spec->limits, &err) >= 0)
 		return;
 	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
 }
@@ -446,6 +462,8 @@ static bool needs_restart(const struct app *app, const struct app_spec *spec)
 
 	if (!app_is_up(app))
 		return false;
+	if (app->held)
+		return !app_record_is_of(app, spec);
 	if (spec_diff(&app->spec, spec, &difference, &ignored) < 0)
 		return true;
 	restart = difference.restart;
@@ -455,15 +473,32 @@ static bool needs_restart(const struct app *app, const struct app_spec *spec)
 
 void app_change_commit(struct app *app, struct app_spec *spec)
 {
-	bool restart = needs_restart(app, spec);
+	bool restart = needs_restart(app, spec), held = app->held;
 
 	spec_clear(&app->spec);
 	app->spec = *spec;
 	*spec = (struct app_spec){ 0 };
+	app->held = false;
 	app_log_set_spec(&app->log, &app->spec);
 	forget_record(app);
+	if (held)
+		app_renew_limits(app);
 	if (restart)
 		app_restart(app);
+}
+
+void app_renew_limits(struct app *app)
+{
+	struct limits any;
+	struct error err;
+
+	if (!app->has_slice || app->held)
+		return;
+	app_cgroup_any_limits(app->host->instance.root_fd, app->path, &any);
+	if (app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits, &any,
+				  &err) >= 0)
+		return;
+	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
 }
 
 void app_keep(struct app *app)

@@ -39,7 +39,8 @@ struct app_host {
 	void (*record)(struct app *app); /* synchronously: see instance_host.record */
 	/* Sees to it that there is a place for apps: instance.root_fd. */
 	int (*need_scope)(void *userdata, struct error *err);
-	bool (*uid_is_taken)(uid_t uid, void *userdata);
+	/* The uid of an app that names no user: from now on, and on disk. */
+	int (*own_uid)(struct app *app, uid_t *ret, struct error *err);
 	/* What a sandbox sees of the system, not older than a few seconds; NULL: unknown. */
 	const struct host_system *(*system)(void *userdata);
 	void *userdata;
@@ -71,6 +72,11 @@ struct app {
 	bool queued;	  /* waits for its turn to start; by app_set_queued() */
 	bool start_again; /* when it has settled */
 	bool remove;	  /* when it has settled */
+	/* Its declaration is there and can't be used, as an earlier daemon could: it runs on as
+	 * what it was, with the kernel's limits untouched, until a declaration is in force again.
+	 * Nothing of `spec` is its own but name and tenant; it can't be started. */
+	bool held;
+	uint64_t held_digest; /* of the spec that runs; 0: not known */
 	struct app_waiter *waiters;
 	struct app_waiter *next_waiter; /* in the round that is on */
 	unsigned waiter_count;
@@ -118,6 +124,11 @@ void app_undo_live(struct app *app, const struct app_spec *spec);
 /* spec (taken over) is the app's from now on; for what can't be changed live it is restarted
  * (policy/spec_diff.h). */
 void app_change_commit(struct app *app, struct app_spec *spec);
+
+/* The kernel's limits are those of the spec in force, whatever a daemon before had set: it may have
+ * been killed between the kernel and the disk. Limits of disks that the spec does not name stay
+ * until the app is started anew. Of one that is held nothing is touched. */
+void app_renew_limits(struct app *app);
 
 /* Declared again before it has gone: it is not removed. */
 void app_keep(struct app *app);

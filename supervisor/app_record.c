@@ -133,7 +133,8 @@ static int make_object(const struct app *app, json_t **ret, struct error *err)
 	uint64_t digest;
 	int r;
 
-	r = digest_spec(&app->spec, &digest, err);
+	digest = app->held_digest;
+	r = app->held ? 0 : digest_spec(&app->spec, &digest, err);
 	if (r < 0)
 		return r;
 	snprintf(digest_text, sizeof(digest_text), "%016" PRIx64, digest);
@@ -211,7 +212,7 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 	const char *spec = json_string_value(json_object_get(record, "spec"));
 	struct event_deltas base, explained;
 	enum app_state parsed;
-	uint64_t digest;
+	uint64_t digest, recorded;
 	int r;
 
 	if (state == NULL || app_state_parse(state, &parsed) < 0 || !is_leaf_name(leaf) ||
@@ -223,6 +224,9 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 	r = digest_spec(&app->spec, &digest, err);
 	if (r < 0)
 		return r;
+	recorded = spec != NULL ? strtoull(spec, NULL, 16) : 0;
+	if (app->held)
+		app->held_digest = recorded;
 	get_numbers(app, record);
 	if ((unsigned)app->instance.decision >= DECISION_COUNT)
 		app->instance.decision = DECISION_ENDED;
@@ -232,6 +236,14 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 	snprintf(app->instance.leaf_name, sizeof(app->instance.leaf_name), "%s", leaf);
 	get_text(record, "command", app->instance.command, sizeof(app->instance.command));
 	read_last(app, json_object_get(record, "last"));
-	*ret_same = spec != NULL && strtoull(spec, NULL, 16) == digest;
+	*ret_same = app->held || recorded == digest;
 	return 0;
+}
+
+bool app_record_is_of(const struct app *app, const struct app_spec *spec)
+{
+	struct error ignored;
+	uint64_t digest;
+
+	return digest_spec(spec, &digest, &ignored) >= 0 && digest == app->held_digest;
 }

@@ -7,14 +7,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define DIRECTORY_NAME "pysbx-apps"
-#define CONTROLLERS    (CONTROLLER_MEMORY | CONTROLLER_PIDS) /* watching needs them */
+#define DIRECTORY_NAME	"pysbx-apps"
+#define FORGET_MSEC	2000
+#define LOOK_AGAIN_MSEC 50
+#define CONTROLLERS	(CONTROLLER_MEMORY | CONTROLLER_PIDS) /* watching needs them */
 
 static const struct apps_scope closed = { .fd = -1,
 					  .init_fd = -1,
@@ -85,12 +88,13 @@ int apps_scope_renew_anchor(struct apps_scope *scope, const char *keeper_directo
 	return r;
 }
 
-static bool is_populated(const struct apps_scope *scope)
+static bool is_populated(const char *path)
 {
-	char text[FILE_KERNEL_MAX];
+	char file[CGROUP_PATH_MAX + 16], text[FILE_KERNEL_MAX];
 	struct error ignored;
 
-	return file_read_at(scope->fd, "cgroup.events", text, sizeof(text), &ignored) >= 0 &&
+	snprintf(file, sizeof(file), "%s/cgroup.events", path);
+	return file_read_at(AT_FDCWD, file, text, sizeof(text), &ignored) >= 0 &&
 	       strstr(text, "populated 1") != NULL;
 }
 
@@ -102,7 +106,7 @@ static bool find_anchor(struct apps_scope *scope, const char *keeper_directory)
 
 	snprintf(path, sizeof(path), "%s/" APPS_SCOPE_ANCHOR, keeper_directory);
 	return anchor_adopt(path, &scope->anchor, &ignored) >= 0 ||
-	       (is_populated(scope) &&
+	       (is_populated(scope->path) &&
 		apps_scope_renew_anchor(scope, keeper_directory, &ignored) >= 0);
 }
 
@@ -137,7 +141,23 @@ static int make_directory(const char *cgroup_root, struct apps_scope *scope, str
 	return r;
 }
 
-/* A scope that is there although no anchor answers has lost it: it gets another one. */
+/* systemd forgets a scope some time after its end, and until then starts no other one. One with
+ * somebody in it, although no anchor answers, has lost its anchor: it gets this one. */
+static int start_scope(const struct apps_scope *scope, struct error *err)
+{
+	int r = -EEXIST;
+
+	for (int i = 0; r == -EEXIST && i < FORGET_MSEC / LOOK_AGAIN_MSEC; i++) {
+		if (i > 0)
+			(void)poll(NULL, 0, LOOK_AGAIN_MSEC);
+		r = scope_start(APPS_SCOPE_UNIT, "Apps of pysbxd", scope->anchor.pid,
+				APPS_SCOPE_STOP_USEC, APPS_SCOPE_SERVICE, err);
+		if (r == -EEXIST && is_populated(scope->path))
+			r = 0;
+	}
+	return r;
+}
+
 static int make_scope(const char *keeper_directory, struct apps_scope *scope, struct error *err)
 {
 	char anchor[CGROUP_PATH_MAX];
@@ -146,9 +166,8 @@ static int make_scope(const char *keeper_directory, struct apps_scope *scope, st
 	r = cgroup_check_mount(err);
 	if (r >= 0)
 		r = anchor_spawn(ANCHOR_PATH, -1, &scope->anchor, err);
-	if (r >= 0 && access(scope->path, F_OK) < 0)
-		r = scope_start(APPS_SCOPE_UNIT, "Apps of pysbxd", scope->anchor.pid,
-				APPS_SCOPE_STOP_USEC, APPS_SCOPE_SERVICE, err);
+	if (r >= 0)
+		r = start_scope(scope, err);
 	if (r >= 0)
 		r = open_directories(scope, err);
 	if (r < 0)

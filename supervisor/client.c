@@ -59,9 +59,9 @@ void client_cut_off(struct client *client, const char *why)
 	if (client_is_gone(client))
 		return;
 	if (client->control->config.log != NULL)
-		log_message(client->control->config.log, LOG_LEVEL_WARNING, NULL,
-			    "control: the client of uid %u (pid %d) is cut off: %s", client->uid,
-			    (int)client->pid, why);
+		log_event(client->control->config.log, LOG_EVENT_CLIENT_CUT_OFF, NULL,
+			  "control: the client of uid %u (pid %d) is cut off: %s", client->uid,
+			  (int)client->pid, why);
 	client->doomed = true;
 	control_schedule(client);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/config.h"
 
+#include "policy/document.h"
 #include "policy/own.h"
 #include "policy/quote.h"
 #include "policy/spec_json.h"
@@ -24,6 +25,7 @@ static const char *const directories[CONFIG_KIND_COUNT][SOURCE_COUNT] = {
 
 struct loading {
 	struct config *config;
+	const struct config_overlay *overlay; /* NULL: none */
 	bool lenient;
 	config_complaint *complain;
 	void *userdata;
@@ -343,6 +345,85 @@ static int add_tenant(struct loading *loading, enum config_source source, const 
 	return 0;
 }
 
+/* --- who declared it ------------------------------------------------------------------------ */
+
+/* *ret_app is borrowed from the document. */
+static int open_declaration(const json_t *document, const json_t **ret_app,
+			    char by[SPEC_NAME_MAX + 1], struct error *err)
+{
+	const json_t *app = json_object_get(document, "app");
+	const json_t *declared_by = json_object_get(document, "declared_by");
+	const char *name = json_string_value(declared_by);
+	struct error ignored;
+
+	if (!json_is_object(app) || json_object_size(document) != 2 ||
+	    (!json_is_null(declared_by) &&
+	     (name == NULL || spec_validate_name(name, &ignored) < 0)))
+		return error_set(err, ERROR_INVALID, 0,
+				 "is not {\"declared_by\": TENANT or null, \"app\": {...}}, as "
+				 "pysbxd writes it: declare the app anew over the socket");
+	snprintf(by, SPEC_NAME_MAX + 1, "%s", name != NULL ? name : "");
+	*ret_app = app;
+	return 0;
+}
+
+int config_read_declaration(const struct config *config, const char *name,
+			    struct config_declaration *ret, struct error *err)
+{
+	_cleanup_json_ json_t *document = NULL;
+	char path[CONFIG_PATH_MAX];
+	const json_t *app;
+	int r;
+
+	config_file(config, CONFIG_APPS, SOURCE_SOCKET, name, path);
+	r = store_read(path, STORE_DOCUMENT_MAX, &document, err);
+	if (r < 0)
+		return r;
+	r = open_declaration(document, &app, ret->by, err);
+	if (r < 0) {
+		error_prefix(err, "%s", path);
+		return r;
+	}
+	ret->app = json_incref((json_t *)app);
+	return 0;
+}
+
+int config_keep_declaration(const struct config *config, const char *name, const json_t *app,
+			    const char *by, struct error *err)
+{
+	_cleanup_json_ json_t *document = json_object();
+	char directory[CONFIG_PATH_MAX];
+	bool of_tenant = by != NULL && by[0] != '\0';
+
+	if (json_object_set_new(document, "declared_by",
+				of_tenant ? json_string(by) : json_null()) < 0 ||
+	    json_object_set(document, "app", (json_t *)app) < 0)
+		return error_no_memory(err);
+	return store_write(config_directory(config, CONFIG_APPS, directory), name, document, true,
+			   err);
+}
+
+/* The app that a file declares, as whoever wrote it may. */
+static int make_app_of_file(const struct config *config, enum config_source source,
+			    const json_t *document, struct app_spec *ret, struct error *err)
+{
+	const struct config_tenant *asker = NULL;
+	const json_t *object = document;
+	char by[SPEC_NAME_MAX + 1] = "";
+	int r = 0;
+
+	if (source == SOURCE_SOCKET)
+		r = open_declaration(document, &object, by, err);
+	if (r >= 0 && by[0] != '\0') {
+		asker = config_find_tenant(config, by);
+		if (asker == NULL)
+			r = error_set(err, ERROR_INVALID, 0,
+				      "tenant %s has declared it, and is none any more: remove it",
+				      by);
+	}
+	return r < 0 ? r : config_make_app(config, object, asker, ret, err);
+}
+
 static bool has_app(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->app_count; i++)
@@ -360,7 +441,7 @@ static int add_app(struct loading *loading, enum config_source source, const cha
 	struct config_app app = { .source = source };
 	int r;
 
-	r = config_make_app(config, object, NULL, &app.spec, err);
+	r = make_app_of_file(config, source, object, &app.spec, err);
 	if (r < 0)
 		return r;
 	r = check_name(stem, app.spec.name, err);
@@ -376,13 +457,14 @@ static int add_app(struct loading *loading, enum config_source source, const cha
 	return 0;
 }
 
+static int (*const add[CONFIG_KIND_COUNT])(struct loading *, enum config_source, const char *,
+					   const json_t *, struct error *) = {
+	[CONFIG_PLANS] = add_plan, [CONFIG_TENANTS] = add_tenant, [CONFIG_APPS] = add_app
+};
+
 static int load_file(struct loading *loading, enum config_kind kind, enum config_source source,
 		     const char *stem, struct error *err)
 {
-	static int (*const add[CONFIG_KIND_COUNT])(struct loading *, enum config_source,
-						   const char *, const json_t *, struct error *) = {
-		[CONFIG_PLANS] = add_plan, [CONFIG_TENANTS] = add_tenant, [CONFIG_APPS] = add_app
-	};
 	char path[CONFIG_PATH_MAX];
 	json_t *document = NULL;
 	int r;
@@ -401,19 +483,27 @@ static int load_file(struct loading *loading, enum config_kind kind, enum config
 	return 0;
 }
 
+/* What this directory has under the overlay's name is not looked at. */
 static int load_directory(struct loading *loading, enum config_kind kind, enum config_source source,
 			  struct error *err)
 {
+	const struct config_overlay *overlay = loading->overlay;
 	_cleanup_strings_ struct strings stems = { 0 };
 	char path[CONFIG_PATH_MAX];
 	int r;
 
+	if (overlay != NULL && (source != SOURCE_SOCKET || kind != overlay->kind))
+		overlay = NULL;
 	r = store_list(directory_of(loading->config, kind, source, path), &stems, err);
 	for (size_t i = 0; r >= 0 && i < stems.count; i++)
-		r = load_file(loading, kind, source, stems.items[i], err);
+		if (overlay == NULL || strcmp(stems.items[i], overlay->name) != 0)
+			r = load_file(loading, kind, source, stems.items[i], err);
+	if (r >= 0 && overlay != NULL && overlay->object != NULL)
+		r = add[kind](loading, source, overlay->name, overlay->object, err);
 	return r;
 }
 
+/* Never passed over: without its defaults all apps would run with other limits. */
 static int load_settings(struct loading *loading, struct error *err)
 {
 	char path[CONFIG_PATH_MAX];
@@ -431,17 +521,15 @@ static int load_settings(struct loading *loading, struct error *err)
 			error_prefix(err, "%s", path);
 		json_decref(document);
 	}
-	if (r >= 0 || !loading->lenient || r == -ENOMEM)
-		return r;
-	loading->complain(err, loading->userdata);
-	settings_init(&loading->config->settings);
-	return 0;
+	return r;
 }
 
-int config_load(const struct config_paths *paths, bool lenient, config_complaint *complain,
-		void *userdata, struct config **ret, struct error *err)
+int config_load(const struct config_paths *paths, bool lenient,
+		const struct config_overlay *overlay, config_complaint *complain, void *userdata,
+		struct config **ret, struct error *err)
 {
-	struct loading loading = { calloc(1, sizeof(struct config)), lenient, complain, userdata };
+	struct loading loading = { calloc(1, sizeof(struct config)), overlay, lenient, complain,
+				   userdata };
 	int r = loading.config == NULL ? error_no_memory(err) : 0;
 
 	if (r < 0)

@@ -39,19 +39,29 @@ static uint32_t random_number(void)
 
 /* --- who speaks ----------------------------------------------------------------------------- */
 
-static bool is_admin(const struct peer *peer)
+void daemon_find_admins(struct daemon *daemon)
 {
 	const struct group *group;
 
+	errno = 0;
+	group = getgrnam(DAEMON_GROUP);
+	/* a database that does not answer has not said that there is none */
+	if (group == NULL && errno != 0 && errno != ENOENT)
+		return;
+	daemon->has_admins = group != NULL;
+	daemon->admins = group != NULL ? group->gr_gid : 0;
+}
+
+static bool is_admin(const struct daemon *daemon, const struct peer *peer)
+{
 	if (peer->uid == 0)
 		return true;
-	group = getgrnam(DAEMON_GROUP);
-	if (group == NULL)
+	if (!daemon->has_admins)
 		return false;
 	for (size_t i = 0; i < peer->group_count; i++)
-		if (peer->groups[i] == group->gr_gid)
+		if (peer->groups[i] == daemon->admins)
 			return true;
-	return peer->gid == group->gr_gid;
+	return peer->gid == daemon->admins;
 }
 
 static int identify(const struct peer *peer, void *userdata, const char **ret_tenant,
@@ -60,7 +70,7 @@ static int identify(const struct peer *peer, void *userdata, const char **ret_te
 	const struct daemon *daemon = userdata;
 	const struct config_tenant *tenant;
 
-	if (is_admin(peer)) {
+	if (is_admin(daemon, peer)) {
 		*ret_tenant = NULL;
 		return 0;
 	}
@@ -97,7 +107,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 	struct error err;
 	(void)source, (void)info;
 
-	if (daemon_reload(daemon, &changes, &err) >= 0)
+	if (daemon_reload(daemon, NULL, &changes, &err) >= 0)
 		daemon_changes_clear(&changes);
 	return 0;
 }
@@ -223,15 +233,17 @@ static int take_over(struct daemon *daemon, struct error *err)
 
 	sequence = (uint64_t)json_integer_value(json_object_get(state, "kernel_sequence"));
 	(void)kernel_log_open(&daemon->kernel_log, sequence, &ignored);
-	r = events_new(&daemon->events,
-		       (uint64_t)json_integer_value(json_object_get(state, "cursor")), &daemon->log,
-		       err);
+	r = events_new(&daemon->events, daemon_state_cursor(state), &daemon->log, err);
+	if (r >= 0)
+		r = uids_load(&daemon->uids, DAEMON_LIB, err);
 	if (r >= 0)
 		r = daemon_load(daemon, err);
 	if (r >= 0) {
 		if (apps_scope_find(daemon->options.cgroup_root, DAEMON_KEEPERS, &daemon->scope))
 			daemon_use_scope(daemon);
+		daemon_note_uids(daemon, json_object_get(state, "apps"));
 		daemon_restore(daemon, state);
+		daemon_give_uids(daemon);
 	}
 	json_decref(state);
 	return r;
@@ -280,8 +292,7 @@ static int open_all(struct daemon *daemon, struct error *err)
 
 static void close_all(struct daemon *daemon)
 {
-	if (daemon->events != NULL)
-		daemon_save(daemon);
+	daemon_save(daemon);
 	control_stop(daemon->control);
 	for (size_t i = 0; i < daemon->app_count; i++)
 		app_free(daemon->apps[i]);
@@ -301,6 +312,7 @@ static void close_all(struct daemon *daemon)
 	filter_cache_clear(&daemon->filters);
 	host_system_clear(&daemon->system);
 	config_free(daemon->config);
+	uids_clear(&daemon->uids);
 	close_and_clear(&daemon->host.instance.image_fd);
 	close_and_clear(&daemon->host.log.directory_fd);
 	if (daemon->options.to_stderr) {

@@ -5,6 +5,7 @@
  *   daemon.c         start, loop, end; what systemd hears
  *   daemon_apps.c    the apps: finding, adding, removing, starting one after the other
  *   daemon_change.c  a new declaration of one, or a whole new configuration
+ *   daemon_uids.c    who runs as whom
  *   daemon_state.c   the state file: what the next daemon has to know
  *   methods_*.c      the socket's methods
  *
@@ -21,6 +22,7 @@
 #include "supervisor/events.h"
 #include "supervisor/filter_cache.h"
 #include "supervisor/reader.h"
+#include "supervisor/uids.h"
 
 #include <systemd/sd-event.h>
 
@@ -39,6 +41,7 @@
 #define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
 #define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
+#define DAEMON_CURSOR_GAP	UINT64_C(1000000) /* more than can happen between two saves */
 /* With many apps a save takes its time: of the loop's it gets at most one part in so many. */
 #define DAEMON_SAVE_SHARE 20
 
@@ -56,11 +59,14 @@ struct daemon {
 	int lock_fd;
 	uint64_t started_usec; /* CLOCK_REALTIME */
 	struct config *config;
+	bool has_admins; /* the group DAEMON_GROUP exists */
+	gid_t admins;
 	struct apps_scope scope;
 	struct reader reader;
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
 	struct filter_cache filters;
+	struct uids uids;
 	struct host_system system;
 	uint64_t system_usec; /* CLOCK_MONOTONIC, when it was looked up */
 	struct app_host host;
@@ -72,6 +78,7 @@ struct daemon {
 	struct events *events;
 	struct control *control;
 	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer, *scope_again;
+	bool restored;		   /* all that was on record is here: it may be written anew */
 	bool save_failed;	   /* told once */
 	uint64_t save_took_usec;   /* the last time */
 	bool scope_stops;	   /* systemd has told the anchor */
@@ -82,6 +89,10 @@ struct daemon {
 };
 
 int daemon_run(const struct daemon_options *options, struct error *err);
+
+/* Looks for the group of administrators: at the start and at a reload, since the group database may
+ * be far away. */
+void daemon_find_admins(struct daemon *daemon);
 
 /* --- daemon_apps.c --------------------------------------------------------------------------- */
 
@@ -119,6 +130,16 @@ size_t daemon_count_apps(const struct daemon *daemon, const char *tenant);
 /* The callbacks of its app_host. */
 void daemon_set_callbacks(struct daemon *daemon);
 
+/* --- daemon_uids.c --------------------------------------------------------------------------- */
+
+/* Those that run under a uid have it; records: of the state file, NULL: none. Before one of them
+ * can be started. */
+void daemon_note_uids(struct daemon *daemon, const json_t *records);
+/* To all apps that have none: after they were taken over, and after a reload. */
+void daemon_give_uids(struct daemon *daemon);
+/* For app_host. */
+int daemon_own_uid(struct app *app, uid_t *ret, struct error *err);
+
 /* --- daemon_change.c ------------------------------------------------------------------------- */
 
 /* What a reload has found, names of apps; owned by the caller. */
@@ -128,30 +149,37 @@ struct daemon_changes {
 };
 void daemon_changes_clear(struct daemon_changes *changes);
 
-/* Reads all files again and applies the differences; on failure all is as it was. */
-int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct error *err);
+/* Reads all files again and applies the differences; on failure all is as it was. With an overlay
+ * (NULL: none) as if it were on disk, and when all of it was found right and is in force in the
+ * kernel, it is. */
+int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
+		  struct daemon_changes *ret, struct error *err);
 
-/* A declaration over the socket: object is kept on disk, spec (taken over) is put in force.
- * *ret_app: the app, new or not. On failure all is as it was. */
-int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
-		 struct app **ret_app, struct error *err);
+/* A declaration over the socket: object is kept on disk as the words of `by` (a tenant; NULL: an
+ * administrator), spec (taken over) is put in force. *ret_app: the app, new or not. On failure all
+ * is as it was. */
+int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
+		 bool force, struct app **ret_app, struct error *err);
 
-/* Loads the configuration at the start: a wrong file costs only itself. */
+/* Loads the configuration at the start: a wrong file costs only itself, but for pysbxd.json. */
 int daemon_load(struct daemon *daemon, struct error *err);
 
 /* --- daemon_state.c -------------------------------------------------------------------------- */
 
 /* Writes the state file now, or soon; or now if it was to be written soon: what is answered after
- * that is on record. */
+ * that is on record. Not before daemon_restore() is through, which ends with it: what is there by
+ * then is not all. */
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
 void daemon_save_due(struct daemon *daemon);
 
-/* Reads the state file and takes over what runs; before any app is started. *ret_cursor: of the
- * last event, for events_new(). A file that is damaged costs what it says, with a log line. */
-void daemon_restore(struct daemon *daemon, const json_t *state);
-/* The file's object; NULL if there is none. Owned by the caller. */
+/* The file's object; NULL if there is none, or if it is damaged, which is logged. Owned by the
+ * caller. */
 json_t *daemon_read_state(struct daemon *daemon);
+/* Of the last event of the life that the state (NULL: none) is of, for events_new(). */
+uint64_t daemon_state_cursor(const json_t *state);
+/* Takes over what runs; before any app is started. */
+void daemon_restore(struct daemon *daemon, const json_t *state);
 
 /* --- methods --------------------------------------------------------------------------------- */
 

@@ -428,8 +428,9 @@ static void on_change(struct app *app, enum app_state from)
 
 	daemon->starting += (size_t)(to == APP_STARTING) - (size_t)(from == APP_STARTING);
 	events_publish(daemon->events, "app.state", app->spec.name, app->spec.tenant,
-		       json_pack("{s:s, s:s, s:i}", "from", app_state_name(from), "to",
-				 app_state_name(to), "pid", (int)app_pid(app)));
+		       json_pack("{s:s, s:s, s:o*}", "from", app_state_name(from), "to",
+				 app_state_name(to), "pid",
+				 app_pid(app) > 0 ? json_integer(app_pid(app)) : NULL));
 	if (to == APP_BACKOFF)
 		tell_backoff(app);
 	start_more(daemon);
@@ -465,16 +466,6 @@ static int need_scope(void *userdata, struct error *err)
 	return daemon_need_scope(userdata, err);
 }
 
-static bool uid_is_taken(uid_t uid, void *userdata)
-{
-	const struct daemon *daemon = userdata;
-
-	for (size_t i = 0; i < daemon->app_count; i++)
-		if (daemon->apps[i]->uid == uid)
-			return true;
-	return false;
-}
-
 static const struct host_system *system_paths(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -498,7 +489,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;
-	daemon->host.uid_is_taken = uid_is_taken;
+	daemon->host.own_uid = daemon_own_uid;
 	daemon->host.system = system_paths;
 	daemon->host.userdata = daemon;
 }

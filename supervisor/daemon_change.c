@@ -5,7 +5,9 @@
  */
 #include "policy/document.h"
 #include "policy/own.h"
+#include "policy/phrase.h"
 #include "policy/spec_diff.h"
+#include "policy/spec_json.h"
 #include "supervisor/daemon.h"
 #include "supervisor/store.h"
 
@@ -29,11 +31,12 @@ static void on_complaint(const struct error *err, void *userdata)
 	log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL, "%s", err->text);
 }
 
-static int load(struct daemon *daemon, bool lenient, struct config **ret, struct error *err)
+static int load(struct daemon *daemon, bool lenient, const struct config_overlay *overlay,
+		struct config **ret, struct error *err)
 {
 	const struct config_paths paths = { PYSBX_SYSCONFDIR, DAEMON_LIB };
 
-	return config_load(&paths, lenient, on_complaint, daemon, ret, err);
+	return config_load(&paths, lenient, overlay, on_complaint, daemon, ret, err);
 }
 
 static void apply_log_level(struct daemon *daemon)
@@ -43,8 +46,9 @@ static void apply_log_level(struct daemon *daemon)
 
 int daemon_load(struct daemon *daemon, struct error *err)
 {
-	int r = load(daemon, true, &daemon->config, err);
+	int r = load(daemon, true, NULL, &daemon->config, err);
 
+	daemon_find_admins(daemon);
 	if (r < 0)
 		return r;
 	apply_log_level(daemon);
@@ -58,6 +62,63 @@ int daemon_load(struct daemon *daemon, struct error *err)
 	}
 	daemon->config->app_count = 0;
 	return 0;
+}
+
+/* --- limits that change while an app runs --------------------------------------------------- */
+
+/* Of a start, not of a cgroup: they wait for the next one. */
+static bool is_live_limit(const char *key)
+{
+	return strcmp(key, "nofile") != 0 && strcmp(key, "tmp_size") != 0;
+}
+
+/* "limits.memory 64M to 100M", one after the other, and the paths; "" if there are none. */
+static void compare_limits(const json_t *before, const json_t *after, struct phrase *text,
+			   json_t *paths)
+{
+	_cleanup_json_ json_t *all = json_copy((json_t *)before);
+	const char *key;
+	json_t *ignored;
+
+	(void)json_object_update(all, (json_t *)after);
+	json_object_foreach(all, key, ignored)
+	{
+		json_t *was = json_object_get(before, key), *is = json_object_get(after, key);
+		_cleanup_free_ char *from = was != NULL ? json_dumps(was, JSON_ENCODE_ANY) : NULL;
+		_cleanup_free_ char *to = is != NULL ? json_dumps(is, JSON_ENCODE_ANY) : NULL;
+
+		if (!is_live_limit(key) || json_equal(was, is))
+			continue;
+		phrase_add(text, "%slimits.%s %s to %s", json_array_size(paths) > 0 ? ", " : "",
+			   key, from != NULL ? from : "none", to != NULL ? to : "none");
+		(void)json_array_append_new(paths, json_sprintf("limits.%s", key));
+	}
+}
+
+/* In force from here on. Limits that a running app has got without noticing are told. */
+static void commit_change(struct daemon *daemon, struct app *app, struct app_spec *spec)
+{
+	_cleanup_json_ json_t *before = NULL, *after = NULL;
+	json_t *paths = json_array();
+	struct phrase phrase;
+	struct error ignored;
+	char text[512] = "";
+
+	phrase = phrase_on(text, sizeof(text));
+	if (app_state_has_process(app_state(app)) &&
+	    spec_to_json(&app->spec, &before, &ignored) >= 0 &&
+	    spec_to_json(spec, &after, &ignored) >= 0)
+		compare_limits(json_object_get(before, "limits"), json_object_get(after, "limits"),
+			       &phrase, paths);
+	app_change_commit(app, spec);
+	if (json_array_size(paths) > 0 && app_state(app) != APP_STOPPING) {
+		const struct log_subject subject = instance_subject(&app->instance);
+
+		log_event(&daemon->log, LOG_EVENT_LIMITS_CHANGED, &subject, "%s", text);
+		events_publish(daemon->events, "app.limits", app->spec.name, app->spec.tenant,
+			       json_pack("{s:O}", "changed", paths));
+	}
+	json_decref(paths);
 }
 
 /* --- reload --------------------------------------------------------------------------------- */
@@ -192,32 +253,55 @@ static void commit(struct reload *reload)
 	for (size_t i = 0; i < reload->config->app_count; i++) {
 		struct config_app *declared = &reload->config->apps[i];
 		struct app *app = daemon_find_app(daemon, declared->spec.name);
+		bool was_held;
 
 		if (app == NULL) {
 			add_declared(daemon, declared);
 			continue;
 		}
+		was_held = app->held;
 		app->source = declared->source;
-		app_change_commit(app, &declared->spec);
+		commit_change(daemon, app, &declared->spec);
 		daemon_keep_app(daemon, app);
 		spec_clear(&declared->spec);
+		/* while it was held nothing could start it */
+		if (was_held && app->spec.enabled && app_state(app) == APP_FAILED)
+			daemon_queue_app(daemon, app);
 	}
 	reload->config->app_count = 0;
 	for (size_t i = 0; i < daemon->config->tenant_count; i++)
 		drop_clients(reload, &daemon->config->tenants[i]);
 	config_free(daemon->config);
 	daemon->config = reload->config;
+	daemon_give_uids(daemon);
 	filter_cache_clear(&daemon->filters);
 	apply_log_level(daemon);
 }
 
-int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct error *err)
+/* The last step that can fail: a daemon that is killed before it has the old files, one that is
+ * killed after it has new ones, and both are right. */
+static int write_overlay(const struct daemon *daemon, const struct config_overlay *overlay,
+			 struct error *err)
+{
+	char directory[CONFIG_PATH_MAX];
+
+	if (overlay == NULL)
+		return 0;
+	config_directory(daemon->config, overlay->kind, directory);
+	return overlay->object != NULL
+		       ? store_write(directory, overlay->name, overlay->object, true, err)
+		       : store_remove(directory, overlay->name, err);
+}
+
+int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
+		  struct daemon_changes *ret, struct error *err)
 {
 	struct daemon_changes changes = { 0 };
 	struct reload reload = { .daemon = daemon, .changes = &changes };
 	int r;
 
-	r = load(daemon, false, &reload.config, err);
+	daemon_find_admins(daemon);
+	r = load(daemon, false, overlay, &reload.config, err);
 	if (r < 0) {
 		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,
 			  "not reloaded, all is as it was: %s", err->text);
@@ -226,6 +310,8 @@ int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct erro
 	r = compare(&reload, err);
 	if (r >= 0)
 		r = live_step(&reload, err);
+	if (r >= 0)
+		r = write_overlay(daemon, overlay, err);
 	if (r < 0) {
 		undo(&reload);
 		config_free(reload.config);
@@ -247,42 +333,33 @@ int daemon_reload(struct daemon *daemon, struct daemon_changes *ret, struct erro
 
 /* --- one app, over the socket --------------------------------------------------------------- */
 
-static int keep_on_disk(struct daemon *daemon, const char *name, const json_t *object,
-			struct error *err)
-{
-	char directory[CONFIG_PATH_MAX];
-
-	return store_write(config_directory(daemon->config, CONFIG_APPS, directory), name, object,
-			   true, err);
-}
-
 /* Is it in force and on disk as it is? Control panels say the same again and again. */
 static bool is_applied(const struct daemon *daemon, const struct app *app, const json_t *object,
-		       const struct app_spec *spec)
+		       const char *by, const struct app_spec *spec)
 {
-	_cleanup_json_ json_t *kept = NULL;
+	struct config_declaration kept = { 0 };
 	struct spec_difference difference = { 0 };
-	char path[CONFIG_PATH_MAX];
 	struct error ignored;
 	bool same;
 
-	if (spec_diff(&app->spec, spec, &difference, &ignored) < 0)
+	if (app->held || spec_diff(&app->spec, spec, &difference, &ignored) < 0)
 		return false;
 	same = difference.paths.count == 0;
 	spec_difference_clear(&difference);
-	return same &&
-	       store_read(config_file(daemon->config, CONFIG_APPS, SOURCE_SOCKET, spec->name, path),
-			  STORE_DOCUMENT_MAX, &kept, &ignored) >= 0 &&
-	       json_equal(kept, object);
+	if (!same || config_read_declaration(daemon->config, spec->name, &kept, &ignored) < 0)
+		return false;
+	same = json_equal(kept.app, object) != 0 && strcmp(kept.by, by != NULL ? by : "") == 0;
+	json_decref(kept.app);
+	return same;
 }
 
-static int apply_new(struct daemon *daemon, const json_t *object, struct app_spec *spec,
-		     struct app **ret_app, struct error *err)
+static int apply_new(struct daemon *daemon, const json_t *object, const char *by,
+		     struct app_spec *spec, struct app **ret_app, struct error *err)
 {
 	struct app *app;
 	int r;
 
-	r = keep_on_disk(daemon, spec->name, object, err);
+	r = config_keep_declaration(daemon->config, spec->name, object, by, err);
 	if (r >= 0)
 		r = daemon_add_app(daemon, spec, SOURCE_SOCKET, &app, err);
 	if (r < 0)
@@ -293,31 +370,31 @@ static int apply_new(struct daemon *daemon, const json_t *object, struct app_spe
 	return 0;
 }
 
-int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
-		 struct app **ret_app, struct error *err)
+int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
+		 bool force, struct app **ret_app, struct error *err)
 {
 	struct app *app = daemon_find_app(daemon, spec->name);
 	int r;
 
 	if (app == NULL)
-		return apply_new(daemon, object, spec, ret_app, err);
+		return apply_new(daemon, object, by, spec, ret_app, err);
 	if (app->remove)
 		return error_set(err, ERROR_CONFLICT, 0,
 				 "app %s is being removed: try again when it has ended",
 				 spec->name);
-	if (is_applied(daemon, app, object, spec)) {
+	if (is_applied(daemon, app, object, by, spec)) {
 		*ret_app = app;
 		return 0;
 	}
 	r = app_change_live(app, spec, force, err);
 	if (r < 0)
 		return r;
-	r = keep_on_disk(daemon, spec->name, object, err);
+	r = config_keep_declaration(daemon->config, spec->name, object, by, err);
 	if (r < 0) {
 		app_undo_live(app, spec);
 		return r;
 	}
-	app_change_commit(app, spec);
+	commit_change(daemon, app, spec);
 	daemon_save_soon(daemon);
 	*ret_app = app;
 	return 0;

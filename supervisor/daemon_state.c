@@ -4,7 +4,9 @@
  * soon after every change, and at once when a death has been judged (supervisor/instance.h). It is
  * on tmpfs: it lives as long as the processes that it is about.
  *
- * {"version": 1, "cursor": N, "kernel_sequence": N, "apps": {NAME: record, ...}}
+ * {"version": 1, "cursor": N, "closed": BOOL, "kernel_sequence": N, "apps": {NAME: record, ...}}
+ *
+ * closed: the daemon has ended as it should, and `cursor` was its last.
  *
  * When it is lost or damaged, launchers are still found by their sockets, NAME.N.sock: then the
  * counters begin anew, and nothing else is lost.
@@ -22,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STATE_NAME     "state"
 #define STATE_FILE     DAEMON_RUN "/" STATE_NAME ".json"
@@ -35,8 +38,10 @@ static int write_state(FILE *out, struct daemon *daemon, struct error *err)
 {
 	const char *separator = "";
 
-	fprintf(out, "{\"version\":%d,\"cursor\":%llu,\"kernel_sequence\":%llu,\"apps\":{",
+	fprintf(out,
+		"{\"version\":%d,\"cursor\":%llu,\"closed\":%s,\"kernel_sequence\":%llu,\"apps\":{",
 		STATE_VERSION, (unsigned long long)events_cursor(daemon->events),
+		daemon->leaving ? "true" : "false",
 		(unsigned long long)daemon->kernel_log.sequence);
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		struct app *app = daemon->apps[i];
@@ -74,8 +79,11 @@ void daemon_save(struct daemon *daemon)
 {
 	uint64_t started = clock_monotonic_usec();
 	struct error err;
-	int r = save(daemon, &err);
+	int r;
 
+	if (!daemon->restored)
+		return;
+	r = save(daemon, &err);
 	daemon->save_took_usec = clock_monotonic_usec() - started;
 	if (daemon->saver != NULL)
 		(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_OFF);
@@ -154,23 +162,33 @@ json_t *daemon_read_state(struct daemon *daemon)
 	return NULL;
 }
 
+/* A daemon that was killed may have told events after the state file was written. None of their
+ * cursors is used again: a client that comes back with one would miss as many. */
+uint64_t daemon_state_cursor(const json_t *state)
+{
+	uint64_t cursor = (uint64_t)json_integer_value(json_object_get(state, "cursor"));
+
+	if (state == NULL || json_is_true(json_object_get(state, "closed")))
+		return cursor;
+	return cursor + DAEMON_CURSOR_GAP;
+}
+
 /* --- taking over ---------------------------------------------------------------------------- */
 
-/* The kernel's limits are those of the spec in force, whatever the daemon before had set: it may
- * have been killed between the kernel and the disk. Limits of disks that the spec does not name
- * stay until the app is started anew. */
-static void renew_limits(struct app *app)
+/* The scope was stopped while no daemon was there, or the machine has put it away: nothing runs. */
+static bool all_has_ended(const struct daemon *daemon)
 {
-	struct limits any;
-	struct error err;
+	return daemon->options.cgroup_root == NULL && daemon->scope.fd < 0;
+}
 
-	if (!app->has_slice)
-		return;
-	app_cgroup_any_limits(app->host->instance.root_fd, app->path, &any);
-	if (app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits, &any,
-				  &err) >= 0)
-		return;
-	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+/* No death of its own, and nobody can say more about it. True: it is to start again, as at boot. */
+static bool end_unseen(struct app *app)
+{
+	bool starts = app_state(app) != APP_STOPPING || app->start_again;
+
+	app->instance.state = APP_STOPPED;
+	app->start_again = app->has_slice = false;
+	return starts && app->spec.enabled;
 }
 
 /* False: the record is of no use. */
@@ -184,10 +202,12 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 		return false;
 	}
 	was_queued = app->queued;
+	if (all_has_ended(daemon) && app_state_has_process(app_state(app)))
+		was_queued = end_unseen(app);
 	app->queued = false;
 	daemon->starting += app_state(app) == APP_STARTING;
 	app_adopt(app);
-	renew_limits(app);
+	app_renew_limits(app);
 	if (app->remove)
 		daemon_remove_app(daemon, app);
 	else if (!same && app_is_up(app))
@@ -197,26 +217,61 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 	return true;
 }
 
-/* It runs, and nobody has declared it any more: it is stopped as what it was. */
-static struct app *add_undeclared(struct daemon *daemon, const char *name, const char *tenant,
-				  struct error *err)
+/* Where it is declared, if it is: then the file was refused. */
+static bool find_declaration(const struct daemon *daemon, const char *name,
+			     enum config_source *ret_source, char path[CONFIG_PATH_MAX])
+{
+	for (int source = 0; source < SOURCE_COUNT; source++) {
+		config_file(daemon->config, CONFIG_APPS, (enum config_source)source, name, path);
+		if (access(path, F_OK) == 0 || errno != ENOENT) {
+			*ret_source = (enum config_source)source;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int add_nameless(struct daemon *daemon, const char *name, const char *tenant,
+			enum config_source source, struct app **ret, struct error *err)
 {
 	struct app_spec spec;
-	struct app *app = NULL;
 	int r;
 
 	r = spec_init(&spec, err);
 	if (r < 0)
-		return NULL;
+		return r;
 	spec.name = strdup(name);
 	spec.tenant = tenant != NULL ? strdup(tenant) : NULL;
-	r = spec.name == NULL ? error_no_memory(err)
-			      : daemon_add_app(daemon, &spec, SOURCE_SOCKET, &app, err);
-	if (r < 0) {
+	if (spec.name == NULL || (tenant != NULL && spec.tenant == NULL))
+		r = error_no_memory(err);
+	if (r >= 0)
+		r = daemon_add_app(daemon, &spec, source, ret, err);
+	if (r < 0)
 		spec_clear(&spec);
+	return r;
+}
+
+/* An app that is on record or runs, and that the configuration has not. If nobody has declared it
+ * any more it is stopped as what it was. If its file was refused it is not to pay for that: it goes
+ * on, and is held. */
+static struct app *add_undeclared(struct daemon *daemon, const char *name, const char *tenant)
+{
+	enum config_source source = SOURCE_SOCKET;
+	char path[CONFIG_PATH_MAX];
+	bool held = find_declaration(daemon, name, &source, path);
+	struct app *app = NULL;
+	struct error err;
+
+	if (add_nameless(daemon, name, tenant, source, &app, &err) < 0) {
+		log_message(&daemon->log, LOG_LEVEL_ERROR, name, "%s", err.text);
 		return NULL;
 	}
-	app->remove = true;
+	app->held = held;
+	app->remove = !held;
+	if (held)
+		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,
+			  "app %s stays as it is, because %s can't be used: correct it, and reload",
+			  name, path);
 	return app;
 }
 
@@ -229,10 +284,12 @@ static void restore_undeclared(struct daemon *daemon, const char *name, const js
 	if (spec_validate_name(name, &err) < 0 ||
 	    (tenant != NULL && spec_validate_name(tenant, &err) < 0))
 		return;
-	app = add_undeclared(daemon, name, tenant, &err);
+	app = add_undeclared(daemon, name, tenant);
 	if (app == NULL)
 		return;
 	(void)restore(daemon, app, record);
+	if (app->held)
+		return;
 	app->remove = true;
 	daemon_remove_app(daemon, app);
 }
@@ -242,20 +299,20 @@ static void restore_undeclared(struct daemon *daemon, const char *name, const js
 static void restore_unknown(struct daemon *daemon, const char *name)
 {
 	struct app *app = daemon_find_app(daemon, name);
-	struct error err;
 
 	if (app == NULL)
-		app = add_undeclared(daemon, name, NULL, &err);
+		app = add_undeclared(daemon, name, NULL);
 	if (app == NULL || app_state_has_process(app_state(app)))
 		return;
 	app_set_queued(app, false);
 	app->instance.judged = app->instance.stop_requested = false;
+	app->instance.spawned_usec = clock_monotonic_usec(); /* RUNNING says it better */
 	app->instance.state = APP_RUNNING;
 	app->has_slice = true;
 	app_adopt(app);
 	/* what happened before is not told again */
 	instance_explain_all(&app->instance);
-	renew_limits(app);
+	app_renew_limits(app);
 	if (app->remove)
 		daemon_remove_app(daemon, app);
 }
@@ -294,7 +351,8 @@ void daemon_restore(struct daemon *daemon, const json_t *state)
 		else if (!restore(daemon, app, record))
 			(void)json_object_del(records, name);
 	}
-	look_for_unknown(daemon);
+	if (!all_has_ended(daemon))
+		look_for_unknown(daemon);
 	/* neither known nor running: it starts when its turn comes, as at boot */
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		struct app *app = daemon->apps[i];
@@ -303,4 +361,6 @@ void daemon_restore(struct daemon *daemon, const json_t *state)
 		    json_object_get(records, app->spec.name) == NULL)
 			daemon_queue_app(daemon, app);
 	}
+	daemon->restored = true;
+	daemon_save(daemon);
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/instance.h"
 
+#include "policy/escape.h"
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/file.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 void instance_init(struct instance *instance, const struct instance_host *host,
@@ -91,6 +90,16 @@ int instance_open_leaf(const struct instance *instance, int *ret_fd, struct erro
 	return cgroup_open(instance->host->root_fd, path, ret_fd, err);
 }
 
+/* What a daemon that was killed in the middle of a start has left. Whoever runs has been looked for
+ * before, and found. */
+static int remake_leaf(const struct instance *instance, const char *path, int *ret_fd,
+		       struct error *err)
+{
+	int r = cgroup_destroy(instance->host->root_fd, path, INSTANCE_LEAF_PATIENCE_MSEC, err);
+
+	return r < 0 ? r : cgroup_make(instance->host->root_fd, path, ret_fd, err);
+}
+
 static int make_leaf(struct instance *instance, int *ret_fd, struct error *err)
 {
 	_cleanup_close_ int leaf = -1;
@@ -99,6 +108,8 @@ static int make_leaf(struct instance *instance, int *ret_fd, struct error *err)
 
 	snprintf(path, sizeof(path), "%s/%s", instance->app_path, instance->leaf_name);
 	r = cgroup_make(instance->host->root_fd, path, &leaf, err);
+	if (r == -EEXIST)
+		r = remake_leaf(instance, path, &leaf, err);
 	/* one worker's OOM kill takes the whole app with it, if that is wanted */
 	if (r >= 0)
 		r = file_write_at(leaf, "memory.oom.group",
@@ -153,41 +164,39 @@ static int start_watch(struct instance *instance, int leaf, struct error *err)
 			   err);
 }
 
-static int spawn_launcher(struct instance *instance, int leaf, struct error *err)
+/* What a start needs beside its cgroups; plan and filter of its own, or those of host->prepare. */
+static int prepare_start(struct instance *instance, struct launcher_start *start,
+			 struct plan **ret_made, struct error *err)
 {
-	_cleanup_plan_ struct plan *made = NULL;
-	char keeper[INSTANCE_CGROUP_MAX];
-	struct launcher_start start = {
-		.plan = instance->plan,
-		.image_fd = instance->host->image_fd,
-		.filter_fd = instance->filter_fd,
-		.init_cgroup_fd = instance->host->init_cgroup_fd,
-		.leaf_cgroup_fd = leaf,
-	};
-	const char *slash;
-	int r;
+	const char *slash, *program;
+	int r = 0;
 
-	if (start.plan == NULL) {
-		r = instance->host->prepare(instance, &made, &start.filter_fd, err);
+	start->plan = instance->plan;
+	start->filter_fd = instance->filter_fd;
+	if (start->plan == NULL) {
+		r = instance->host->prepare(instance, ret_made, &start->filter_fd, err);
 		if (r < 0)
 			return r;
-		start.plan = made;
+		start->plan = *ret_made;
 	}
-	if (start.plan->keep)
-		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
-	slash = strrchr(start.plan->argv.items[0], '/');
-	snprintf(instance->command, sizeof(instance->command), "%s",
-		 slash != NULL ? slash + 1 : start.plan->argv.items[0]);
-	instance->uid = start.plan->uid;
-	return launcher_spawn(&start, &instance->launcher, err);
+	program = start->plan->argv.items[0];
+	slash = strrchr(program, '/');
+	escape_string(slash != NULL ? slash + 1 : program, ESCAPE_FOR_JSON, instance->command,
+		      sizeof(instance->command));
+	instance->uid = start->plan->uid;
+	return 0;
 }
 
 static int begin_life(struct instance *instance, struct error *err)
 {
+	_cleanup_plan_ struct plan *made = NULL;
 	_cleanup_close_ int leaf = -1;
-	int r = 0;
+	char keeper[INSTANCE_CGROUP_MAX];
+	struct launcher_start start = { .image_fd = instance->host->image_fd };
+	int r;
 
-	if (instance->host->make_slice != NULL)
+	r = prepare_start(instance, &start, &made, err);
+	if (r >= 0 && instance->host->make_slice != NULL)
 		r = instance->host->make_slice(instance, err);
 	if (r >= 0)
 		r = make_leaf(instance, &leaf, err);
@@ -197,10 +206,13 @@ static int begin_life(struct instance *instance, struct error *err)
 		return r;
 	watch_read(&instance->watch, &instance->last);
 	instance->base = instance->last.counters;
-	r = spawn_launcher(instance, leaf, err);
-	if (r >= 0)
-		r = instance_attach_launcher(instance, err);
-	return r;
+	/* make_slice may have opened the root anew */
+	start.init_cgroup_fd = instance->host->init_cgroup_fd;
+	start.leaf_cgroup_fd = leaf;
+	if (start.plan->keep)
+		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
+	r = launcher_spawn(&start, &instance->launcher, err);
+	return r < 0 ? r : instance_attach_launcher(instance, err);
 }
 
 static void end_sources(struct instance *instance)
@@ -210,6 +222,7 @@ static void end_sources(struct instance *instance)
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	instance->sampler = sd_event_source_disable_unref(instance->sampler);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 }
 
@@ -239,6 +252,25 @@ static void reset_life(struct instance *instance)
 	instance->table_usec = 0;
 }
 
+/* What the kernel would have said: verdict_judge() reads from it whether another try may help. */
+static int errno_of(const struct error *err)
+{
+	if (err->errnum != 0)
+		return err->errnum;
+	switch (err->kind) {
+	case ERROR_NOT_FOUND:
+		return ENOENT;
+	case ERROR_NOT_EXECUTABLE:
+	case ERROR_DENIED:
+		return EACCES;
+	case ERROR_INVALID:
+	case ERROR_UNSUPPORTED:
+		return EINVAL;
+	default:
+		return 0;
+	}
+}
+
 static void spawn(struct instance *instance)
 {
 	struct error err;
@@ -250,8 +282,8 @@ static void spawn(struct instance *instance)
 	/* nobody is there to say it: the supervisor's own failure is the last word */
 	launcher_kill(&instance->launcher);
 	instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
-							.errnum = err.errnum,
-							.stage = STAGE_CGROUP };
+							.errnum = errno_of(&err),
+							.stage = STAGE_PREPARE };
 	snprintf(instance->last_words.text, sizeof(instance->last_words.text), "%.*s",
 		 LAUNCH_TEXT_MAX - 1, err.text);
 	instance_conclude(instance);
@@ -334,7 +366,7 @@ static void kill_all(struct instance *instance)
 	if (instance->killed_by_us) {
 		log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject,
 			  "still there after SIGKILL: killing its launcher too");
-		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
+		instance_kill_launcher(instance);
 	} else if (instance_open_leaf(instance, &leaf, &err) < 0 || cgroup_kill(leaf, &err) < 0) {
 		say_error(instance, &err);
 	}
@@ -447,7 +479,8 @@ static uint64_t time_left(uint64_t due_usec, uint64_t most_usec)
 	return left < most_usec ? left : most_usec;
 }
 
-/* Its launcher lives, or has ended and keeps the status. */
+/* Its launcher lives, or has ended and keeps the status. Without a watch it is worse off, but runs.
+ */
 static int adopt_launcher(struct instance *instance, struct error *err)
 {
 	char keeper[INSTANCE_CGROUP_MAX];
@@ -455,43 +488,69 @@ static int adopt_launcher(struct instance *instance, struct error *err)
 
 	instance_keeper_path(instance, keeper, sizeof(keeper));
 	r = launcher_adopt(keeper, &instance->launcher, err);
-	if (r >= 0)
-		r = start_watch(instance, -1, err);
 	if (r < 0)
 		return r;
+	if (start_watch(instance, -1, err) < 0)
+		say_error(instance, err);
 	watch_read(&instance->watch, &instance->last);
 	return instance_attach_launcher(instance, err);
 }
 
-void instance_adopt(struct instance *instance)
+static void adopt(struct instance *instance);
+
+static int on_adopt_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	(void)source, (void)usec;
+
+	instance->deadline = sd_event_source_disable_unref(instance->deadline);
+	adopt(instance);
+	return 0;
+}
+
+/* Only "nobody listens there" means that it has ended: for whatever else, it runs on, and is asked
+ * again. */
+static void adopt(struct instance *instance)
 {
 	const struct log_subject subject = instance_subject(instance);
-	uint64_t due_usec = instance->due_usec;
 	struct error err;
 
-	disarm_timer(instance);
-	if (!app_state_has_process(instance->state)) {
-		if (instance->state == APP_BACKOFF)
-			arm_timer(instance,
-				  time_left(due_usec, instance->spec->restart.backoff_max_usec));
+	if (adopt_launcher(instance, &err) >= 0) {
+		log_event(instance->host->log, LOG_EVENT_APP_ADOPTED, &subject,
+			  "found running, and taken over");
+		/* a child may have been killed for memory meanwhile */
+		instance_on_watch(WATCH_MEMORY_EVENTS, instance);
 		return;
 	}
-	if (adopt_launcher(instance, &err) < 0) {
-		/* on record already? then only the cleaning up is left to do */
-		if (!instance->judged)
-			log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject, "%s",
-				  err.text);
+	/* on record already? then only the cleaning up is left to do */
+	if (err.kind != ERROR_NOT_FOUND || !instance->judged)
+		log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject, "%s", err.text);
+	if (err.kind == ERROR_NOT_FOUND) {
 		instance_conclude(instance);
 		return;
 	}
+	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
+	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
+	launcher_close(&instance->launcher);
+	watch_stop(&instance->watch);
+	(void)instance_arm(instance, &instance->deadline, INSTANCE_ADOPT_AGAIN_USEC,
+			   on_adopt_again);
+}
+
+void instance_adopt(struct instance *instance)
+{
+	uint64_t due_usec = instance->due_usec;
+
+	disarm_timer(instance);
+	if (instance->state == APP_BACKOFF)
+		arm_timer(instance, time_left(due_usec, instance->spec->restart.backoff_max_usec));
 	/* whatever was in force last: it is as it is on record */
-	set_frozen(instance, instance->state == APP_SUSPENDED);
+	if (app_state_has_process(instance->state))
+		set_frozen(instance, instance->state == APP_SUSPENDED);
 	if (instance->state == APP_STOPPING)
 		arm_timer(instance, time_left(due_usec, instance->spec->stop.grace_usec));
-	log_event(instance->host->log, LOG_EVENT_APP_ADOPTED, &subject,
-		  "found running, and taken over");
-	/* a child may have been killed for memory meanwhile */
-	instance_on_watch(WATCH_MEMORY_EVENTS, instance);
+	if (app_state_has_process(instance->state))
+		adopt(instance);
 }
 
 void instance_see_next_life(struct instance *instance, uint64_t started_usec)

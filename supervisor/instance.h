@@ -35,6 +35,9 @@
 
 #define INSTANCE_SAMPLE_USEC	 UINT64_C(1000000)
 #define INSTANCE_OOM_SETTLE_USEC UINT64_C(400000)
+/* After a death by SIGTERM that nobody has asked for: systemd may be stopping the whole scope, and
+ * its anchor, who tells us, be slower than that worker. */
+#define INSTANCE_STOP_SETTLE_USEC UINT64_C(500000)
 /* With memory.oom.group the main process dies too; one that was left alive is killed after this. */
 #define INSTANCE_OOM_GROUP_SETTLE_USEC UINT64_C(10000000)
 /* Of children killed for memory so many are reported in full a minute; the others are counted. */
@@ -47,6 +50,7 @@
 #define INSTANCE_START_PATIENCE_USEC UINT64_C(60000000) /* from spawn to execve */
 /* From a worker's end to its launcher's: longer only with a process in uninterruptible sleep. */
 #define INSTANCE_END_PATIENCE_USEC  UINT64_C(10000000)
+#define INSTANCE_ADOPT_AGAIN_USEC   UINT64_C(1000000)
 #define INSTANCE_LEAF_PATIENCE_MSEC 500
 #define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
 #define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */
@@ -136,7 +140,8 @@ struct instance {
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */
 
-	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *deadline;
+	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *stop_timer,
+		*deadline;
 };
 
 /* plan is taken over; with NULL host->prepare makes them, and filter_fd is -1. number: which one
@@ -184,6 +189,7 @@ void instance_conclude(struct instance *instance);
 
 /* Takes the events of a connected launcher, and its end. */
 int instance_attach_launcher(struct instance *instance, struct error *err);
+void instance_kill_launcher(struct instance *instance);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 

@@ -16,9 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
+static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 static void say_error(const struct instance *instance, const struct error *err)
 {
@@ -120,7 +122,21 @@ static void tell_started(const struct instance *instance)
 		    "start took %.1f ms", (double)took / 1000.0);
 }
 
-static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+static int add_exit_source(struct instance *instance)
+{
+	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
+	return sd_event_add_io(instance->host->event, &instance->exit_source,
+			       instance->launcher.pidfd, EPOLLIN, on_launcher_exit, instance);
+}
+
+/* From now on its end shows as the end of the socket, see on_socket(). */
+static void let_rest(struct instance *instance)
+{
+	if (instance->host->notifier == NULL || !instance->launcher.is_child)
+		return;
+	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
+	launcher_rest(&instance->launcher);
+}
 
 /* An adopted launcher's end can be heard of only now. */
 static void watch_exit(struct instance *instance, struct launcher_event *event)
@@ -129,9 +145,7 @@ static void watch_exit(struct instance *instance, struct launcher_event *event)
 		return;
 	launcher_take_pidfd(&instance->launcher, event);
 	if (instance->launcher.pidfd >= 0)
-		(void)sd_event_add_io(instance->host->event, &instance->exit_source,
-				      instance->launcher.pidfd, EPOLLIN, on_launcher_exit,
-				      instance);
+		(void)add_exit_source(instance);
 }
 
 static void hear_running(struct instance *instance, struct launcher_event *event)
@@ -141,6 +155,8 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	/* on record is the life before: a supervisor was killed right after it had started this */
 	if (instance->judged && event->message.started_nsec / 1000 > instance->judged_usec)
 		instance_see_next_life(instance, event->message.started_nsec / 1000);
+	if (event->message.started_nsec / 1000 < instance->spawned_usec)
+		instance->spawned_usec = event->message.started_nsec / 1000;
 	/* 0: it has ended since, and LAUNCH_ENDED is on its way */
 	if (pid > 0)
 		instance->worker_pid = pid;
@@ -149,11 +165,36 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 		instance->worker_pidfd = TAKE_FD(event->fds[0]);
 	watch_exit(instance, event);
 	start_relay(instance);
+	let_rest(instance);
 	instance_start_sampling(instance);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 	if (instance->state == APP_STARTING)
 		tell_started(instance);
 	instance_step(instance, EVENT_EXEC);
+}
+
+static void collect(struct instance *instance)
+{
+	instance_judge_end(instance);
+	answer(instance, LAUNCH_COLLECTED);
+}
+
+static int on_stop_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	(void)source, (void)usec;
+
+	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
+	collect(instance);
+	return 0;
+}
+
+/* See INSTANCE_STOP_SETTLE_USEC. `pysbx run` hears of it before its workers do. */
+static bool may_be_asked_for(const struct instance *instance, const struct launch_message *message)
+{
+	return instance->host->keeper_directory != NULL && !instance->stop_requested &&
+	       message->type == LAUNCH_ENDED && WIFSIGNALED(message->wait_status) &&
+	       WTERMSIG(message->wait_status) == SIGTERM;
 }
 
 /* The end, or a start that has failed. */
@@ -164,8 +205,12 @@ static void hear_last_words(struct instance *instance, const struct launch_messa
 	instance->last_words = *message;
 	start_relay(instance);
 	(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
-	instance_judge_end(instance);
-	answer(instance, LAUNCH_COLLECTED);
+	if (message->type == LAUNCH_ENDED && message->signal == SIGTERM)
+		instance->stop_requested = true;
+	if (!may_be_asked_for(instance, message) ||
+	    instance_arm(instance, &instance->stop_timer, INSTANCE_STOP_SETTLE_USEC,
+			 on_stop_settled) < 0)
+		collect(instance);
 }
 
 static void hear(struct instance *instance, struct launcher_event *event)
@@ -194,10 +239,27 @@ static void hear(struct instance *instance, struct launcher_event *event)
 	close_and_clear(&event->fds[1]);
 }
 
-static void kill_launcher(const struct instance *instance)
+void instance_kill_launcher(struct instance *instance)
 {
+	struct error err;
+
+	if (launcher_wake(&instance->launcher, &err) < 0)
+		say_error(instance, &err);
 	if (instance->launcher.pidfd >= 0)
 		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
+}
+
+/* It has hung up: its end is seen on the pidfd, at once or in a moment. */
+static void expect_exit(struct instance *instance)
+{
+	struct error err;
+
+	if (launcher_wake(&instance->launcher, &err) < 0)
+		say_error(instance, &err);
+	if (instance->launcher.pidfd < 0)
+		instance_conclude(instance); /* adopted, and gone before it said who it is */
+	else if (instance->exit_source == NULL && add_exit_source(instance) < 0)
+		instance_conclude(instance);
 }
 
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -215,12 +277,10 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
 	if (r < 0) {
 		say_error(instance, &err);
 		/* what speaks another language cannot be told to go either */
-		kill_launcher(instance);
+		instance_kill_launcher(instance);
 	}
-	/* hung up: its end, seen on the pidfd, concludes this life */
 	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	if (instance->launcher.pidfd < 0)
-		instance_conclude(instance); /* adopted, and gone before it said who it is */
+	expect_exit(instance);
 	return 0;
 }
 
@@ -238,7 +298,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 								.stage = STAGE_EXEC,
 								.errnum = ETIMEDOUT,
 								.text = "no execve within 60 s" };
-		kill_launcher(instance);
+		instance_kill_launcher(instance);
 		(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC,
 				   on_deadline);
 		return 0;
@@ -278,8 +338,7 @@ int instance_attach_launcher(struct instance *instance, struct error *err)
 		r = sd_event_source_set_priority(instance->socket_source,
 						 SD_EVENT_PRIORITY_IMPORTANT);
 	if (r >= 0 && instance->launcher.pidfd >= 0)
-		r = sd_event_add_io(instance->host->event, &instance->exit_source,
-				    instance->launcher.pidfd, EPOLLIN, on_launcher_exit, instance);
+		r = add_exit_source(instance);
 	if (r >= 0)
 		r = instance_arm(instance, &instance->deadline, INSTANCE_START_PATIENCE_USEC,
 				 on_deadline);

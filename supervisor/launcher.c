@@ -131,7 +131,9 @@ int launcher_spawn(const struct launcher_start *start, struct launcher *ret, str
 				 errno == EPERM ? " (is pysbx itself confined?)" : "");
 	if (pid == 0)
 		become_launcher(start, theirs, plan_fd, listen_fd);
-	*ret = (struct launcher){ .pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours) };
+	*ret = (struct launcher){
+		.pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours), .is_child = true
+	};
 	return 0;
 }
 
@@ -185,6 +187,21 @@ int launcher_read_spool(const struct launcher_event *event, size_t stream, char 
 	*ret_text = TAKE_PTR(text);
 	*ret_length = done;
 	return 0;
+}
+
+void launcher_rest(struct launcher *launcher)
+{
+	if (launcher->is_child)
+		close_and_clear(&launcher->pidfd);
+}
+
+int launcher_wake(struct launcher *launcher, struct error *err)
+{
+	if (launcher->pidfd >= 0 || !launcher->is_child)
+		return 0;
+	launcher->pidfd = (int)syscall(SYS_pidfd_open, launcher->pid, 0);
+	return launcher->pidfd < 0 ? error_set(err, ERROR_SYSTEM, errno, "launcher: pidfd_open")
+				   : 0;
 }
 
 void launcher_close(struct launcher *launcher)
@@ -275,11 +292,13 @@ int launcher_send(const struct launcher *launcher, enum launch_message_type type
 
 void launcher_kill(struct launcher *launcher)
 {
-	struct pollfd poller = { .fd = launcher->pidfd, .events = POLLIN };
+	struct pollfd poller = { .events = POLLIN };
+	struct error ignored;
 	int status;
 
-	if (launcher->pidfd < 0)
+	if (launcher_wake(launcher, &ignored) < 0 || launcher->pidfd < 0)
 		return;
+	poller.fd = launcher->pidfd;
 	(void)syscall(SYS_pidfd_send_signal, launcher->pidfd, SIGKILL, NULL, 0);
 	(void)poll(&poller, 1, LAUNCHER_REAP_MSEC);
 	(void)launcher_reap(launcher, &status);

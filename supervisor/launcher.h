@@ -17,6 +17,7 @@
 #include "policy/launch_message.h"
 #include "policy/plan.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define LAUNCHER_PATH	   PYSBX_LIBEXECDIR "/pysbx-launch"
@@ -28,8 +29,9 @@ int launcher_image(const char *path, int *ret_fd, struct error *err);
 
 struct launcher {
 	pid_t pid;  /* as we see it; pid 1 inside; 0 until an adopted one has sent its pidfd */
-	int pidfd;  /* -1 until then */
+	int pidfd;  /* -1 until then, and while it rests */
 	int socket; /* SOCK_SEQPACKET, non-blocking */
+	bool is_child;
 };
 
 struct launcher_start {
@@ -65,6 +67,12 @@ int launcher_read_spool(const struct launcher_event *event, size_t stream, char 
 			size_t *ret_length, struct error *err);
 
 void launcher_close(struct launcher *launcher);
+
+/* A thousand pidfds for launchers of which none will end soon are too many. Of one that is our
+ * child the pid is as good: it stays its own until it is reaped, so the pidfd is closed, and
+ * launcher_wake opens it again. Others keep theirs. */
+void launcher_rest(struct launcher *launcher);
+int launcher_wake(struct launcher *launcher, struct error *err);
 
 /* 0: one event; LAUNCHER_HANGUP: the other end is closed; -EAGAIN: nothing there (err untouched).
  */

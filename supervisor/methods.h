@@ -32,5 +32,8 @@ bool methods_is_gone(const void *call);
 /* {"name": ..., "state": ...} */
 json_t *methods_name_and_state(const struct app *app);
 
+/* RFC 3339 in UTC, with milliseconds; null for 0. */
+json_t *methods_time(uint64_t realtime_usec);
+
 /* {"memory": {...}, "cpu": {...}, ...} of a running app, from its cgroup's files. */
 json_t *methods_app_stats(const struct app *app);

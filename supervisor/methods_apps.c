@@ -7,10 +7,13 @@
 #include "supervisor/methods.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LOG_LINES_DEFAULT LOG_TAIL_LINES
+#define WAIT_DEFAULT_USEC UINT64_C(30000000)
 
 bool methods_may_see(const struct call *call, const char *tenant)
 {
@@ -43,9 +46,24 @@ json_t *methods_name_and_state(const struct app *app)
 			 app_state_name(app_state(app)));
 }
 
-static double seconds(uint64_t usec)
+json_t *methods_time(uint64_t realtime_usec)
 {
-	return (double)usec / 1000000.0;
+	const time_t seconds = (time_t)(realtime_usec / USEC_PER_SEC);
+	char text[64];
+	struct tm utc;
+
+	if (realtime_usec == 0 || gmtime_r(&seconds, &utc) == NULL)
+		return json_null();
+	(void)snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ",
+		       utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+		       utc.tm_sec, (unsigned)(realtime_usec % USEC_PER_SEC / 1000));
+	return json_string(text);
+}
+
+/* A pid or uid; 0 stands for none. */
+static json_t *pack_id(json_int_t id)
+{
+	return id > 0 ? json_integer(id) : json_null();
 }
 
 /* --- get, list ------------------------------------------------------------------------------ */
@@ -56,13 +74,25 @@ static json_t *pack_last(const struct app_last *last)
 
 	if (last == NULL)
 		return json_null();
-	object = json_pack("{s:s, s:s, s:f, s:i}", "cause", cause_name(last->cause), "sentence",
-			   last->sentence, "time", seconds(last->time_usec), "exit_code",
+	object = json_pack("{s:s, s:s, s:o, s:i}", "cause", cause_name(last->cause), "sentence",
+			   last->sentence, "time", methods_time(last->time_usec), "exit_code",
 			   last->exit_code);
 	(void)json_object_set_new(object, "incident",
 				  last->incident[0] != '\0' ? json_string(last->incident)
 							    : json_null());
 	return object;
+}
+
+/* The one that it is held to: its own, or its tenant's. */
+static const char *plan_of(const struct daemon *daemon, const struct app *app)
+{
+	const struct config_tenant *tenant =
+		app->spec.tenant != NULL ? config_find_tenant(daemon->config, app->spec.tenant)
+					 : NULL;
+
+	if (app->spec.plan != NULL)
+		return app->spec.plan;
+	return tenant != NULL ? tenant->tenant.plan : NULL;
 }
 
 static int get_app(struct call *call, const json_t *params, void *userdata, struct error *err)
@@ -77,13 +107,13 @@ static int get_app(struct call *call, const json_t *params, void *userdata, stru
 	if (r < 0)
 		return r;
 	call_reply(call,
-		   json_pack("{s:s, s:s?, s:s?, s:s, s:s, s:b, s:i, s:I, s:f, s:I, s:o, s:o}",
+		   json_pack("{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o}",
 			     "name", app->spec.name, "tenant", app->spec.tenant, "plan",
-			     app->spec.plan, "source",
+			     plan_of(userdata, app), "source",
 			     app->source == SOURCE_FILE ? "file" : "socket", "state",
 			     app_state_name(app_state(app)), "enabled", app->spec.enabled, "pid",
-			     (int)app_pid(app), "uid", (json_int_t)app->instance.uid, "since",
-			     seconds(app->since_usec), "restarts", (json_int_t)app->restarts,
+			     pack_id(app_pid(app)), "uid", pack_id(app->instance.uid), "since",
+			     methods_time(app->since_usec), "restarts", (json_int_t)app->restarts,
 			     "last", pack_last(app->last), "spec", spec));
 	return 0;
 }
@@ -102,10 +132,10 @@ static void add_stats(json_t *row, const struct app *app)
 
 static json_t *pack_row(const struct app *app, bool stats)
 {
-	json_t *row = json_pack("{s:s, s:s?, s:s, s:i, s:I, s:f, s:s?}", "name", app->spec.name,
+	json_t *row = json_pack("{s:s, s:s?, s:s, s:o, s:I, s:o, s:s?}", "name", app->spec.name,
 				"tenant", app->spec.tenant, "state", app_state_name(app_state(app)),
-				"pid", (int)app_pid(app), "restarts", (json_int_t)app->restarts,
-				"since", seconds(app->since_usec), "last_cause",
+				"pid", pack_id(app_pid(app)), "restarts", (json_int_t)app->restarts,
+				"since", methods_time(app->since_usec), "last_cause",
 				app->last != NULL ? cause_name(app->last->cause) : NULL);
 
 	if (stats && row != NULL && app->has_slice)
@@ -272,7 +302,7 @@ static int wait_for(struct call *call, const json_t *params, void *userdata, str
 {
 	struct app *app = methods_find_app(userdata, call, params, err);
 	const json_t *states = rpc_params_value(params, "states");
-	struct app_wait wait = { .usec = rpc_params_usec(params, "timeout", 0),
+	struct app_wait wait = { .usec = rpc_params_usec(params, "timeout", WAIT_DEFAULT_USEC),
 				 .callback = on_waited,
 				 .is_gone = methods_is_gone,
 				 .admin = call_tenant(call) == NULL,
@@ -327,7 +357,9 @@ static const struct rpc_param wait_params[] = {
 	  .required = true,
 	  .choices = state_choices,
 	  .help = "Any of these states ends the wait" },
-	{ .name = "timeout", .type = RPC_DURATION, .help = "Gives up after this time" },
+	{ .name = "timeout",
+	  .type = RPC_DURATION,
+	  .help = "Gives up after this time, 30s unless told" },
 };
 
 #define PARAMS(table) .params = (table), .param_count = ARRAY_SIZE(table)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.* and tenant.*: hosting plans and tenants, which are made and changed like files: what is
- * asked for is written below /var/lib/pysbx, then all is read again. If that is refused, the file
- * is put back as it was.
+ * plan.* and tenant.*: hosting plans and tenants, which are made and changed like files: all is
+ * read again as if what is asked for were written below /var/lib/pysbx, and if that is found right,
+ * it is written.
  */
 #include "policy/document.h"
 #include "policy/own.h"
 #include "policy/quote.h"
 #include "supervisor/methods.h"
-#include "supervisor/store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -98,6 +97,8 @@ static int get(struct call *call, const json_t *params, const struct daemon *dae
 
 	if (r < 0)
 		return r;
+	/* as it can be applied again */
+	(void)json_object_del(object, "source");
 	call_reply(call, object);
 	return 0;
 }
@@ -156,46 +157,47 @@ static int check_source(const struct daemon *daemon, const struct family *family
 	return r;
 }
 
-/* object NULL: the file is removed. */
-static int put(const struct daemon *daemon, const struct family *family, const char *name,
-	       const json_t *object, struct error *err)
+static bool is_named(const char *by, const char *name)
 {
-	char directory[CONFIG_PATH_MAX];
-
-	config_directory(daemon->config, family->kind, directory);
-	return object != NULL ? store_write(directory, name, object, true, err)
-			      : store_remove(directory, name, err);
+	return by != NULL && strcmp(by, name) == 0;
 }
 
-static int replace(struct daemon *daemon, const struct family *family, const char *name,
-		   const json_t *object, struct daemon_changes *changes, struct error *err)
+/* May it go? An app or a tenant that names it would be left without. */
+static int check_unused(const struct daemon *daemon, const struct family *family, const char *name,
+			struct error *err)
 {
-	_cleanup_json_ json_t *before = NULL;
-	char path[CONFIG_PATH_MAX];
-	struct error ignored;
-	int r;
+	bool is_plan = family->kind == CONFIG_PLANS;
 
-	config_file(daemon->config, family->kind, SOURCE_SOCKET, name, path);
-	if (store_read(path, STORE_DOCUMENT_MAX, &before, &ignored) < 0)
-		before = NULL;
-	r = put(daemon, family, name, object, err);
-	if (r < 0)
-		return r;
-	r = daemon_reload(daemon, changes, err);
-	if (r < 0)
-		(void)put(daemon, family, name, before, &ignored);
-	return r;
+	for (size_t i = 0; is_plan && i < daemon->config->tenant_count; i++) {
+		const struct tenant *tenant = &daemon->config->tenants[i].tenant;
+
+		if (is_named(tenant->plan, name))
+			return error_set(err, ERROR_CONFLICT, 0, "tenant %s has the plan %s",
+					 tenant->name, name);
+	}
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		const struct app *app = daemon->apps[i];
+
+		if (!app->remove && is_named(is_plan ? app->spec.plan : app->spec.tenant, name))
+			return error_set(err, ERROR_CONFLICT, 0, "app %s has the %s %s",
+					 app->spec.name, family->word, name);
+	}
+	return 0;
 }
 
+/* object NULL: it is removed. */
 static int change(struct call *call, struct daemon *daemon, const struct family *family,
 		  const char *name, const json_t *object, struct error *err)
 {
+	const struct config_overlay overlay = { family->kind, name, object };
 	struct daemon_changes changes;
 	int r;
 
 	r = check_source(daemon, family, name, object == NULL, err);
+	if (r >= 0 && object == NULL)
+		r = check_unused(daemon, family, name, err);
 	if (r >= 0)
-		r = replace(daemon, family, name, object, &changes, err);
+		r = daemon_reload(daemon, &overlay, &changes, err);
 	if (r < 0)
 		return r;
 	call_reply(call, json_pack("{s:s, s:I}", "name", name, "apps_changed",
@@ -268,7 +270,7 @@ const struct control_method methods_config[] = {
 	  .handle = plans_list },
 	{ .name = "plan.get",
 	  .summary = "Tells all about one hosting plan",
-	  .result = "the plan as in pysbx.json(5), with its source",
+	  .result = "the plan as it can be applied",
 	  .flags = METHOD_ADMIN,
 	  PARAMS(plan_name),
 	  .handle = plans_get },
@@ -291,7 +293,7 @@ const struct control_method methods_config[] = {
 	  .handle = tenants_list },
 	{ .name = "tenant.get",
 	  .summary = "Tells all about one tenant",
-	  .result = "the tenant as in pysbx.json(5), with its source",
+	  .result = "the tenant as it can be applied",
 	  .flags = METHOD_ADMIN,
 	  PARAMS(tenant_name),
 	  .handle = tenants_get },

@@ -30,9 +30,9 @@ static int get_info(struct call *call, const json_t *params, void *userdata, str
 	(void)params, (void)err;
 
 	(void)uname(&kernel);
-	call_reply(call, json_pack("{s:s, s:i, s:f, s:I, s:o, s:s, s:b, s:s?, s:s, s:I}", "version",
+	call_reply(call, json_pack("{s:s, s:i, s:o, s:I, s:o, s:s, s:b, s:s?, s:s, s:I}", "version",
 				   PYSBX_VERSION, "pid", (int)getpid(), "started",
-				   (double)daemon->started_usec / 1000000.0, "apps",
+				   methods_time(daemon->started_usec), "apps",
 				   (json_int_t)daemon->app_count, "states", count_states(daemon),
 				   "kernel", kernel.release, "systemd", sd_booted() > 0, "cgroup",
 				   daemon->scope.fd >= 0 ? daemon->scope.path : NULL, "log_level",
@@ -61,7 +61,7 @@ static int reload(struct call *call, const json_t *params, void *userdata, struc
 
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 			 (unsigned long long)clock_monotonic_usec());
-	r = daemon_reload(daemon, &changes, err);
+	r = daemon_reload(daemon, NULL, &changes, err);
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%zu apps%s", daemon->app_count,
 			 r < 0 ? "; the last reload was refused, see the journal" : "");
 	if (r < 0)

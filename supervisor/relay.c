@@ -8,12 +8,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define RELAY_CHUNK 65536 /* a pipe's default capacity */
+#define RELAY_CHUNK 16384
 /* Chunks taken from one pipe in one turn of the loop: a worker that floods its log must not starve
- * the events of others. At the end 16 turns' worth is read at the most: a pipe holds 1 MiB at most.
- */
-#define RELAY_CHUNKS_PER_TURN 4
-#define RELAY_CHUNKS_AT_END   64
+ * the events of others, and a chunk of short lines is thousands of messages. At the end all is read
+ * that a pipe can hold (1 MiB), and more that may be written meanwhile. */
+#define RELAY_CHUNKS_PER_TURN 1
+#define RELAY_CHUNKS_AT_END   256
 
 void relay_feed(struct relay *relay, unsigned stream, const char *data, size_t length)
 {

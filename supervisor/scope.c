@@ -127,6 +127,8 @@ static int request_start(sd_bus *bus, const struct request *request, sd_bus_mess
 
 	r = sd_bus_call(bus, call, time_left(request->deadline), &bus_error, ret_reply);
 	if (r < 0) {
+		if (sd_bus_error_has_name(&bus_error, SYSTEMD_NAME ".UnitExists"))
+			r = -EEXIST;
 		error_set(err, ERROR_UNREACHABLE, bus_error.message != NULL ? 0 : -r,
 			  "systemd does not start scope %s%s%s", unit,
 			  bus_error.message != NULL ? ": " : "",

@@ -18,6 +18,6 @@
 /* after: a unit that it is stopped before, NULL if none.
  * Starts `unit` ("pysbx-run-web-1a2b.scope") with process pid in it and waits until it is there.
  * stop_usec: how long systemd waits at `systemctl stop` before SIGKILL.
- * ERROR_UNREACHABLE if the bus or systemd does not answer. */
+ * ERROR_UNREACHABLE if the bus or systemd does not answer; -EEXIST if there is such a unit. */
 int scope_start(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
 		const char *after, struct error *err);

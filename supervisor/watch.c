@@ -155,7 +155,7 @@ static struct places open_places(const struct watch *watch)
 	struct places places = { { -1, -1 } };
 	struct error ignored;
 
-	if (watch->notifier == NULL)
+	if (watch->on_event == NULL || watch->notifier == NULL)
 		return places;
 	if (cgroup_open(watch->root, watch->app, &places.dirs[APP], &ignored) >= 0)
 		(void)cgroup_open(places.dirs[APP], watch->leaf, &places.dirs[LEAF], &ignored);
@@ -339,6 +339,8 @@ void watch_read(const struct watch *watch, struct watch_reading *ret)
 	int r;
 
 	*ret = (struct watch_reading){ 0 };
+	if (watch->on_event == NULL) /* never started */
+		return;
 	read_counters(&reading, &ret->counters);
 	read_memory(&reading, &ret->memory);
 	r = keyed_pressure(read_text(&reading, WATCH_APP_MEMORY_PRESSURE, text, sizeof(text)),

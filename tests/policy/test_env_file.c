@@ -180,6 +180,25 @@ Test(env_file, variables_and_bytes_are_bounded)
 	cr_expect_lt(env_file_parse(large, ENV_FILE_SIZE_MAX + 1, &env, &err), 0);
 }
 
+Test(env_file, the_variables_of_all_files_together_are_bounded)
+{
+	struct strings env _cleanup_strings_ = { 0 };
+	char many[SPEC_ENVIRONMENT_MAX * 16];
+	struct error err;
+	size_t length = 0;
+
+	for (int i = 1; i < SPEC_ENVIRONMENT_MAX; i++)
+		length += (size_t)snprintf(many + length, sizeof(many) - length, "A%d=\n", i);
+	cr_assert_eq(env_file_parse("FIRST=1\n", 8, &env, &err), 0);
+	cr_expect_eq(env_file_parse(many, length, &env, &err), 0, "%s", err.text);
+	cr_expect_eq(env_file_parse("A7=8\n", 5, &env, &err), 0, "a name again is no more");
+	cr_expect_lt(env_file_parse("LAST=1\n", 7, &env, &err), 0);
+	cr_expect_str_eq(err.text, "line 1: with those of the files before it 1025 variables, more "
+				   "than 1024");
+	cr_expect_eq(env.count, SPEC_ENVIRONMENT_MAX);
+	cr_expect(strings_env_get(&env, "LAST") == NULL);
+}
+
 Test(env_file, knows_what_a_variable_may_be_called)
 {
 	static const char *const good[] = { "A", "a", "_", "A1", "PYTHONPATH", "a_B_9" };

@@ -388,6 +388,37 @@ Test(plan, is_not_encoded_when_it_gets_too_large)
 	free(long_one);
 }
 
+static void add_variables(struct plan *plan, size_t count)
+{
+	struct error err;
+
+	strings_clear(&plan->environment);
+	for (size_t i = 0; i < count; i++)
+		cr_assert_eq(strings_appendf(&plan->environment, &err, "A%zu=", i), 0);
+}
+
+Test(plan, is_not_encoded_with_what_would_be_refused_when_it_is_read)
+{
+	_cleanup_plan_ struct plan *plan = decode_good(), *again = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct error err;
+
+	add_variables(plan, 4097);
+	cr_expect_eq(plan_encode(plan, false, &text, &err), -EINVAL);
+	cr_expect_str_eq(err.text, "plan: environment: 4097 entries, must be 0 to 4096");
+	cr_expect_eq(plan_encode(plan, true, &text, &err), -EINVAL);
+	cr_expect(text == NULL);
+
+	add_variables(plan, 4096);
+	plan->keep = plan->end_with_supervisor = true;
+	cr_expect_eq(plan_encode(plan, false, &text, &err), -EINVAL);
+	cr_expect(text == NULL);
+
+	plan->keep = false;
+	cr_assert_eq(plan_encode(plan, false, &text, &err), 0, "%s", err.text);
+	cr_expect_eq(plan_decode(text, strlen(text), &again, &err), 0, "%s", err.text);
+}
+
 Test(plan, names_resources)
 {
 	cr_expect_str_eq(plan_rlimit_name(RLIMIT_NOFILE), "RLIMIT_NOFILE");

@@ -365,17 +365,69 @@ static size_t read_mountinfo(char *text, size_t size)
 	return n;
 }
 
-Test(root, leaves_the_hosts_mounts_alone)
-{
-	static char before[65536], after[65536];
+static char mounts_before[65536];
 
-	/* mounts of our own that would hear of every change in a copy of them, as systemd sets up
-	 * those of a host */
+/* Mounts of our own that would hear of every change in a copy of them, as systemd sets up those of
+ * a host. */
+static void share_mounts(void)
+{
 	cr_assert_eq(unshare(CLONE_NEWNS), 0);
 	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL), 0);
-	cr_assert(read_mountinfo(before, sizeof(before)) > 0);
-	sandbox_run_script(&box, "true");
+	cr_assert(read_mountinfo(mounts_before, sizeof(mounts_before)) > 0);
+}
+
+static void expect_mounts_untouched(void)
+{
+	static char after[sizeof(mounts_before)];
+
 	cr_assert(read_mountinfo(after, sizeof(after)) > 0);
-	cr_expect_str_eq(after, before);
+	cr_expect_str_eq(after, mounts_before);
+}
+
+Test(root, leaves_the_hosts_mounts_alone)
+{
+	share_mounts();
+	sandbox_run_script(&box, "true");
+	expect_mounts_untouched();
+}
+
+static void expect_kept_failure(enum launch_stage stage)
+{
+	sandbox_keep(&box);
+	sandbox_start(&box);
+	cr_assert(box.seen & (1U << LAUNCH_FAILED), "it runs");
+	cr_expect_eq(box.last.stage, stage, "%s", box.last.text);
+	cr_expect_not(sandbox_wait_launcher(&box, 50), "the failure is not kept");
+	expect_mounts_untouched();
+}
+
+/* A kept launcher lets go of its mounts: of all that it has, but of nothing of the host's. */
+Test(root, leaves_the_hosts_mounts_alone_when_a_plan_is_refused)
+{
+	share_mounts();
+	sandbox_init(&box, "true");
+	box.plan_text = "{}";
+	expect_kept_failure(STAGE_PLAN);
+}
+
+Test(root, leaves_the_hosts_mounts_alone_when_a_filter_is_refused)
+{
+	static struct sock_filter none[1];
+	static const struct sock_fprog filter = { 0, none };
+
+	share_mounts();
+	sandbox_init(&box, "true");
+	box.filter = &filter;
+	expect_kept_failure(STAGE_PLAN);
+}
+
+Test(root, leaves_the_hosts_mounts_alone_when_the_root_cannot_be_built)
+{
+	share_mounts();
+	sandbox_init(&box, "true");
+	sandbox_add(&box, &(struct sandbox_mount){ .kind = MOUNT_BIND,
+						   .source = "/no/such/place",
+						   .target = "/data" });
+	expect_kept_failure(STAGE_ROOT);
 }

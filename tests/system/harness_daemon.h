@@ -33,7 +33,8 @@ char *shell_output(const char *format, ...) __attribute__((format(printf, 1, 2))
  * no incidents. The units and /etc/pysbx stay. */
 void daemon_reset(void);
 
-/* By systemctl; return when the daemon answers, or has ended. */
+/* By systemctl; return when the daemon answers, or has ended. The socket stays: a call starts a
+ * daemon that was stopped. */
 void daemon_start(void);
 void daemon_stop(void);
 void daemon_restart(void);
@@ -133,6 +134,7 @@ const char *journal_text(const json_t *entry, const char *field);
 #define EVENT_APP_STOPPED	"MESSAGE_ID=8b24481a34f3456c81a6bd78253ebadd"
 #define EVENT_APP_DIED		"MESSAGE_ID=8b16f29b48b14629beb551a8398cb105"
 #define EVENT_APP_ADOPTED	"MESSAGE_ID=fdbc84b52dd241c787e75aaaab1cb6eb"
+#define EVENT_APP_BACKOFF	"MESSAGE_ID=fcbbe943dcfb40a39864d16d9bf8d62f"
 #define EVENT_APP_LOST		"MESSAGE_ID=7d25a7654bdc462786bffdfd333f0f77"
 #define EVENT_LOG_LINES_DROPPED "MESSAGE_ID=8b2affb327134b69a99b40a829ce8429"
 #define EVENT_STATE_UNREADABLE	"MESSAGE_ID=917e62ab01734c13aedc2ee17d244d1e"
