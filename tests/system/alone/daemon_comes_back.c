@@ -20,9 +20,9 @@
 #define KILL_APPS    3
 #define KILL_WITHIN  600 /* msec from a request to the kill */
 #define CYCLES	     1000
-#define CYCLES_LEAST 60
+#define CYCLES_LEAST 40
 #define CYCLES_FIRST 20 /* until what grows once has grown */
-#define CYCLES_MSEC  60000
+#define CYCLES_MSEC  30000
 #define RSS_MAX_KIB  2048 /* that the daemon may have grown by */
 #define DYING_MAX    5	  /* cgroups that the kernel still has pages of */
 #define SCOPE_STOPS  5
