@@ -148,7 +148,10 @@ static void reap_soon(struct daemon *daemon)
 void daemon_remove_app(struct daemon *daemon, struct app *app)
 {
 	app->remove = true;
-	app_stop(app);
+	app->start_again = false;
+	/* a second word would mean "at once" */
+	if (app_state(app) != APP_STOPPING)
+		app_stop(app);
 	if (!app_state_has_process(app_state(app)))
 		reap_soon(daemon);
 	daemon_save_soon(daemon);

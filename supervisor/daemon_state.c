@@ -194,6 +194,7 @@ static bool end_unseen(struct app *app)
 /* False: the record is of no use. */
 static bool restore(struct daemon *daemon, struct app *app, const json_t *record)
 {
+	const bool undeclared = app->remove;
 	bool same = true, was_queued;
 	struct error err;
 
@@ -201,6 +202,7 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 		log_event(&daemon->log, LOG_EVENT_STATE_UNREADABLE, NULL, "%s", err.text);
 		return false;
 	}
+	app->remove = app->remove || undeclared;
 	was_queued = app->queued;
 	if (all_has_ended(daemon) && app_state_has_process(app_state(app)))
 		was_queued = end_unseen(app);

@@ -68,16 +68,21 @@ static uint64_t size_of(const json_t *value)
 	return size;
 }
 
-/* The memory limit that an app is declared with; 0: there is no such app. */
-static uint64_t declared_memory(const char *name)
+/* The memory limit that an app is declared with; 0: there is no such app. False: not any more, and
+ * it is being stopped. */
+static bool read_memory(const char *name, uint64_t *ret)
 {
 	_cleanup_json_ json_t *answer =
 		daemon_try("app.get", json_pack("{s:s}", "name", name), CALL_MSEC);
 
 	cr_assert_not_null(answer);
+	*ret = 0;
 	if (json_object_get(answer, "error") != NULL)
-		return 0;
-	return size_of(field(answer, "result.spec.limits.memory"));
+		return true;
+	if (json_object_get(field(answer, "result.spec"), "limits") == NULL)
+		return false;
+	*ret = size_of(field(answer, "result.spec.limits.memory"));
+	return true;
 }
 
 static bool is_settled(const char *name, uint64_t memory)
@@ -94,8 +99,9 @@ static bool is_settled(const char *name, uint64_t memory)
 
 static void expect_consistent(struct asked *asked)
 {
-	uint64_t memory = declared_memory(asked->name);
+	uint64_t memory = 0;
 
+	cr_assert(AWAIT(read_memory(asked->name, &memory), REACTION_MSEC), "%s stays", asked->name);
 	cr_assert(memory == asked->before || memory == asked->now,
 		  "app %s has %llu bytes, neither %llu nor %llu", asked->name,
 		  (unsigned long long)memory, (unsigned long long)asked->before,
@@ -530,6 +536,29 @@ Test(survives, a_daemon_with_wrong_settings_does_not_start_and_apps_go_on)
 	daemon_start();
 	expect_untouched(&bench, pid);
 	close_all(&bench);
+}
+
+/* With its grace, however it came to be undeclared. */
+Test(survives, an_app_that_is_no_longer_declared_is_stopped_in_peace)
+{
+	struct bench bench;
+
+	open_all(&bench, "peace");
+	app_apply(app_object(&bench, bench.name,
+			     WORDS("sh", "-c",
+				   bench_format(&bench,
+						"trap 'touch %s/told; exit' TERM; touch %s/ready; "
+						"while :; do sleep 0.1; done",
+						bench.data, bench.data))));
+	cr_assert(AWAIT(access(bench_format(&bench, "%s/ready", bench.data), F_OK) == 0,
+			REACTION_MSEC));
+	daemon_stop();
+	cr_assert_eq(unlink(bench_format(&bench, "/var/lib/pysbx/apps/%s.json", bench.name)), 0);
+	daemon_start();
+	app_await_state(bench.name, "", REACTION_MSEC);
+	cr_expect_eq(access(bench_format(&bench, "%s/told", bench.data), F_OK), 0, "killed");
+	cr_expect_eq(app_count_incidents(bench.name), 0);
+	bench_close(&bench);
 }
 
 /* --- the scope -------------------------------------------------------------------------------- */
