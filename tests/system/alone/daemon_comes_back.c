@@ -195,7 +195,8 @@ static void kill_at_random(const struct bench *bench, struct asked *asked, int n
 	daemon_await_successor(daemon, REACTION_MSEC);
 }
 
-Test(survives, fifty_kills_at_random_moments_leave_no_half_done_change)
+Test(survives, fifty_kills_at_random_moments_leave_no_half_done_change,
+     .timeout = TEST_TIMEOUT_SEC * 2)
 {
 	struct asked apps[KILL_APPS] = { 0 };
 	unsigned seed = (unsigned)time(NULL);
