@@ -465,6 +465,7 @@ static char *long_line(size_t length, size_t depth)
 
 Test(socket, lines_beyond_the_bounds_are_refused)
 {
+	static const char info[] = INFO "}";
 	_cleanup_free_ char *deep = long_line(100001, 100000);
 	_cleanup_free_ char *most = long_line((1 << 20) + 1, 0);
 	_cleanup_free_ char *more = long_line((1 << 20) + 2, 1);
@@ -475,7 +476,8 @@ Test(socket, lines_beyond_the_bounds_are_refused)
 	hosting_open(&hosting, "long");
 	daemon_start();
 	fds = count_fds(daemon_pid());
-	memcpy(most, INFO "}", strlen(INFO "}"));
+	for (size_t i = 0; info[i] != '\0'; i++)
+		most[i] = info[i];
 	expect_answer(deep, strlen(deep), "parse-error");
 	expect_answer(more, strlen(more), "parse-error");
 	expect_answer(much_more, strlen(much_more), "parse-error");
