@@ -37,10 +37,13 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 {
 	struct identity identity = { .lock_fd = -1 };
 	struct host_facts facts = { 0 };
-	int r;
+	uid_t own = 0;
+	int r = 0;
 
-	r = identity_resolve_app(app->spec.user, app->spec.name, app->uid, app->host->uid_is_taken,
-				 app->host->userdata, &identity, err);
+	if (app->spec.user == NULL)
+		r = app->host->own_uid(app, &own, err);
+	if (r >= 0)
+		r = identity_resolve_app(app->spec.user, app->spec.name, own, &identity, err);
 	if (r < 0)
 		return r;
 	r = host_facts_gather(&app->spec, &identity, environ,

@@ -39,7 +39,8 @@ struct app_host {
 	void (*record)(struct app *app); /* synchronously: see instance_host.record */
 	/* Sees to it that there is a place for apps: instance.root_fd. */
 	int (*need_scope)(void *userdata, struct error *err);
-	bool (*uid_is_taken)(uid_t uid, void *userdata);
+	/* The uid of an app that names no user: from now on, and on disk. */
+	int (*own_uid)(struct app *app, uid_t *ret, struct error *err);
 	/* What a sandbox sees of the system, not older than a few seconds; NULL: unknown. */
 	const struct host_system *(*system)(void *userdata);
 	void *userdata;

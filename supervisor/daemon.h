@@ -5,6 +5,7 @@
  *   daemon.c         start, loop, end; what systemd hears
  *   daemon_apps.c    the apps: finding, adding, removing, starting one after the other
  *   daemon_change.c  a new declaration of one, or a whole new configuration
+ *   daemon_uids.c    who runs as whom
  *   daemon_state.c   the state file: what the next daemon has to know
  *   methods_*.c      the socket's methods
  *
@@ -21,6 +22,7 @@
 #include "supervisor/events.h"
 #include "supervisor/filter_cache.h"
 #include "supervisor/reader.h"
+#include "supervisor/uids.h"
 
 #include <systemd/sd-event.h>
 
@@ -64,6 +66,7 @@ struct daemon {
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
 	struct filter_cache filters;
+	struct uids uids;
 	struct host_system system;
 	uint64_t system_usec; /* CLOCK_MONOTONIC, when it was looked up */
 	struct app_host host;
@@ -127,6 +130,16 @@ size_t daemon_count_apps(const struct daemon *daemon, const char *tenant);
 /* The callbacks of its app_host. */
 void daemon_set_callbacks(struct daemon *daemon);
 
+/* --- daemon_uids.c --------------------------------------------------------------------------- */
+
+/* Those that run under a uid have it; records: of the state file, NULL: none. Before one of them
+ * can be started. */
+void daemon_note_uids(struct daemon *daemon, const json_t *records);
+/* To all apps that have none: after they were taken over, and after a reload. */
+void daemon_give_uids(struct daemon *daemon);
+/* For app_host. */
+int daemon_own_uid(struct app *app, uid_t *ret, struct error *err);
+
 /* --- daemon_change.c ------------------------------------------------------------------------- */
 
 /* What a reload has found, names of apps; owned by the caller. */
@@ -142,10 +155,11 @@ void daemon_changes_clear(struct daemon_changes *changes);
 int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
 		  struct daemon_changes *ret, struct error *err);
 
-/* A declaration over the socket: object is kept on disk, spec (taken over) is put in force.
- * *ret_app: the app, new or not. On failure all is as it was. */
-int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec, bool force,
-		 struct app **ret_app, struct error *err);
+/* A declaration over the socket: object is kept on disk as the words of `by` (a tenant; NULL: an
+ * administrator), spec (taken over) is put in force. *ret_app: the app, new or not. On failure all
+ * is as it was. */
+int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
+		 bool force, struct app **ret_app, struct error *err);
 
 /* Loads the configuration at the start: a wrong file costs only itself, but for pysbxd.json. */
 int daemon_load(struct daemon *daemon, struct error *err);

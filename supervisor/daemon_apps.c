@@ -278,8 +278,10 @@ static bool make_queue_room(struct daemon *daemon)
 	larger = calloc(wanted, sizeof(struct app *));
 	if (larger == NULL)
 		return false;
-	for (size_t i = 0; i < daemon->queue_count; i++)
-		larger[i] = daemon->queue[(daemon->queue_first + i) % daemon->queue_allocated];
+	for (size_t i = 0, at = daemon->queue_first; i < daemon->queue_count; i++) {
+		larger[i] = daemon->queue[at];
+		at = at + 1 < daemon->queue_allocated ? at + 1 : 0;
+	}
 	free(daemon->queue);
 	daemon->queue = larger;
 	daemon->queue_allocated = wanted;
@@ -464,16 +466,6 @@ static int need_scope(void *userdata, struct error *err)
 	return daemon_need_scope(userdata, err);
 }
 
-static bool uid_is_taken(uid_t uid, void *userdata)
-{
-	const struct daemon *daemon = userdata;
-
-	for (size_t i = 0; i < daemon->app_count; i++)
-		if (daemon->apps[i]->uid == uid)
-			return true;
-	return false;
-}
-
 static const struct host_system *system_paths(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -497,7 +489,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;
-	daemon->host.uid_is_taken = uid_is_taken;
+	daemon->host.own_uid = daemon_own_uid;
 	daemon->host.system = system_paths;
 	daemon->host.userdata = daemon;
 }

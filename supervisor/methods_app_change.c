@@ -214,13 +214,6 @@ static int resume(struct call *call, const json_t *params, void *userdata, struc
 
 /* --- apply ---------------------------------------------------------------------------------- */
 
-static const struct config_tenant *asker_of(const struct daemon *daemon, const struct call *call)
-{
-	const char *tenant = call_tenant(call);
-
-	return tenant != NULL ? config_find_tenant(daemon->config, tenant) : NULL;
-}
-
 /* May the caller put something in this one's place? Others' names are no more than taken. */
 static int check_place(const struct daemon *daemon, const struct call *call, const char *name,
 		       struct error *err)
@@ -263,17 +256,32 @@ struct apply {
 	struct call *call;
 	json_t *object; /* the declaration as it is kept: owned */
 	bool force;
+	/* Who has declared what the call only changes; "": an administrator, or nobody yet. */
+	char by[SPEC_NAME_MAX + 1];
 };
+
+/* Whose words it is: a tenant's, NULL for an administrator's. Those of a tenant stay its own when
+ * an administrator changes limits in them. */
+static const char *declarer_of(const struct apply *apply)
+{
+	const char *tenant = call_tenant(apply->call);
+
+	if (tenant != NULL)
+		return tenant;
+	return apply->by[0] != '\0' ? apply->by : NULL;
+}
 
 static int make_spec(const struct apply *apply, struct app_spec *ret, struct error *err)
 {
-	const struct config_tenant *asker = asker_of(apply->daemon, apply->call);
+	const struct config_tenant *asker = NULL;
+	const char *by = declarer_of(apply);
 	int r;
 
+	if (by != NULL)
+		asker = config_find_tenant(apply->daemon->config, by);
 	/* never taken for an administrator because its tenant has gone meanwhile */
-	if (asker == NULL && call_tenant(apply->call) != NULL)
-		return error_set(err, ERROR_DENIED, 0, "there is no tenant %s any more",
-				 call_tenant(apply->call));
+	if (asker == NULL && by != NULL)
+		return error_set(err, ERROR_DENIED, 0, "there is no tenant %s any more", by);
 	r = config_make_app(apply->daemon->config, apply->object, asker, ret, err);
 	if (r < 0)
 		return r;
@@ -321,7 +329,8 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 	app = daemon_find_app(apply->daemon, spec->name);
 	r = app != NULL ? check_waiting(app, apply->call, err) : 0;
 	if (r >= 0)
-		r = daemon_apply(apply->daemon, apply->object, spec, apply->force, &app, err);
+		r = daemon_apply(apply->daemon, apply->object, declarer_of(apply), spec,
+				 apply->force, &app, err);
 	if (r < 0) {
 		json_decref(result);
 		return r;
@@ -341,8 +350,10 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 static int apply_app(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	_cleanup_json_ json_t *object = json_copy((json_t *)rpc_params_value(params, "app"));
-	const struct apply apply = { userdata, call, object,
-				     rpc_params_boolean(params, "force", false) };
+	const struct apply apply = { .daemon = userdata,
+				     .call = call,
+				     .object = object,
+				     .force = rpc_params_boolean(params, "force", false) };
 	struct app_spec spec;
 	int r;
 
@@ -362,23 +373,21 @@ static int apply_app(struct call *call, const json_t *params, void *userdata, st
 /* --- set_limits ----------------------------------------------------------------------------- */
 
 /* The declaration on disk, with these limits in place of its own: null takes one away. */
-static int read_with_limits(const struct daemon *daemon, const char *name, const json_t *limits,
-			    json_t **ret, struct error *err)
+static int read_with_limits(struct apply *apply, const char *name, const json_t *limits,
+			    struct error *err)
 {
-	_cleanup_json_ json_t *object = NULL;
-	char path[CONFIG_PATH_MAX];
+	struct config_declaration declaration;
 	const char *key;
 	json_t *value, *own;
 	int r;
 
-	r = store_read(config_file(daemon->config, CONFIG_APPS, SOURCE_SOCKET, name, path),
-		       STORE_DOCUMENT_MAX, &object, err);
+	r = config_read_declaration(apply->daemon->config, name, &declaration, err);
 	if (r < 0)
 		return r;
-	own = json_object_get(object, "limits");
+	own = json_object_get(declaration.app, "limits");
 	if (own == NULL) {
 		own = json_object();
-		(void)json_object_set_new(object, "limits", own);
+		(void)json_object_set_new(declaration.app, "limits", own);
 	}
 	json_object_foreach((json_t *)limits, key, value)
 	{
@@ -387,7 +396,9 @@ static int read_with_limits(const struct daemon *daemon, const char *name, const
 		else
 			(void)json_object_set(own, key, value);
 	}
-	*ret = TAKE_PTR(object);
+	json_decref(apply->object);
+	apply->object = declaration.app;
+	snprintf(apply->by, sizeof(apply->by), "%s", declaration.by);
 	return 0;
 }
 
@@ -461,8 +472,9 @@ static int reclaim_first(const struct apply *now, const struct app *app, uint64_
 static int set_limits(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	struct app *app = methods_find_app(userdata, call, params, err);
-	_cleanup_json_ json_t *object = NULL;
-	struct apply apply = { userdata, call, NULL, rpc_params_boolean(params, "force", false) };
+	struct apply apply = { .daemon = userdata,
+			       .call = call,
+			       .force = rpc_params_boolean(params, "force", false) };
 	struct app_spec spec;
 	uint64_t above;
 	int r;
@@ -471,16 +483,17 @@ static int set_limits(struct call *call, const json_t *params, void *userdata, s
 		return -ENOENT;
 	r = check_place(userdata, call, app->spec.name, err);
 	if (r >= 0)
-		r = read_with_limits(userdata, app->spec.name, rpc_params_value(params, "limits"),
-				     &object, err);
-	apply.object = object;
+		r = read_with_limits(&apply, app->spec.name, rpc_params_value(params, "limits"),
+				     err);
 	if (r >= 0)
 		r = make_spec(&apply, &spec, err);
-	if (r < 0)
-		return r;
-	above = apply.force ? 0 : excess(app, &spec);
-	spec_clear(&spec);
-	return above > 0 ? reclaim_first(&apply, app, above, err) : set_now(&apply, err);
+	if (r >= 0) {
+		above = apply.force ? 0 : excess(app, &spec);
+		spec_clear(&spec);
+		r = above > 0 ? reclaim_first(&apply, app, above, err) : set_now(&apply, err);
+	}
+	json_decref(apply.object);
+	return r;
 }
 
 /* --- remove --------------------------------------------------------------------------------- */
