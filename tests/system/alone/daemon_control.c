@@ -164,9 +164,9 @@ Test(control, a_wait_ends_with_the_state_or_with_its_time)
 
 	daemon_do("app.wait", "{s:s, s:[s, s]}", "name", name, "states", "running", "failed");
 	began = clock_msec();
-	error = daemon_refusal(
-		"failed", "app.wait",
-		json_pack("{s:s, s:[s], s:s}", "name", name, "states", "stopped", "timeout", "1s"));
+	json_decref(daemon_refusal("failed", "app.wait",
+				   json_pack("{s:s, s:[s], s:s}", "name", name, "states", "stopped",
+					     "timeout", "1s")));
 	cr_expect_geq(clock_msec() - began, 1000);
 	link_open(&link);
 	link_request(&link, 7, "app.wait",

@@ -206,9 +206,9 @@ Test(daemon_logs, a_stuck_journal_holds_up_neither_worker_nor_daemon)
 		      START_MSEC);
 	cr_expect_eq(kill(journald, SIGCONT), 0); /* before anything can fail and ask it */
 	cr_expect(ended, "the worker was held up");
-	journal_await("",
-		      WORDS(EVENT_LOG_LINES_DROPPED, bench_format(&bench, "PYSBX_APP=%s", name)), 1,
-		      START_MSEC);
+	json_decref(journal_await(
+		"", WORDS(EVENT_LOG_LINES_DROPPED, bench_format(&bench, "PYSBX_APP=%s", name)), 1,
+		START_MSEC));
 	finish(&bench);
 }
 
