@@ -16,6 +16,7 @@
 
 #define INCIDENT_SCHEMA	      1
 #define INCIDENT_ID_MAX	      64
+#define INCIDENT_ID_APP_MAX   26 /* bytes of the app's name that an id holds */
 #define INCIDENT_LOG_LINES    50
 #define INCIDENT_LOG_LINE_MAX 512 /* bytes kept of a line; longer ones end in "..." */
 #define INCIDENT_KERNEL_LINES 8
@@ -46,6 +47,7 @@ struct incident_process {
 struct incident {
 	char id[INCIDENT_ID_MAX];
 	const char *app;
+	const char *tenant; /* of the app at that time; NULL: none */
 	unsigned instance;
 	struct timespec time;	/* CLOCK_REALTIME */
 	struct verdict verdict; /* cause, sentence, level, decision, advice: see verdict.h */
@@ -70,6 +72,10 @@ struct incident {
  * app name that is too long is cut. */
 void incident_make_id(const char *app, unsigned instance, const struct timespec *time,
 		      uint32_t random, char ret_id[static INCIDENT_ID_MAX]);
+
+/* The app's name as id holds it: where in id, and its length. 0 if id is none. At the length
+ * INCIDENT_ID_APP_MAX the app itself may have a longer one. */
+size_t incident_id_app(const char *id, const char **ret_app);
 
 /* One JSON object; one line if !pretty. Owned by the caller. */
 int incident_to_json(const struct incident *incident, bool pretty, char **ret_text,

@@ -300,6 +300,7 @@ static bool put_all(json_t *root, const struct incident *incident)
 	return put(root, "schema", json_integer(INCIDENT_SCHEMA)) &&
 	       put(root, "id", json_words(incident->id)) &&
 	       put(root, "app", json_words(incident->app)) &&
+	       put(root, "tenant", json_words(incident->tenant)) &&
 	       put(root, "instance", json_count(incident->instance)) &&
 	       put(root, "time", json_time(&incident->time)) &&
 	       put(root, "cause", json_string(cause_name(verdict->cause))) &&

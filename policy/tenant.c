@@ -191,6 +191,27 @@ static int check_paths(const struct tenant *tenant, const struct app_spec *spec,
 	return r;
 }
 
+/* A path that the tenant's own limits name is the administrator's word. All others are looked up on
+ * the host by root: whether they are there is not for a tenant to find out. */
+static int check_io(const struct tenant *tenant, const struct app_spec *spec, struct error *err)
+{
+	static const struct place at_limits = { &document, "limits", 0 };
+	static const struct place at_io = { &at_limits, "io", 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->limits.io_count; i++) {
+		const char *path = spec->limits.io[i].path;
+		const struct place here = { &at_io, path, 0 };
+		bool known = false;
+
+		for (size_t j = 0; !known && j < tenant->limits.io_count; j++)
+			known = strcmp(path, tenant->limits.io[j].path) == 0;
+		if (!known)
+			r = check_path(tenant, path, &here, err);
+	}
+	return r;
+}
+
 int tenant_check_app(const struct tenant *tenant, const struct app_spec *spec, struct error *err)
 {
 	static const struct place at_syscalls = { &document, "syscalls", 0 };
@@ -200,6 +221,8 @@ int tenant_check_app(const struct tenant *tenant, const struct app_spec *spec, s
 	r = check_identity(tenant, spec, err);
 	if (r == 0)
 		r = check_paths(tenant, spec, err);
+	if (r == 0)
+		r = check_io(tenant, spec, err);
 	if (r == 0 && spec->syscalls != NULL && spec->syscalls[0] == '/')
 		r = deny(&at_syscalls, spec->syscalls, "is a path: name a profile", err);
 	if (r < 0)

@@ -39,8 +39,8 @@ void tenant_clear(struct tenant *tenant);
 /* What a tenant may ask for itself, of a spec as spec_from_json() made it without defaults: what
  * the administrator gives to all apps is no request of the tenant. ERROR_DENIED with the
  * path of what only an administrator may set: another tenant's app, another plan, a user that is
- * none of its own, a path outside of its directories, a profile by path. ERROR_INVALID for limits
- * above the tenant's own. */
+ * none of its own, a path outside of its directories (of limits.io: unless its own limits name it),
+ * a profile by path. ERROR_INVALID for limits above the tenant's own. */
 int tenant_check_app(const struct tenant *tenant, const struct app_spec *spec, struct error *err);
 
 #define _cleanup_tenant_ __attribute__((cleanup(tenant_clear)))

@@ -37,10 +37,13 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 {
 	struct identity identity = { .lock_fd = -1 };
 	struct host_facts facts = { 0 };
-	int r;
+	uid_t own = 0;
+	int r = 0;
 
-	r = identity_resolve_app(app->spec.user, app->spec.name, app->uid, app->host->uid_is_taken,
-				 app->host->userdata, &identity, err);
+	if (app->spec.user == NULL)
+		r = app->host->own_uid(app, &own, err);
+	if (r >= 0)
+		r = identity_resolve_app(app->spec.user, app->spec.name, own, &identity, err);
 	if (r < 0)
 		return r;
 	r = host_facts_gather(&app->spec, &identity, environ,
@@ -93,35 +96,79 @@ static int prepare(struct instance *instance, struct plan **ret_plan, int *ret_f
 
 struct app_waiter {
 	struct app *app;
-	unsigned states;
-	app_wait_callback *callback;
-	void *userdata;
+	struct app_wait wait;
 	sd_event_source *timer;
-	struct app_waiter *next;
+	struct app_waiter *previous, *next;
 };
+
+static void link_waiter(struct app *app, struct app_waiter *waiter)
+{
+	waiter->next = app->waiters;
+	if (waiter->next != NULL)
+		waiter->next->previous = waiter;
+	app->waiters = waiter;
+	app->waiter_count++;
+}
+
+static void unlink_waiter(struct app *app, struct app_waiter *waiter)
+{
+	if (app->next_waiter == waiter)
+		app->next_waiter = waiter->next;
+	if (waiter->next != NULL)
+		waiter->next->previous = waiter->previous;
+	if (waiter->previous != NULL)
+		waiter->previous->next = waiter->next;
+	else
+		app->waiters = waiter->next;
+	app->waiter_count--;
+}
 
 static void answer(struct app *app, struct app_waiter *waiter, int result)
 {
-	struct app_waiter **at = &app->waiters;
-
-	while (*at != waiter)
-		at = &(*at)->next;
-	*at = waiter->next;
+	unlink_waiter(app, waiter);
 	sd_event_source_disable_unref(waiter->timer);
-	waiter->callback(app, result, waiter->userdata);
+	waiter->wait.callback(app, result, waiter->wait.userdata);
 	free(waiter);
 }
 
-/* A callback may wait again, and then stands first: it is not asked in this round. */
-static void answer_waiters(struct app *app, int result)
+/* A callback may wait again, and then stands first: it is not asked in this round. One that changes
+ * the state has all asked in a round of its own, after which nothing is left to do in this one. */
+static void answer_waiters(struct app *app, unsigned states, int result)
+{
+	struct app_waiter *waiter;
+
+	app->next_waiter = app->waiters;
+	while ((waiter = app->next_waiter) != NULL) {
+		app->next_waiter = waiter->next;
+		if (result < 0 || (waiter->wait.states & states) != 0)
+			answer(app, waiter, result);
+	}
+}
+
+static bool has_gone(const struct app_wait *wait)
+{
+	return wait->is_gone != NULL && wait->is_gone(wait->userdata);
+}
+
+static void drop_gone_waiters(struct app *app)
 {
 	struct app_waiter *next;
 
 	for (struct app_waiter *waiter = app->waiters; waiter != NULL; waiter = next) {
 		next = waiter->next;
-		if (result < 0 || (waiter->states & (1U << app_state(app))) != 0)
-			answer(app, waiter, result);
+		if (has_gone(&waiter->wait))
+			answer(app, waiter, -ECANCELED);
 	}
+}
+
+int app_can_wait(struct app *app, bool admin, struct error *err)
+{
+	drop_gone_waiters(app);
+	if (app->waiter_count < APP_WAITERS_MAX + (admin ? APP_WAITERS_RESERVED : 0))
+		return 0;
+	return error_set(err, ERROR_TOO_MANY, 0,
+			 "%u calls wait for app %s already: try again when some of them are done",
+			 app->waiter_count, app->spec.name);
 }
 
 static int on_wait_over(sd_event_source *source, uint64_t usec, void *userdata)
@@ -133,32 +180,38 @@ static int on_wait_over(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-int app_wait(struct app *app, unsigned states, uint64_t usec, app_wait_callback *callback,
-	     void *userdata, struct error *err)
+static unsigned state_bits(const struct app *app)
+{
+	bool at_rest = app_state(app) == APP_STOPPED || app_state(app) == APP_FAILED;
+
+	return 1U << app_state(app) | (at_rest && !app->start_again ? APP_SETTLED : 0);
+}
+
+int app_wait(struct app *app, const struct app_wait *wait, struct error *err)
 {
 	struct app_waiter *waiter;
-	int r = 0;
+	int r;
 
-	if ((states & (1U << app_state(app))) != 0) {
-		callback(app, 0, userdata);
+	if ((wait->states & state_bits(app)) != 0) {
+		wait->callback(app, 0, wait->userdata);
 		return 0;
 	}
+	r = app_can_wait(app, wait->admin, err);
+	if (r < 0)
+		return r;
 	waiter = calloc(1, sizeof(*waiter));
 	if (waiter == NULL)
 		return error_no_memory(err);
-	*waiter = (struct app_waiter){ .app = app,
-				       .states = states,
-				       .callback = callback,
-				       .userdata = userdata,
-				       .next = app->waiters };
-	if (usec > 0)
+	*waiter = (struct app_waiter){ .app = app, .wait = *wait };
+	if (wait->usec > 0)
 		r = sd_event_add_time_relative(app->host->instance.event, &waiter->timer,
-					       CLOCK_MONOTONIC, usec, 0, on_wait_over, waiter);
+					       CLOCK_MONOTONIC, wait->usec, 1, on_wait_over,
+					       waiter);
 	if (r < 0) {
 		free(waiter);
 		return error_set(err, ERROR_SYSTEM, -r, "a timer");
 	}
-	app->waiters = waiter;
+	link_waiter(app, waiter);
 	return 0;
 }
 
@@ -180,7 +233,7 @@ static void on_change(struct instance *instance, enum app_state from)
 		app->restarts++;
 	forget_record(app);
 	app->host->on_change(app, from);
-	answer_waiters(app, 0);
+	answer_waiters(app, 1U << app_state(app), 0);
 }
 
 static void on_incident(struct instance *instance, const char *id, const struct verdict *verdict)
@@ -211,18 +264,20 @@ static void record(struct instance *instance)
 static void on_settled(struct instance *instance, void *userdata)
 {
 	struct app *app = userdata;
+	bool again = app->start_again && !app->remove;
 	struct error err;
 
-	app->has_slice = false;
+	app->has_slice = app->start_again = false;
+	forget_record(app);
 	if (instance->host->root_fd >= 0 &&
 	    app_cgroup_remove(instance->host->root_fd, app->spec.tenant, app->spec.name, &err) < 0)
 		log_message(instance->host->log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
-	if (app->start_again && !app->remove) {
-		app->start_again = false;
+	if (again) {
 		app_start(app);
 		return;
 	}
 	app->host->on_settled(app);
+	answer_waiters(app, state_bits(app), 0);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -262,7 +317,7 @@ void app_free(struct app *app)
 {
 	if (app == NULL)
 		return;
-	answer_waiters(app, -ENOENT);
+	answer_waiters(app, 0, -ENOENT);
 	instance_leave(&app->instance);
 	app_log_clear(&app->log);
 	spec_clear(&app->spec);
@@ -290,7 +345,15 @@ void app_start(struct app *app)
 void app_stop(struct app *app)
 {
 	app->start_again = false;
-	instance_stop(&app->instance, app->spec.stop.signal);
+	if (app_state(app) != APP_STOPPING)
+		instance_stop(&app->instance, app->spec.stop.signal);
+}
+
+void app_kill(struct app *app)
+{
+	app->start_again = false;
+	if (app_state(app) == APP_STOPPING)
+		instance_stop(&app->instance, app->spec.stop.signal);
 }
 
 void app_restart(struct app *app)
@@ -375,7 +438,7 @@ static bool needs_restart(const struct app *app, const struct app_spec *spec)
 	struct error ignored;
 	bool restart;
 
-	if (!app_state_has_process(app_state(app)))
+	if (!app_is_up(app))
 		return false;
 	if (app->held)
 		return !app_record_is_of(app, spec);
@@ -403,6 +466,13 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 		set_oom_group(app);
 	if (restart)
 		app_restart(app);
+}
+
+void app_keep(struct app *app)
+{
+	app->remove = false;
+	forget_record(app);
+	answer_waiters(app, APP_KEPT, 0);
 }
 
 void app_adopt(struct app *app)

@@ -19,6 +19,10 @@
 #include <jansson.h>
 
 #define APP_SENTENCE_MAX 256
+/* Calls that wait for one app; so many more are kept free for administrators, whom a tenant's own
+ * waiting must not keep from stopping its app. */
+#define APP_WAITERS_MAX	     64
+#define APP_WAITERS_RESERVED 16
 
 struct app;
 
@@ -35,7 +39,8 @@ struct app_host {
 	void (*record)(struct app *app); /* synchronously: see instance_host.record */
 	/* Sees to it that there is a place for apps: instance.root_fd. */
 	int (*need_scope)(void *userdata, struct error *err);
-	bool (*uid_is_taken)(uid_t uid, void *userdata);
+	/* The uid of an app that names no user: from now on, and on disk. */
+	int (*own_uid)(struct app *app, uid_t *ret, struct error *err);
 	/* What a sandbox sees of the system, not older than a few seconds; NULL: unknown. */
 	const struct host_system *(*system)(void *userdata);
 	void *userdata;
@@ -74,6 +79,8 @@ struct app {
 	bool held;
 	uint64_t held_digest; /* of the spec that runs; 0: not known */
 	struct app_waiter *waiters;
+	struct app_waiter *next_waiter; /* in the round that is on */
+	unsigned waiter_count;
 	char *saved; /* its record in the state file; NULL: to be made anew */
 	size_t saved_length;
 };
@@ -92,11 +99,20 @@ static inline enum app_state app_state(const struct app *app)
 	return app->instance.state;
 }
 
+/* Does it run, or is it on the way there, and nobody has asked it to stop? */
+static inline bool app_is_up(const struct app *app)
+{
+	return app_state_has_process(app_state(app)) && app_state(app) != APP_STOPPING;
+}
+
 /* Is it one of those that wait for their turn to start? */
 void app_set_queued(struct app *app, bool queued);
 
 void app_start(struct app *app);
+/* With its grace. One that is stopping goes on with that, and is not started again after it. */
 void app_stop(struct app *app);
+/* One that is stopping is killed now. */
+void app_kill(struct app *app);
 /* Stops it if it runs, and starts it (again). */
 void app_restart(struct app *app);
 
@@ -112,14 +128,32 @@ void app_renew_limits(struct app *app);
  * (policy/spec_diff.h). */
 void app_change_commit(struct app *app, struct app_spec *spec);
 
+/* Declared again before it has gone: it is not removed. */
+void app_keep(struct app *app);
+
 /* Takes over what an earlier daemon has left of it; the members were set from the state file. */
 void app_adopt(struct app *app);
 
-/* msec 0: for ever. Calls back once: 0 when the app's state is in `states` (bits 1 << enum
- * app_state), -ETIMEDOUT, or -ENOENT if the app is removed first. At once if it is in one now. */
-typedef void app_wait_callback(struct app *app, int result, void *userdata);
-int app_wait(struct app *app, unsigned states, uint64_t usec, app_wait_callback *callback,
-	     void *userdata, struct error *err);
+/* Beside 1 << enum app_state: it is at rest, cleaned up after, and is not started again at once. */
+#define APP_SETTLED (1U << APP_STATE_COUNT)
+/* And that its removal has been called off. */
+#define APP_KEPT (1U << (APP_STATE_COUNT + 1))
+
+struct app_wait {
+	unsigned states; /* bits of these */
+	uint64_t usec;	 /* 0: for ever */
+	/* Once: 0 when it is in one of the states, at once if it is now; -ETIMEDOUT; -ENOENT if the
+	 * app is removed first; -ECANCELED if who waits has gone. */
+	void (*callback)(struct app *app, int result, void *userdata);
+	bool (*is_gone)(const void *userdata); /* who waits; NULL: stays */
+	bool admin;			       /* may have one of those that are kept free */
+	void *userdata;
+};
+
+int app_wait(struct app *app, const struct app_wait *wait, struct error *err);
+/* Is there room for one more? To be asked before anything is done that is then waited for.
+ * ERROR_TOO_MANY. */
+int app_can_wait(struct app *app, bool admin, struct error *err);
 
 /* Its own pid and uid as others see them; 0 if it has no process. */
 pid_t app_pid(const struct app *app);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/config.h"
 
+#include "policy/document.h"
 #include "policy/own.h"
 #include "policy/quote.h"
 #include "policy/spec_json.h"
@@ -344,6 +345,85 @@ static int add_tenant(struct loading *loading, enum config_source source, const 
 	return 0;
 }
 
+/* --- who declared it ------------------------------------------------------------------------ */
+
+/* *ret_app is borrowed from the document. */
+static int open_declaration(const json_t *document, const json_t **ret_app,
+			    char by[SPEC_NAME_MAX + 1], struct error *err)
+{
+	const json_t *app = json_object_get(document, "app");
+	const json_t *declared_by = json_object_get(document, "declared_by");
+	const char *name = json_string_value(declared_by);
+	struct error ignored;
+
+	if (!json_is_object(app) || json_object_size(document) != 2 ||
+	    (!json_is_null(declared_by) &&
+	     (name == NULL || spec_validate_name(name, &ignored) < 0)))
+		return error_set(err, ERROR_INVALID, 0,
+				 "is not {\"declared_by\": TENANT or null, \"app\": {...}}, as "
+				 "pysbxd writes it: declare the app anew over the socket");
+	snprintf(by, SPEC_NAME_MAX + 1, "%s", name != NULL ? name : "");
+	*ret_app = app;
+	return 0;
+}
+
+int config_read_declaration(const struct config *config, const char *name,
+			    struct config_declaration *ret, struct error *err)
+{
+	_cleanup_json_ json_t *document = NULL;
+	char path[CONFIG_PATH_MAX];
+	const json_t *app;
+	int r;
+
+	config_file(config, CONFIG_APPS, SOURCE_SOCKET, name, path);
+	r = store_read(path, STORE_DOCUMENT_MAX, &document, err);
+	if (r < 0)
+		return r;
+	r = open_declaration(document, &app, ret->by, err);
+	if (r < 0) {
+		error_prefix(err, "%s", path);
+		return r;
+	}
+	ret->app = json_incref((json_t *)app);
+	return 0;
+}
+
+int config_keep_declaration(const struct config *config, const char *name, const json_t *app,
+			    const char *by, struct error *err)
+{
+	_cleanup_json_ json_t *document = json_object();
+	char directory[CONFIG_PATH_MAX];
+	bool of_tenant = by != NULL && by[0] != '\0';
+
+	if (json_object_set_new(document, "declared_by",
+				of_tenant ? json_string(by) : json_null()) < 0 ||
+	    json_object_set(document, "app", (json_t *)app) < 0)
+		return error_no_memory(err);
+	return store_write(config_directory(config, CONFIG_APPS, directory), name, document, true,
+			   err);
+}
+
+/* The app that a file declares, as whoever wrote it may. */
+static int make_app_of_file(const struct config *config, enum config_source source,
+			    const json_t *document, struct app_spec *ret, struct error *err)
+{
+	const struct config_tenant *asker = NULL;
+	const json_t *object = document;
+	char by[SPEC_NAME_MAX + 1] = "";
+	int r = 0;
+
+	if (source == SOURCE_SOCKET)
+		r = open_declaration(document, &object, by, err);
+	if (r >= 0 && by[0] != '\0') {
+		asker = config_find_tenant(config, by);
+		if (asker == NULL)
+			r = error_set(err, ERROR_INVALID, 0,
+				      "tenant %s has declared it, and is none any more: remove it",
+				      by);
+	}
+	return r < 0 ? r : config_make_app(config, object, asker, ret, err);
+}
+
 static bool has_app(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->app_count; i++)
@@ -361,7 +441,7 @@ static int add_app(struct loading *loading, enum config_source source, const cha
 	struct config_app app = { .source = source };
 	int r;
 
-	r = config_make_app(config, object, NULL, &app.spec, err);
+	r = make_app_of_file(config, source, object, &app.spec, err);
 	if (r < 0)
 		return r;
 	r = check_name(stem, app.spec.name, err);

@@ -7,8 +7,14 @@
  *   /etc/pysbx/plans.d/ tenants.d/ apps.d/     the administrator's
  *   /var/lib/pysbx/plans/ tenants/ apps/       made over the socket
  *
- * NAME.json holds the object of that name. A config is loaded whole, checked whole, and then never
- * changed but by the functions below: a reload makes another one and compares.
+ * NAME.json holds the object of that name. Those in /var/lib/pysbx/apps say who declared them, too:
+ *
+ *   {"declared_by": "acme", "app": {...}}
+ *
+ * (null: an administrator), so that a tenant's words are measured at each load by what that tenant
+ * may ask for by then, and not by what it might when it spoke. A config is loaded whole, checked
+ * whole, and then never changed but by the functions below: a reload makes another one and
+ * compares.
  */
 #pragma once
 
@@ -63,7 +69,7 @@ typedef void config_complaint(const struct error *err, void *userdata);
 struct config_overlay {
 	enum config_kind kind;
 	const char *name;
-	const json_t *object; /* NULL: without it */
+	const json_t *object; /* as in its file; NULL: without it */
 };
 
 /* lenient: a file that is wrong costs only itself, as at the start of the daemon, but for
@@ -84,6 +90,18 @@ const struct config_tenant *config_tenant_of_uid(const struct config *config, ui
  * asker: the tenant who declares it over the socket, NULL for an administrator. */
 int config_make_app(const struct config *config, const json_t *object,
 		    const struct config_tenant *asker, struct app_spec *ret, struct error *err);
+
+/* What the socket's users have declared of an app. */
+struct config_declaration {
+	json_t *app;		    /* owned */
+	char by[SPEC_NAME_MAX + 1]; /* the tenant that did; "": an administrator */
+};
+/* -ENOENT if there is none. */
+int config_read_declaration(const struct config *config, const char *name,
+			    struct config_declaration *ret, struct error *err);
+/* Durably. by: a tenant; NULL or "": an administrator. */
+int config_keep_declaration(const struct config *config, const char *name, const json_t *app,
+			    const char *by, struct error *err);
 
 /* Where the object of that name is or would be kept; path: 4096 bytes. */
 const char *config_file(const struct config *config, enum config_kind kind,

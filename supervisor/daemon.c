@@ -235,11 +235,15 @@ static int take_over(struct daemon *daemon, struct error *err)
 	(void)kernel_log_open(&daemon->kernel_log, sequence, &ignored);
 	r = events_new(&daemon->events, daemon_state_cursor(state), &daemon->log, err);
 	if (r >= 0)
+		r = uids_load(&daemon->uids, DAEMON_LIB, err);
+	if (r >= 0)
 		r = daemon_load(daemon, err);
 	if (r >= 0) {
 		if (apps_scope_find(daemon->options.cgroup_root, DAEMON_KEEPERS, &daemon->scope))
 			daemon_use_scope(daemon);
+		daemon_note_uids(daemon, json_object_get(state, "apps"));
 		daemon_restore(daemon, state);
+		daemon_give_uids(daemon);
 	}
 	json_decref(state);
 	return r;
@@ -300,6 +304,7 @@ static void close_all(struct daemon *daemon)
 	daemon->reaper = sd_event_source_disable_unref(daemon->reaper);
 	daemon->saver = sd_event_source_disable_unref(daemon->saver);
 	daemon->trimmer = sd_event_source_disable_unref(daemon->trimmer);
+	daemon->scope_again = sd_event_source_disable_unref(daemon->scope_again);
 	apps_scope_close(&daemon->scope);
 	reader_stop(&daemon->reader);
 	watch_notifier_close(&daemon->notifier);
@@ -307,6 +312,7 @@ static void close_all(struct daemon *daemon)
 	filter_cache_clear(&daemon->filters);
 	host_system_clear(&daemon->system);
 	config_free(daemon->config);
+	uids_clear(&daemon->uids);
 	close_and_clear(&daemon->host.instance.image_fd);
 	close_and_clear(&daemon->host.log.directory_fd);
 	if (daemon->options.to_stderr) {

@@ -5,6 +5,7 @@
  *   daemon.c         start, loop, end; what systemd hears
  *   daemon_apps.c    the apps: finding, adding, removing, starting one after the other
  *   daemon_change.c  a new declaration of one, or a whole new configuration
+ *   daemon_uids.c    who runs as whom
  *   daemon_state.c   the state file: what the next daemon has to know
  *   methods_*.c      the socket's methods
  *
@@ -21,6 +22,7 @@
 #include "supervisor/events.h"
 #include "supervisor/filter_cache.h"
 #include "supervisor/reader.h"
+#include "supervisor/uids.h"
 
 #include <systemd/sd-event.h>
 
@@ -33,6 +35,9 @@
 
 #define DAEMON_APPS_MAX		20000
 #define DAEMON_STARTS_AT_A_TIME 8 /* at boot; the others wait for their turn */
+/* systemd did not give us a scope: it is not asked again for so long. To ask it may take up to
+ * SCOPE_TIMEOUT_USEC of the loop's time. */
+#define DAEMON_SCOPE_PAUSE_USEC UINT64_C(10000000)
 #define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
 #define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
@@ -61,6 +66,7 @@ struct daemon {
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
 	struct filter_cache filters;
+	struct uids uids;
 	struct host_system system;
 	uint64_t system_usec; /* CLOCK_MONOTONIC, when it was looked up */
 	struct app_host host;
@@ -71,12 +77,15 @@ struct daemon {
 	size_t starting; /* apps in that state */
 	struct events *events;
 	struct control *control;
-	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer;
-	bool restored;		 /* all that was on record is here: it may be written anew */
-	bool save_failed;	 /* told once */
-	uint64_t save_took_usec; /* the last time */
-	bool scope_stops;	 /* systemd has told the anchor */
-	bool leaving;		 /* SIGTERM: apps stay */
+	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer, *scope_again;
+	bool restored;		   /* all that was on record is here: it may be written anew */
+	bool save_failed;	   /* told once */
+	uint64_t save_took_usec;   /* the last time */
+	bool scope_stops;	   /* systemd has told the anchor */
+	struct error scope_error;  /* why there is none, if it was asked for; and */
+	uint64_t scope_again_usec; /* CLOCK_MONOTONIC, until when it is not asked for again */
+	bool scope_told;	   /* that apps wait for it */
+	bool leaving;		   /* SIGTERM: apps stay */
 };
 
 int daemon_run(const struct daemon_options *options, struct error *err);
@@ -95,6 +104,9 @@ int daemon_add_app(struct daemon *daemon, struct app_spec *spec, enum config_sou
 
 /* Stops it and forgets it when it has ended. Its waiters hear -ENOENT then. */
 void daemon_remove_app(struct daemon *daemon, struct app *app);
+/* Its removal is called off, if it was on: it has been declared again. Starts it if that says so.
+ */
+void daemon_keep_app(struct daemon *daemon, struct app *app);
 
 /* Now, or when its turn comes. */
 void daemon_start_app(struct app *app);
@@ -103,7 +115,11 @@ void daemon_queue_app(struct daemon *daemon, struct app *app);
 /* Gives memory back that is no longer used. */
 void daemon_trim_soon(struct daemon *daemon);
 
-/* Opens the scope if it isn't. */
+/* While systemd stops the scope there is no place for a process, not even in the directories that
+ * are still there. ERROR_CONFLICT. */
+int daemon_check_scope(const struct daemon *daemon, struct error *err);
+/* Opens the scope if it isn't; after a failure only when DAEMON_SCOPE_PAUSE_USEC are over. EAGAIN
+ * if it may be there later. */
 int daemon_need_scope(struct daemon *daemon, struct error *err);
 /* Watches the anchor, and tells the apps where they live. */
 void daemon_use_scope(struct daemon *daemon);
@@ -113,6 +129,16 @@ size_t daemon_count_apps(const struct daemon *daemon, const char *tenant);
 
 /* The callbacks of its app_host. */
 void daemon_set_callbacks(struct daemon *daemon);
+
+/* --- daemon_uids.c --------------------------------------------------------------------------- */
+
+/* Those that run under a uid have it; records: of the state file, NULL: none. Before one of them
+ * can be started. */
+void daemon_note_uids(struct daemon *daemon, const json_t *records);
+/* To all apps that have none: after they were taken over, and after a reload. */
+void daemon_give_uids(struct daemon *daemon);
+/* For app_host. */
+int daemon_own_uid(struct app *app, uid_t *ret, struct error *err);
 
 /* --- daemon_change.c ------------------------------------------------------------------------- */
 
@@ -129,9 +155,10 @@ void daemon_changes_clear(struct daemon_changes *changes);
 int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
 		  struct daemon_changes *ret, struct error *err);
 
-/* A declaration over the socket: object is kept on disk, spec (taken over) is put in force.
- * *ret_app: the app, new or not. On failure all is as it was. */
-int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec,
+/* A declaration over the socket: object is kept on disk as the words of `by` (a tenant; NULL: an
+ * administrator), spec (taken over) is put in force. *ret_app: the app, new or not. On failure all
+ * is as it was. */
+int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
 		 struct app **ret_app, struct error *err);
 
 /* Loads the configuration at the start: a wrong file costs only itself, but for pysbxd.json. */
@@ -139,10 +166,12 @@ int daemon_load(struct daemon *daemon, struct error *err);
 
 /* --- daemon_state.c -------------------------------------------------------------------------- */
 
-/* Writes the state file now, or soon; not before daemon_restore() is through, which ends with it:
- * what is there by then is not all. */
+/* Writes the state file now, or soon; or now if it was to be written soon: what is answered after
+ * that is on record. Not before daemon_restore() is through, which ends with it: what is there by
+ * then is not all. */
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
+void daemon_save_due(struct daemon *daemon);
 
 /* The file's object; NULL if there is none, or if it is damaged, which is logged. Owned by the
  * caller. */

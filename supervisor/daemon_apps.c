@@ -95,7 +95,8 @@ size_t daemon_count_apps(const struct daemon *daemon, const char *tenant)
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		const char *of = daemon->apps[i]->spec.tenant;
 
-		count += of != NULL && strcmp(of, tenant) == 0 && !daemon->apps[i]->remove;
+		/* those that are being removed, too: they use what they use until they end */
+		count += of != NULL && strcmp(of, tenant) == 0;
 	}
 	return count;
 }
@@ -153,6 +154,19 @@ void daemon_remove_app(struct daemon *daemon, struct app *app)
 	daemon_save_soon(daemon);
 }
 
+void daemon_keep_app(struct daemon *daemon, struct app *app)
+{
+	if (!app->remove)
+		return;
+	app_keep(app);
+	if (!app->spec.enabled)
+		return;
+	if (app_state_has_process(app_state(app)))
+		app_start(app); /* when it has ended */
+	else
+		daemon_queue_app(daemon, app);
+}
+
 /* --- memory --------------------------------------------------------------------------------- */
 
 static int on_trimmer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -178,11 +192,53 @@ void daemon_start_app(struct app *app)
 	app_start(app);
 }
 
+static bool has_turn(const struct daemon *daemon)
+{
+	return daemon->queue_count > 0 && daemon->starting < DAEMON_STARTS_AT_A_TIME &&
+	       !daemon->leaving;
+}
+
+static void start_more(struct daemon *daemon);
+
+static int on_scope_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	(void)source, (void)usec;
+
+	daemon->scope_again = sd_event_source_disable_unref(daemon->scope_again);
+	start_more(daemon);
+	return 0;
+}
+
+/* Without a scope all in the queue would fail, one after the other: they wait for it. */
+static bool must_wait_for_scope(struct daemon *daemon)
+{
+	struct error err;
+	int r = daemon_need_scope(daemon, &err);
+
+	if (r != -EAGAIN) {
+		daemon->scope_told = false;
+		return false;
+	}
+	if (!daemon->scope_told)
+		log_message(&daemon->log, LOG_LEVEL_WARNING, NULL, "%zu apps wait to start: %s",
+			    daemon->queue_count, err.text);
+	daemon->scope_told = true;
+	if (daemon->scope_again == NULL)
+		(void)sd_event_add_time_relative(daemon->event, &daemon->scope_again,
+						 CLOCK_MONOTONIC, DAEMON_SCOPE_PAUSE_USEC,
+						 USEC_PER_SEC, on_scope_again, daemon);
+	return true;
+}
+
 static int on_starter(sd_event_source *source, void *userdata)
 {
 	struct daemon *daemon = userdata;
+	unsigned started = 0;
+	bool waits = has_turn(daemon) && must_wait_for_scope(daemon);
 
-	while (daemon->queue_count > 0 && daemon->starting < DAEMON_STARTS_AT_A_TIME) {
+	/* also when each fails at once: the loop has other things to do in between */
+	while (!waits && has_turn(daemon) && started < DAEMON_STARTS_AT_A_TIME) {
 		struct app *app = daemon->queue[daemon->queue_first];
 
 		daemon->queue_first = (daemon->queue_first + 1) % daemon->queue_allocated;
@@ -190,16 +246,18 @@ static int on_starter(sd_event_source *source, void *userdata)
 		if (app == NULL || !app->queued)
 			continue;
 		daemon_start_app(app);
+		started++;
 	}
 	if (daemon->queue_count == 0)
 		daemon_trim_soon(daemon);
-	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(source, !waits && has_turn(daemon) ? SD_EVENT_ONESHOT
+									     : SD_EVENT_OFF);
 	return 0;
 }
 
 static void start_more(struct daemon *daemon)
 {
-	if (daemon->queue_count == 0 || daemon->leaving)
+	if (!has_turn(daemon) || (daemon->scope_again != NULL && daemon->scope.fd < 0))
 		return;
 	if (daemon->starter == NULL) {
 		(void)sd_event_add_defer(daemon->event, &daemon->starter, on_starter, daemon);
@@ -252,9 +310,7 @@ static void stop_all(struct daemon *daemon)
 		  "systemd stops " APPS_SCOPE_UNIT ": so all apps are stopped");
 	for (size_t i = 0; i < daemon->app_count; i++) {
 		app_set_queued(daemon->apps[i], false);
-		/* a second word would mean "at once" */
-		if (app_state(daemon->apps[i]) != APP_STOPPING)
-			app_stop(daemon->apps[i]);
+		app_stop(daemon->apps[i]);
 	}
 }
 
@@ -314,16 +370,42 @@ void daemon_use_scope(struct daemon *daemon)
 	(void)sd_event_source_set_priority(daemon->anchor_source, SD_EVENT_PRIORITY_IMPORTANT - 10);
 }
 
+int daemon_check_scope(const struct daemon *daemon, struct error *err)
+{
+	if (!daemon->scope_stops)
+		return 0;
+	return error_set(err, ERROR_CONFLICT, ECANCELED,
+			 "systemd stops " APPS_SCOPE_UNIT
+			 ", and with it all apps: start it when that is done");
+}
+
+/* What passes by itself: systemd or its bus is not there yet, or says no for now. */
+static bool may_pass(const struct error *err)
+{
+	return err->kind == ERROR_UNREACHABLE || (err->kind == ERROR_SYSTEM && err->errnum == 0);
+}
+
 int daemon_need_scope(struct daemon *daemon, struct error *err)
 {
-	int r;
+	int r = daemon_check_scope(daemon, err);
 
-	if (daemon->scope.fd >= 0)
-		return 0;
+	if (r < 0 || daemon->scope.fd >= 0)
+		return r;
+	if (clock_monotonic_usec() < daemon->scope_again_usec) {
+		*err = daemon->scope_error;
+		return -EAGAIN;
+	}
 	r = apps_scope_open(daemon->options.cgroup_root, DAEMON_KEEPERS, &daemon->scope, err);
-	if (r >= 0)
+	if (r >= 0) {
 		daemon_use_scope(daemon);
-	return r;
+		return r;
+	}
+	if (!may_pass(err))
+		return r;
+	err->errnum = EAGAIN; /* a shortage: the app is tried again */
+	daemon->scope_error = *err;
+	daemon->scope_again_usec = clock_monotonic_usec() + DAEMON_SCOPE_PAUSE_USEC;
+	return -EAGAIN;
 }
 
 /* --- what apps tell ------------------------------------------------------------------------- */
@@ -382,16 +464,6 @@ static int need_scope(void *userdata, struct error *err)
 	return daemon_need_scope(userdata, err);
 }
 
-static bool uid_is_taken(uid_t uid, void *userdata)
-{
-	const struct daemon *daemon = userdata;
-
-	for (size_t i = 0; i < daemon->app_count; i++)
-		if (daemon->apps[i]->uid == uid)
-			return true;
-	return false;
-}
-
 static const struct host_system *system_paths(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -415,7 +487,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;
-	daemon->host.uid_is_taken = uid_is_taken;
+	daemon->host.own_uid = daemon_own_uid;
 	daemon->host.system = system_paths;
 	daemon->host.userdata = daemon;
 }

@@ -261,8 +261,8 @@ static void commit(struct reload *reload)
 		}
 		was_held = app->held;
 		app->source = declared->source;
-		app->remove = false;
 		commit_change(daemon, app, &declared->spec);
+		daemon_keep_app(daemon, app);
 		spec_clear(&declared->spec);
 		/* while it was held nothing could start it */
 		if (was_held && app->spec.enabled && app_state(app) == APP_FAILED)
@@ -273,6 +273,7 @@ static void commit(struct reload *reload)
 		drop_clients(reload, &daemon->config->tenants[i]);
 	config_free(daemon->config);
 	daemon->config = reload->config;
+	daemon_give_uids(daemon);
 	filter_cache_clear(&daemon->filters);
 	apply_log_level(daemon);
 }
@@ -332,22 +333,33 @@ int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
 
 /* --- one app, over the socket --------------------------------------------------------------- */
 
-static int keep_on_disk(struct daemon *daemon, const char *name, const json_t *object,
-			struct error *err)
+/* Is it in force and on disk as it is? Control panels say the same again and again. */
+static bool is_applied(const struct daemon *daemon, const struct app *app, const json_t *object,
+		       const char *by, const struct app_spec *spec)
 {
-	char directory[CONFIG_PATH_MAX];
+	struct config_declaration kept = { 0 };
+	struct spec_difference difference = { 0 };
+	struct error ignored;
+	bool same;
 
-	return store_write(config_directory(daemon->config, CONFIG_APPS, directory), name, object,
-			   true, err);
+	if (app->held || spec_diff(&app->spec, spec, &difference, &ignored) < 0)
+		return false;
+	same = difference.paths.count == 0;
+	spec_difference_clear(&difference);
+	if (!same || config_read_declaration(daemon->config, spec->name, &kept, &ignored) < 0)
+		return false;
+	same = json_equal(kept.app, object) != 0 && strcmp(kept.by, by != NULL ? by : "") == 0;
+	json_decref(kept.app);
+	return same;
 }
 
-static int apply_new(struct daemon *daemon, const json_t *object, struct app_spec *spec,
-		     struct app **ret_app, struct error *err)
+static int apply_new(struct daemon *daemon, const json_t *object, const char *by,
+		     struct app_spec *spec, struct app **ret_app, struct error *err)
 {
 	struct app *app;
 	int r;
 
-	r = keep_on_disk(daemon, spec->name, object, err);
+	r = config_keep_declaration(daemon->config, spec->name, object, by, err);
 	if (r >= 0)
 		r = daemon_add_app(daemon, spec, SOURCE_SOCKET, &app, err);
 	if (r < 0)
@@ -358,22 +370,26 @@ static int apply_new(struct daemon *daemon, const json_t *object, struct app_spe
 	return 0;
 }
 
-int daemon_apply(struct daemon *daemon, const json_t *object, struct app_spec *spec,
+int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
 		 struct app **ret_app, struct error *err)
 {
 	struct app *app = daemon_find_app(daemon, spec->name);
 	int r;
 
 	if (app == NULL)
-		return apply_new(daemon, object, spec, ret_app, err);
+		return apply_new(daemon, object, by, spec, ret_app, err);
 	if (app->remove)
 		return error_set(err, ERROR_CONFLICT, 0,
 				 "app %s is being removed: try again when it has ended",
 				 spec->name);
+	if (is_applied(daemon, app, object, by, spec)) {
+		*ret_app = app;
+		return 0;
+	}
 	r = app_change_live(app, spec, err);
 	if (r < 0)
 		return r;
-	r = keep_on_disk(daemon, spec->name, object, err);
+	r = config_keep_declaration(daemon->config, spec->name, object, by, err);
 	if (r < 0) {
 		app_renew_limits(app);
 		return r;

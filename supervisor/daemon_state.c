@@ -100,18 +100,31 @@ static int on_saver(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static bool is_save_due(const struct daemon *daemon)
+{
+	int enabled = SD_EVENT_OFF;
+
+	if (daemon->saver != NULL)
+		(void)sd_event_source_get_enabled(daemon->saver, &enabled);
+	return enabled != SD_EVENT_OFF;
+}
+
+void daemon_save_due(struct daemon *daemon)
+{
+	if (is_save_due(daemon))
+		daemon_save(daemon);
+}
+
 void daemon_save_soon(struct daemon *daemon)
 {
 	uint64_t delay = DAEMON_SAVE_DELAY_USEC + DAEMON_SAVE_SHARE * daemon->save_took_usec;
-	int enabled = SD_EVENT_OFF;
 
 	if (daemon->saver == NULL) {
 		(void)sd_event_add_time_relative(daemon->event, &daemon->saver, CLOCK_MONOTONIC,
-						 delay, 0, on_saver, daemon);
+						 delay, 1, on_saver, daemon);
 		return;
 	}
-	(void)sd_event_source_get_enabled(daemon->saver, &enabled);
-	if (enabled != SD_EVENT_OFF)
+	if (is_save_due(daemon))
 		return;
 	(void)sd_event_source_set_time_relative(daemon->saver, delay);
 	(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_ONESHOT);
@@ -208,7 +221,7 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 	app_renew_limits(app);
 	if (app->remove)
 		daemon_remove_app(daemon, app);
-	else if (!same && app_state_has_process(app_state(app)))
+	else if (!same && app_is_up(app))
 		app_restart(app);
 	else if (was_queued && !app_state_has_process(app_state(app)))
 		daemon_queue_app(daemon, app);

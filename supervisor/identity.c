@@ -259,7 +259,7 @@ static int resolve_user(const char *user, const char *app, struct identity *iden
 
 /* FNV-1a: an app's name gives the same uid again, as long as it is free, so that files it left in
  * a --rw directory stay its own. */
-static uint32_t hash_name(const char *name)
+uint32_t identity_hash_name(const char *name)
 {
 	uint32_t hash = 2166136261U;
 
@@ -343,7 +343,7 @@ static int resolve_dynamic(const char *app, const char *lock_directory, struct i
 			   struct error *err)
 {
 	_cleanup_close_ int directory = -1;
-	uint32_t start = hash_name(app);
+	uint32_t start = identity_hash_name(app);
 	int r;
 
 	r = open_lock_directory(lock_directory, &directory, err);
@@ -358,24 +358,6 @@ static int resolve_dynamic(const char *app, const char *lock_directory, struct i
 	if (r < 0) {
 		error_prefix(err, "user: a uid for %s", app);
 		return r;
-	}
-	return error_set(err, ERROR_UNSUPPORTED, 0,
-			 "user: all %u uids for apps are taken: name a user",
-			 IDENTITY_DYNAMIC_COUNT);
-}
-
-static int resolve_of_daemon(const char *app, uid_t known, bool (*is_taken)(uid_t, void *),
-			     void *userdata, struct identity *identity, struct error *err)
-{
-	uint32_t start = hash_name(app);
-
-	if (known != 0)
-		return name_dynamic(app, known, identity, err);
-	for (uint32_t i = 0; i < IDENTITY_DYNAMIC_COUNT; i++) {
-		uid_t uid = IDENTITY_DAEMON_FIRST + (start + i) % IDENTITY_DYNAMIC_COUNT;
-
-		if (!is_taken(uid, userdata))
-			return name_dynamic(app, uid, identity, err);
 	}
 	return error_set(err, ERROR_UNSUPPORTED, 0,
 			 "user: all %u uids for apps are taken: name a user",
@@ -404,9 +386,8 @@ int identity_resolve(const char *user, const char *app, const char *lock_directo
 	return 0;
 }
 
-int identity_resolve_app(const char *user, const char *app, uid_t known,
-			 bool (*is_taken)(uid_t uid, void *userdata), void *userdata,
-			 struct identity *ret, struct error *err)
+int identity_resolve_app(const char *user, const char *app, uid_t own, struct identity *ret,
+			 struct error *err)
 {
 	struct identity identity __attribute__((cleanup(cleanup_identity))) = { .lock_fd = -1 };
 	int r;
@@ -414,7 +395,7 @@ int identity_resolve_app(const char *user, const char *app, uid_t known,
 	if (user != NULL)
 		r = resolve_user(user, app, &identity, err);
 	else
-		r = resolve_of_daemon(app, known, is_taken, userdata, &identity, err);
+		r = name_dynamic(app, own, &identity, err);
 	if (r < 0)
 		return r;
 	*ret = identity;

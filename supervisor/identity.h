@@ -18,7 +18,8 @@
 
 #define IDENTITY_DYNAMIC_FIRST 1879048192U /* 0x70000000 */
 #define IDENTITY_DYNAMIC_COUNT 65536U
-/* Behind them those of the daemon's apps, which needs no locks: it is alone, and knows them all. */
+/* Behind them those of the daemon's apps, which needs no locks: it is alone, and keeps a list of
+ * them (supervisor/uids.h). */
 #define IDENTITY_DAEMON_FIRST (IDENTITY_DYNAMIC_FIRST + IDENTITY_DYNAMIC_COUNT)
 
 struct identity {
@@ -38,11 +39,12 @@ struct identity {
  */
 int identity_resolve(const char *user, const char *app, const char *lock_directory,
 		     struct identity *ret, struct error *err);
-/* The same for an app of the daemon: without a user it gets `known` if that is not 0, else one of
- * the daemon's range that is not taken, by its name as above. */
-int identity_resolve_app(const char *user, const char *app, uid_t known,
-			 bool (*is_taken)(uid_t uid, void *userdata), void *userdata,
-			 struct identity *ret, struct error *err);
+/* The same for an app of the daemon: without a user it gets `own` (supervisor/uids.h), and no lock.
+ */
+int identity_resolve_app(const char *user, const char *app, uid_t own, struct identity *ret,
+			 struct error *err);
+/* Where in a range an app's uid is looked for first. */
+uint32_t identity_hash_name(const char *app);
 void identity_clear(struct identity *identity);
 
 enum { IDENTITY_EXECUTE = 1, IDENTITY_WRITE = 2, IDENTITY_READ = 4 }; /* bits as in a mode */

@@ -3,6 +3,7 @@
 
 #include "policy/incident.h"
 #include "policy/own.h"
+#include "policy/spec.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,8 +13,8 @@
 
 #define DIRECTORY_MODE 0750
 #define FILE_MODE      0640
-#define SUFFIX	       ".json"
-#define APP_OFFSET     17 /* "20261123T174103Z-" */
+#define SUFFIX	       INCIDENT_STORE_SUFFIX
+#define ROOM_FOR_APPS  64 /* that are made at once: looking at all of them takes its time */
 
 static int system_error(struct error *err, const char *what, const char *name)
 {
@@ -41,11 +42,36 @@ static int make_directory(const char *path, struct error *err)
 	return 0;
 }
 
-static int open_directory(const char *path, struct error *err)
+static int open_directory(int parent, const char *path, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd >= 0 ? fd : system_error(err, "open directory", path);
+}
+
+static int open_or_make(const char *directory, struct error *err)
+{
+	int fd = open_directory(AT_FDCWD, directory, err);
+	int r;
+
+	if (fd != -ENOENT)
+		return fd;
+	r = make_directory(directory, err);
+	return r < 0 ? r : open_directory(AT_FDCWD, directory, err);
+}
+
+static void make_room(int directory);
+
+static int open_or_make_app(int directory, const char *app, struct error *err)
+{
+	int fd = open_directory(directory, app, err);
+
+	if (fd != -ENOENT)
+		return fd;
+	make_room(directory);
+	if (mkdirat(directory, app, DIRECTORY_MODE) < 0 && errno != EEXIST)
+		return system_error(err, "create directory", app);
+	return open_directory(directory, app, err);
 }
 
 /* --- one incident --- */
@@ -96,6 +122,8 @@ static int write_and_rename(int directory, const char *id, const char *json, str
 
 	snprintf(temporary, sizeof(temporary), ".%s" SUFFIX ".new", id);
 	snprintf(final, sizeof(final), "%s" SUFFIX, id);
+	/* what a killed pysbx has left there is of no use to anybody */
+	(void)unlinkat(directory, temporary, 0);
 	fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    FILE_MODE);
 	if (fd < 0)
@@ -113,25 +141,17 @@ static int write_and_rename(int directory, const char *id, const char *json, str
 /* --- the oldest go --- */
 
 /* "20261123T174103Z-...json" */
-static bool is_incident_name(const char *name)
-{
-	static const char shape[] = "ddddddddTddddddZ-";
-	size_t length = strlen(name), suffix = sizeof(SUFFIX) - 1;
-
-	if (length < sizeof(shape) - 1 + suffix || strcmp(name + length - suffix, SUFFIX) != 0)
-		return false;
-	for (size_t i = 0; shape[i] != '\0'; i++) {
-		bool digit = name[i] >= '0' && name[i] <= '9';
-
-		if (shape[i] == 'd' ? !digit : name[i] != shape[i])
-			return false;
-	}
-	return true;
-}
-
 static int filter_incidents(const struct dirent *entry)
 {
-	return is_incident_name(entry->d_name);
+	size_t length = strlen(entry->d_name), suffix = strlen(SUFFIX);
+	char id[INCIDENT_ID_MAX];
+	const char *app;
+
+	if (length <= suffix || length - suffix >= sizeof(id) ||
+	    strcmp(entry->d_name + length - suffix, SUFFIX) != 0)
+		return 0;
+	snprintf(id, sizeof(id), "%.*s", (int)(length - suffix), entry->d_name);
+	return incident_id_app(id, &app) > 0;
 }
 
 /* Not alphasort(3), which follows the locale. */
@@ -140,54 +160,19 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* The app in "20261123T174103Z-web-0-3f2a9c01[.json]": what lies between the time and the last two
- * dashes; its length. An app's name may hold dashes itself. */
-static size_t app_of(const char *id, const char **ret_app)
-{
-	const char *end = id + strlen(id);
-
-	*ret_app = id + APP_OFFSET;
-	for (int dashes = 0; end > *ret_app && dashes < 2;)
-		dashes += *--end == '-';
-	return (size_t)(end - *ret_app);
-}
-
-static bool is_of_same_app(const char *name, const char *id)
-{
-	const char *one, *other;
-	size_t length = app_of(name, &one);
-
-	return length == app_of(id, &other) && memcmp(one, other, length) == 0;
-}
-
-/* Keeps in entries[] those of the app of id; returns how many. */
-static int only_of_same_app(struct dirent **entries, int count, const char *id)
-{
-	int kept = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (is_of_same_app(entries[i]->d_name, id))
-			entries[kept++] = entries[i];
-		else
-			free(entries[i]);
-	}
-	return kept;
-}
-
-static int prune(int directory, const char *id, size_t keep, struct error *err)
+static int prune(int app_directory, size_t keep, struct error *err)
 {
 	struct dirent **entries = NULL;
-	int count = scandirat(directory, ".", &entries, filter_incidents, compare_names);
+	int count = scandirat(app_directory, ".", &entries, filter_incidents, compare_names);
 	int removed = 0, r = 0;
 
 	if (count < 0)
 		return system_error(err, "list", "the incidents");
-	count = only_of_same_app(entries, count, id);
 	for (int i = 0; i < count; i++) {
 		bool surplus = (size_t)(count - i) > keep;
 
 		/* another pysbx may be at it too: ENOENT */
-		if (surplus && unlinkat(directory, entries[i]->d_name, 0) == 0)
+		if (surplus && unlinkat(app_directory, entries[i]->d_name, 0) == 0)
 			removed++;
 		else if (surplus && errno != ENOENT && r == 0)
 			r = system_error(err, "remove", entries[i]->d_name);
@@ -197,33 +182,139 @@ static int prune(int directory, const char *id, size_t keep, struct error *err)
 	return r < 0 ? r : removed;
 }
 
-int incident_store_prune(const char *directory, const char *id, size_t keep, struct error *err)
+int incident_store_prune(const char *directory, const char *app, size_t keep, struct error *err)
 {
-	_cleanup_close_ int fd = open_directory(directory, err);
+	_cleanup_close_ int parent = open_directory(AT_FDCWD, directory, err), fd = -1;
 
-	return fd >= 0 ? prune(fd, id, keep, err) : fd;
+	if (parent < 0)
+		return parent;
+	fd = open_directory(parent, app, err);
+	return fd >= 0 ? prune(fd, keep, err) : fd;
 }
 
-int incident_store_write(const char *directory, const char *id, const char *json, struct error *err)
+/* --- the apps that have been quiet for longest go --- */
+
+struct app_directory {
+	char name[SPEC_NAME_MAX + 1];
+	struct timespec changed;
+};
+
+static int compare_age(const void *a, const void *b)
+{
+	const struct timespec *one = &((const struct app_directory *)a)->changed;
+	const struct timespec *other = &((const struct app_directory *)b)->changed;
+
+	if (one->tv_sec != other->tv_sec)
+		return one->tv_sec < other->tv_sec ? -1 : 1;
+	return one->tv_nsec < other->tv_nsec ? -1 : one->tv_nsec > other->tv_nsec;
+}
+
+static int filter_apps(const struct dirent *entry)
+{
+	struct error ignored;
+
+	return spec_validate_name(entry->d_name, &ignored) == 0;
+}
+
+/* Sorted by age, the oldest first; owned by the caller. */
+static int list_apps(int directory, struct app_directory **ret, size_t *ret_count,
+		     struct error *err)
+{
+	struct dirent **entries = NULL;
+	int count = scandirat(directory, ".", &entries, filter_apps, NULL);
+	struct app_directory *apps;
+
+	if (count < 0)
+		return system_error(err, "list", "the apps that have incidents");
+	apps = calloc((size_t)count + 1, sizeof(*apps));
+	*ret_count = 0;
+	for (int i = 0; i < count; i++) {
+		struct stat status;
+
+		if (apps != NULL &&
+		    fstatat(directory, entries[i]->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(status.st_mode)) {
+			struct app_directory *app = &apps[(*ret_count)++];
+
+			snprintf(app->name, sizeof(app->name), "%.*s", SPEC_NAME_MAX,
+				 entries[i]->d_name);
+			app->changed = status.st_mtim;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	if (apps == NULL)
+		return error_no_memory(err);
+	qsort(apps, *ret_count, sizeof(*apps), compare_age);
+	*ret = apps;
+	return 0;
+}
+
+static bool remove_app(int directory, const char *app)
 {
 	_cleanup_close_ int fd = -1;
 	struct error ignored;
-	int r;
 
-	if (!id_is_valid(id))
-		return error_set(err, ERROR_INTERNAL, 0, "\"%.64s\" is no incident id", id);
-	r = make_directory(directory, err);
+	fd = open_directory(directory, app, &ignored);
+	if (fd >= 0)
+		(void)prune(fd, 0, &ignored);
+	return unlinkat(directory, app, AT_REMOVEDIR) == 0;
+}
+
+static int prune_apps(int directory, size_t keep, struct error *err)
+{
+	_cleanup_free_ struct app_directory *apps = NULL;
+	size_t count = 0;
+	int removed = 0;
+	int r = list_apps(directory, &apps, &count, err);
+
 	if (r < 0)
 		return r;
-	fd = open_directory(directory, err);
-	if (fd < 0)
-		return fd;
-	r = write_and_rename(fd, id, json, err);
+	/* one that holds files of somebody else's stays; the next one goes in its place */
+	for (size_t i = 0; i < count && count - (size_t)removed > keep; i++)
+		removed += remove_app(directory, apps[i].name);
+	return removed;
+}
+
+int incident_store_prune_apps(const char *directory, size_t keep, struct error *err)
+{
+	_cleanup_close_ int fd = open_directory(AT_FDCWD, directory, err);
+
+	return fd >= 0 ? prune_apps(fd, keep, err) : fd;
+}
+
+/* Most file systems count the directories in one: its links. Those that don't say 1. */
+static void make_room(int directory)
+{
+	struct error ignored;
+	struct stat status;
+
+	if (fstat(directory, &status) == 0 && status.st_nlink > 1 &&
+	    status.st_nlink - 2 < INCIDENT_STORE_APPS_MAX)
+		return;
+	(void)prune_apps(directory, INCIDENT_STORE_APPS_MAX - ROOM_FOR_APPS, &ignored);
+}
+
+int incident_store_write(const char *directory, const char *app, const char *id, const char *json,
+			 struct error *err)
+{
+	_cleanup_close_ int parent = -1, fd = -1;
+	struct error ignored;
+	int r;
+
+	if (spec_validate_name(app, &ignored) < 0 || !id_is_valid(id))
+		return error_set(err, ERROR_INTERNAL, 0, "\"%.64s\" of \"%.64s\" is no incident id",
+				 id, app);
+	parent = open_or_make(directory, err);
+	if (parent < 0)
+		return parent;
+	fd = open_or_make_app(parent, app, err);
+	r = fd < 0 ? fd : write_and_rename(fd, id, json, err);
 	if (r < 0) {
-		error_prefix(err, "%s", directory);
+		error_prefix(err, "%s/%s", directory, app);
 		return r;
 	}
-	prune(fd, id, INCIDENT_STORE_KEEP, &ignored);
+	(void)prune(fd, INCIDENT_STORE_KEEP, &ignored);
 	return 0;
 }
 

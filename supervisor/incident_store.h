@@ -1,27 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where incidents go: DIRECTORY/ID.json, written to a temporary file and renamed, mode 0640; and,
- * with --report FILE, one line appended there (O_APPEND, one write). The directory is made (0750,
- * with its parents) if it is missing. Bounded: of each app the oldest beyond INCIDENT_STORE_KEEP
- * are removed, so that no app can push another's out; other files are left alone.
+ * Where incidents go: DIRECTORY/APP/ID.json, written to a temporary file and renamed, mode 0640;
+ * and, with --report FILE, one line appended there (O_APPEND, one write). The directories are made
+ * (0750, with their parents) if they are missing.
+ *
+ * Bounded: of each app the oldest beyond INCIDENT_STORE_KEEP are removed, so that no app can push
+ * another's out; where there are INCIDENT_STORE_APPS_MAX apps' directories, those in which nothing
+ * has happened for longest make room for a new one. What a death costs depends on how many
+ * incidents its own app has, not on the others. Other files are left alone.
  *
  * Nothing is fsynced: that would hold up the event loop for as long as a worker keeps the disk
  * busy. A power cut may cost the newest incident, never a half-written one.
+ *
+ * Reading them is supervisor/incident_list.h.
  */
 #pragma once
 
 #include "policy/error.h"
 
-#define INCIDENT_STORE_KEEP 200
+#define INCIDENT_STORE_KEEP	200
+#define INCIDENT_STORE_APPS_MAX 30000 /* more than the daemon has apps */
+#define INCIDENT_STORE_SUFFIX	".json"
 
-/* An ID that is there already is an error (EEXIST), never overwritten. Old files that cannot be
- * removed are no error: the incident itself is safe. */
-int incident_store_write(const char *directory, const char *id, const char *json,
+/* app: a name as spec_validate_name() takes it. An ID that is there already is an error (EEXIST),
+ * never overwritten. Old files that cannot be removed are no error: the incident itself is safe. */
+int incident_store_write(const char *directory, const char *app, const char *id, const char *json,
 			 struct error *err);
 
-/* Removes the oldest incidents of the app that `id` is of until `keep` are left. Returns how many
- * were removed. */
-int incident_store_prune(const char *directory, const char *id, size_t keep, struct error *err);
+/* Removes the oldest incidents of the app until `keep` are left. Returns how many were removed. */
+int incident_store_prune(const char *directory, const char *app, size_t keep, struct error *err);
+
+/* Removes the directories of those apps in which nothing has happened for longest, until `keep` are
+ * left. Returns how many were removed. */
+int incident_store_prune_apps(const char *directory, size_t keep, struct error *err);
 
 /* json_line: one object, on one line. The report must be a regular file, made (0640) if it is
  * missing: a FIFO or terminal could block pysbx, and a symlink in a directory that the app may

@@ -51,7 +51,8 @@ int instance_arm(struct instance *instance, sd_event_source **source, uint64_t u
 		 sd_event_time_handler_t handler)
 {
 	*source = sd_event_source_disable_unref(*source);
-	return sd_event_add_time_relative(instance->host->event, source, CLOCK_MONOTONIC, usec, 0,
+	/* 0 as accuracy would mean 250 ms */
+	return sd_event_add_time_relative(instance->host->event, source, CLOCK_MONOTONIC, usec, 1,
 					  handler, instance);
 }
 
@@ -543,6 +544,9 @@ void instance_adopt(struct instance *instance)
 	disarm_timer(instance);
 	if (instance->state == APP_BACKOFF)
 		arm_timer(instance, time_left(due_usec, instance->spec->restart.backoff_max_usec));
+	/* whatever was in force last: it is as it is on record */
+	if (app_state_has_process(instance->state))
+		set_frozen(instance, instance->state == APP_SUSPENDED);
 	if (instance->state == APP_STOPPING)
 		arm_timer(instance, time_left(due_usec, instance->spec->stop.grace_usec));
 	if (app_state_has_process(instance->state))

@@ -208,6 +208,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 
 	*incident = (struct incident){
 		.app = instance->spec->name,
+		.tenant = instance->spec->tenant,
 		.instance = instance->number,
 		.verdict = *verdict,
 		.victim = facts->victim,
@@ -243,11 +244,13 @@ static void store(const struct instance *instance, const struct incident *incide
 	const struct instance_host *host = instance->host;
 	struct error err;
 
-	if (incident_store_write(host->incident_directory, incident->id, pretty, &err) < 0)
+	if (incident_store_write(host->incident_directory, incident->app, incident->id, pretty,
+				 &err) < 0)
 		log_message(host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err.text);
 	else
 		log_message(host->log, LOG_LEVEL_INFO, instance->spec->name,
-			    "incident report: %s/%s.json", host->incident_directory, incident->id);
+			    "incident report: %s/%s/%s" INCIDENT_STORE_SUFFIX,
+			    host->incident_directory, incident->app, incident->id);
 	if (host->report_path != NULL && incident_store_append(host->report_path, line, &err) < 0)
 		log_message(host->log, LOG_LEVEL_ERROR, instance->spec->name, "--report: %s",
 			    err.text);

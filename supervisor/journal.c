@@ -178,12 +178,12 @@ static int arm_retry(struct journal *journal)
 	return r < 0 ? r : sd_event_source_set_enabled(journal->retry, SD_EVENT_ONESHOT);
 }
 
-static bool let_wait(struct journal *journal, const char *data, size_t length)
+static bool let_wait(struct journal *journal, size_t room, const char *data, size_t length)
 {
 	struct journal_waiting *waiting;
 	size_t size = sizeof(*waiting) + length;
 
-	if (journal->event == NULL || journal->waiting_bytes + size > JOURNAL_BACKLOG_MAX)
+	if (journal->event == NULL || journal->waiting_bytes + size > room)
 		return false;
 	if (journal->first == NULL && arm_retry(journal) < 0)
 		return false;
@@ -222,7 +222,9 @@ void journal_close(struct journal *journal)
 	journal->buffer = NULL;
 }
 
-bool journal_send(struct journal *journal, const struct journal_field *fields, size_t count)
+/* room: for what waits. */
+static bool send_within(struct journal *journal, size_t room, const struct journal_field *fields,
+			size_t count)
 {
 	struct entry entry = { .data = journal->buffer };
 	int r = -EAGAIN;
@@ -236,8 +238,18 @@ bool journal_send(struct journal *journal, const struct journal_field *fields, s
 	(void)send_waiting(journal);
 	if (journal->first == NULL)
 		r = transmit(journal, entry.data, entry.used);
-	if (r == 0 || (r == -EAGAIN && let_wait(journal, entry.data, entry.used)))
+	if (r == 0 || (r == -EAGAIN && let_wait(journal, room, entry.data, entry.used)))
 		return true;
 	journal->dropped++;
 	return false;
+}
+
+bool journal_send(struct journal *journal, const struct journal_field *fields, size_t count)
+{
+	return send_within(journal, JOURNAL_BACKLOG_MAX, fields, count);
+}
+
+bool journal_send_own(struct journal *journal, const struct journal_field *fields, size_t count)
+{
+	return send_within(journal, JOURNAL_BACKLOG_MAX + JOURNAL_BACKLOG_OWN, fields, count);
 }

@@ -26,6 +26,9 @@
 #define JOURNAL_SEND_BUFFER (8 * 1024 * 1024)
 /* Bytes that wait for a journald that does not read: some 5,000 lines. */
 #define JOURNAL_BACKLOG_MAX ((size_t)1024 * 1024)
+/* On top of that for what the daemon itself has to say: how many lines of workers were lost, for
+ * one, is said when they fill the backlog. */
+#define JOURNAL_BACKLOG_OWN ((size_t)128 * 1024)
 /* A datagram socket does not tell when its peer reads again: a look after this, then ever later. */
 #define JOURNAL_RETRY_MIN_USEC UINT64_C(2000)
 #define JOURNAL_RETRY_MAX_USEC UINT64_C(250000)
@@ -60,6 +63,8 @@ void journal_close(struct journal *journal);
  * JOURNAL_ENTRY_MAX the field that does not fit is cut between characters, and those behind it are
  * left out: so put the long one last. */
 bool journal_send(struct journal *journal, const struct journal_field *fields, size_t count);
+/* The same for the daemon's own words: there is room for them when lines of workers have none. */
+bool journal_send_own(struct journal *journal, const struct journal_field *fields, size_t count);
 
 /* A field of a C string; NULL gives one that is left out. */
 struct journal_field journal_text(const char *name, const char *value);

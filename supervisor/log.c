@@ -85,7 +85,7 @@ static void send_entry(struct log *log, enum log_level level, const struct log_e
 		journal_text("CODE_FUNC", place != NULL ? place->function : NULL),
 		journal_text("MESSAGE", message),
 	};
-	(void)journal_send(log->journal, fields, ARRAY_SIZE(fields));
+	(void)journal_send_own(log->journal, fields, ARRAY_SIZE(fields));
 }
 
 /* To both sinks, as one printable line. */

@@ -26,6 +26,9 @@ struct app *methods_find_app(const struct daemon *daemon, const struct call *cal
 /* Is the app, or what belongs to this tenant (NULL: to none), there for the caller? */
 bool methods_may_see(const struct call *call, const char *tenant);
 
+/* Has the client of the call that is waiting gone? For app_wait(). */
+bool methods_is_gone(const void *call);
+
 /* {"name": ..., "state": ...} */
 json_t *methods_name_and_state(const struct app *app);
 

@@ -18,9 +18,12 @@
 #include <string.h>
 
 #define BIT(state) (1U << (state))
-/* A start has succeeded or failed. */
-#define STARTED (BIT(APP_RUNNING) | BIT(APP_BACKOFF) | BIT(APP_FAILED) | BIT(APP_STOPPED))
-#define AT_REST (BIT(APP_STOPPED) | BIT(APP_FAILED))
+/* A start has succeeded or failed, or was overtaken by a stop. "stopped" alone says nothing: a
+ * restart comes through it. */
+#define STARTED (BIT(APP_RUNNING) | BIT(APP_BACKOFF) | BIT(APP_FAILED) | APP_SETTLED)
+/* A stop is done, and maybe was followed by a start. */
+#define STOPPED \
+	(APP_SETTLED | BIT(APP_FAILED) | BIT(APP_STARTING) | BIT(APP_RUNNING) | BIT(APP_BACKOFF))
 
 /* --- answers that come later ---------------------------------------------------------------- */
 
@@ -29,6 +32,7 @@ struct pending {
 	struct call *call;
 	json_t *result; /* NULL: name and state */
 	unsigned wanted;
+	bool save; /* the answer is only true once it is on record */
 };
 
 static void answer_state(struct call *call, json_t *result, const struct app *app)
@@ -46,6 +50,8 @@ static void on_there(struct app *app, int result, void *userdata)
 	struct pending *pending = userdata;
 	struct error err;
 
+	if (result == 0 && pending->save)
+		daemon_save_due(app->host->userdata);
 	if (result == 0 && (pending->wanted & BIT(app_state(app))) != 0) {
 		answer_state(pending->call, TAKE_PTR(pending->result), app);
 	} else if (result == 0) {
@@ -62,6 +68,33 @@ static void on_there(struct app *app, int result, void *userdata)
 	free(pending);
 }
 
+static bool is_gone(const void *userdata)
+{
+	const struct pending *pending = userdata;
+
+	return methods_is_gone(pending->call);
+}
+
+/* To be asked before anything is done that is waited for. */
+static int check_waiting(struct app *app, const struct call *call, struct error *err)
+{
+	return app_can_wait(app, call_tenant(call) == NULL, err);
+}
+
+/* The app that the call names, if it may be started. */
+static struct app *find_to_start(const struct daemon *daemon, const struct call *call,
+				 const json_t *params, struct error *err)
+{
+	struct app *app = methods_find_app(daemon, call, params, err);
+
+	if (app == NULL || check_waiting(app, call, err) < 0 || daemon_check_scope(daemon, err) < 0)
+		return NULL;
+	if (!app->remove)
+		return app;
+	(void)error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
+	return NULL;
+}
+
 /* Answers when the app is in one of `states`: well if it is one of `wanted`. result is stolen. */
 static int answer_when(struct call *call, struct app *app, unsigned states, unsigned wanted,
 		       json_t *result, struct error *err)
@@ -73,8 +106,14 @@ static int answer_when(struct call *call, struct app *app, unsigned states, unsi
 		json_decref(result);
 		return error_no_memory(err);
 	}
-	*pending = (struct pending){ call, result, wanted };
-	r = app_wait(app, states, 0, on_there, pending, err);
+	*pending = (struct pending){ call, result, wanted, states == STOPPED };
+	r = app_wait(app,
+		     &(struct app_wait){ .states = states,
+					 .callback = on_there,
+					 .is_gone = is_gone,
+					 .admin = call_tenant(call) == NULL,
+					 .userdata = pending },
+		     err);
 	if (r < 0) {
 		json_decref(result);
 		free(pending);
@@ -86,12 +125,10 @@ static int answer_when(struct call *call, struct app *app, unsigned states, unsi
 
 static int start(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct app *app = methods_find_app(userdata, call, params, err);
+	struct app *app = find_to_start(userdata, call, params, err);
 
 	if (app == NULL)
 		return -ENOENT;
-	if (app->remove)
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
 	daemon_start_app(app);
 	return answer_when(call, app, STARTED | BIT(APP_SUSPENDED),
 			   BIT(APP_RUNNING) | BIT(APP_SUSPENDED), NULL, err);
@@ -101,31 +138,27 @@ static int stop(struct call *call, const json_t *params, void *userdata, struct 
 {
 	struct app *app = methods_find_app(userdata, call, params, err);
 
-	if (app == NULL)
+	if (app == NULL || check_waiting(app, call, err) < 0)
 		return -ENOENT;
 	app_set_queued(app, false);
-	if (app_state(app) != APP_STOPPING || rpc_params_boolean(params, "force", false))
+	if (app_state(app) == APP_STOPPING && rpc_params_boolean(params, "force", false))
+		app_kill(app);
+	else
 		app_stop(app);
-	return answer_when(call, app, AT_REST, AT_REST, NULL, err);
+	return answer_when(call, app, STOPPED, STOPPED | BIT(APP_STOPPED), NULL, err);
 }
 
 static int restart(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct app *app = methods_find_app(userdata, call, params, err);
-	bool runs;
+	struct app *app = find_to_start(userdata, call, params, err);
 
 	if (app == NULL)
 		return -ENOENT;
-	if (app->remove)
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
-	runs = app_state_has_process(app_state(app));
-	if (runs)
+	if (app_state_has_process(app_state(app)))
 		app_restart(app);
 	else
 		daemon_start_app(app);
-	/* "stopped" is on the way there, unless the new start ends in it */
-	return answer_when(call, app, STARTED & ~(runs ? BIT(APP_STOPPED) : 0U), BIT(APP_RUNNING),
-			   NULL, err);
+	return answer_when(call, app, STARTED, BIT(APP_RUNNING), NULL, err);
 }
 
 static int send_signal(struct call *call, const json_t *params, void *userdata, struct error *err)
@@ -164,6 +197,7 @@ static int suspend_or_resume(struct call *call, const json_t *params, void *user
 		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s, and can't be %s",
 				 app->spec.name, app_state_name(app_state(app)),
 				 wanted == APP_SUSPENDED ? "suspended" : "resumed");
+	daemon_save_due(userdata);
 	call_reply(call, methods_name_and_state(app));
 	return 0;
 }
@@ -179,13 +213,6 @@ static int resume(struct call *call, const json_t *params, void *userdata, struc
 }
 
 /* --- apply ---------------------------------------------------------------------------------- */
-
-static const struct config_tenant *asker_of(const struct daemon *daemon, const struct call *call)
-{
-	const char *tenant = call_tenant(call);
-
-	return tenant != NULL ? config_find_tenant(daemon->config, tenant) : NULL;
-}
 
 /* May the caller put something in this one's place? Others' names are no more than taken. */
 static int check_place(const struct daemon *daemon, const struct call *call, const char *name,
@@ -232,6 +259,8 @@ struct apply {
 	char *name;	/* of the app whose limits are set: both owned */
 	json_t *limits;
 	bool force;
+	/* Who has declared what the call only changes; "": an administrator, or nobody yet. */
+	char by[SPEC_NAME_MAX + 1];
 };
 
 static void apply_clear(struct apply *apply)
@@ -241,15 +270,28 @@ static void apply_clear(struct apply *apply)
 	free(apply->name);
 }
 
+/* Whose words it is: a tenant's, NULL for an administrator's. Those of a tenant stay its own when
+ * an administrator changes limits in them. */
+static const char *declarer_of(const struct apply *apply)
+{
+	const char *tenant = call_tenant(apply->call);
+
+	if (tenant != NULL)
+		return tenant;
+	return apply->by[0] != '\0' ? apply->by : NULL;
+}
+
 static int make_spec(const struct apply *apply, struct app_spec *ret, struct error *err)
 {
-	const struct config_tenant *asker = asker_of(apply->daemon, apply->call);
+	const struct config_tenant *asker = NULL;
+	const char *by = declarer_of(apply);
 	int r;
 
+	if (by != NULL)
+		asker = config_find_tenant(apply->daemon->config, by);
 	/* never taken for an administrator because its tenant has gone meanwhile */
-	if (asker == NULL && call_tenant(apply->call) != NULL)
-		return error_set(err, ERROR_DENIED, 0, "there is no tenant %s any more",
-				 call_tenant(apply->call));
+	if (asker == NULL && by != NULL)
+		return error_set(err, ERROR_DENIED, 0, "there is no tenant %s any more", by);
 	r = config_make_app(apply->daemon->config, apply->object, asker, ret, err);
 	if (r < 0)
 		return r;
@@ -279,9 +321,8 @@ static json_t *describe(const struct daemon *daemon, const struct app_spec *spec
 		(void)json_array_append_new(paths, json_string(difference.paths.items[i]));
 	result = json_pack("{s:s, s:b, s:o, s:b, s:s}", "name", spec->name, "created", app == NULL,
 			   "changed", paths, "restart",
-			   app != NULL && difference.restart &&
-				   app_state_has_process(app_state(app)),
-			   "state", app_state_name(app != NULL ? app_state(app) : APP_STOPPED));
+			   app != NULL && difference.restart && app_is_up(app), "state",
+			   app_state_name(app != NULL ? app_state(app) : APP_STOPPED));
 	spec_difference_clear(&difference);
 	return result;
 }
@@ -295,7 +336,10 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 	struct app *app;
 	int r;
 
-	r = daemon_apply(apply->daemon, apply->object, spec, &app, err);
+	app = daemon_find_app(apply->daemon, spec->name);
+	r = app != NULL ? check_waiting(app, apply->call, err) : 0;
+	if (r >= 0)
+		r = daemon_apply(apply->daemon, apply->object, declarer_of(apply), spec, &app, err);
 	if (r < 0) {
 		json_decref(result);
 		return r;
@@ -307,30 +351,27 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 			       json_pack("{s:b, s:O}", "created", created, "changed",
 					 json_object_get(result, "changed")));
 	if ((created && app->spec.enabled) || restarts)
-		return answer_when(apply->call, app, STARTED & ~(restarts ? BIT(APP_STOPPED) : 0U),
-				   BIT(APP_RUNNING), result, err);
+		return answer_when(apply->call, app, STARTED, BIT(APP_RUNNING), result, err);
 	answer_state(apply->call, result, app);
 	return 0;
 }
 
 /* The declaration on disk, with these limits in place of its own: null takes one away. */
-static int read_with_limits(const struct daemon *daemon, const char *name, const json_t *limits,
-			    json_t **ret, struct error *err)
+static int read_with_limits(struct apply *apply, const char *name, const json_t *limits,
+			    struct error *err)
 {
-	_cleanup_json_ json_t *object = NULL;
-	char path[CONFIG_PATH_MAX];
+	struct config_declaration declaration;
 	const char *key;
 	json_t *value, *own;
 	int r;
 
-	r = store_read(config_file(daemon->config, CONFIG_APPS, SOURCE_SOCKET, name, path),
-		       STORE_DOCUMENT_MAX, &object, err);
+	r = config_read_declaration(apply->daemon->config, name, &declaration, err);
 	if (r < 0)
 		return r;
-	own = json_object_get(object, "limits");
+	own = json_object_get(declaration.app, "limits");
 	if (own == NULL) {
 		own = json_object();
-		(void)json_object_set_new(object, "limits", own);
+		(void)json_object_set_new(declaration.app, "limits", own);
 	}
 	json_object_foreach((json_t *)limits, key, value)
 	{
@@ -339,7 +380,9 @@ static int read_with_limits(const struct daemon *daemon, const char *name, const
 		else
 			(void)json_object_set(own, key, value);
 	}
-	*ret = TAKE_PTR(object);
+	json_decref(apply->object);
+	apply->object = declaration.app;
+	snprintf(apply->by, sizeof(apply->by), "%s", declaration.by);
 	return 0;
 }
 
@@ -407,11 +450,8 @@ static int put_in_force(struct apply *apply, bool lowered, struct error *err)
 	struct app *app;
 	int r = 0;
 
-	if (apply->limits != NULL) {
-		json_decref(TAKE_PTR(apply->object));
-		r = read_with_limits(apply->daemon, apply->name, apply->limits, &apply->object,
-				     err);
-	}
+	if (apply->limits != NULL)
+		r = read_with_limits(apply, apply->name, apply->limits, err);
 	if (r >= 0)
 		r = make_spec(apply, &spec, err);
 	if (r < 0)
@@ -478,8 +518,15 @@ static int set_limits(struct call *call, const json_t *params, void *userdata, s
 
 static void on_removed(struct app *app, int result, void *userdata)
 {
-	(void)result;
-	call_reply(userdata, json_pack("{s:s}", "name", app->spec.name));
+	struct error err;
+
+	if (result == -ENOENT) {
+		call_reply(userdata, json_pack("{s:s}", "name", app->spec.name));
+		return;
+	}
+	(void)error_set(&err, ERROR_CONFLICT, 0, "app %s was declared again meanwhile, and stays",
+			app->spec.name);
+	call_fail(userdata, &err);
 }
 
 static int remove_app(struct call *call, const json_t *params, void *userdata, struct error *err)
@@ -493,11 +540,19 @@ static int remove_app(struct call *call, const json_t *params, void *userdata, s
 		return -ENOENT;
 	r = check_place(daemon, call, app->spec.name, err);
 	if (r >= 0)
+		r = check_waiting(app, call, err);
+	if (r >= 0)
 		r = store_remove(config_directory(daemon->config, CONFIG_APPS, directory),
 				 app->spec.name, err);
-	/* no state is waited for: the call is answered when the app is gone */
+	/* answered when the app is gone */
 	if (r >= 0)
-		r = app_wait(app, 0, 0, on_removed, call, err);
+		r = app_wait(app,
+			     &(struct app_wait){ .states = APP_KEPT,
+						 .callback = on_removed,
+						 .is_gone = methods_is_gone,
+						 .admin = call_tenant(call) == NULL,
+						 .userdata = call },
+			     err);
 	if (r < 0)
 		return r;
 	daemon_remove_app(daemon, app);

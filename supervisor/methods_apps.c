@@ -35,6 +35,11 @@ struct app *methods_find_app(const struct daemon *daemon, const struct call *cal
 	return NULL;
 }
 
+bool methods_is_gone(const void *call)
+{
+	return client_is_gone(call_client(call));
+}
+
 json_t *methods_name_and_state(const struct app *app)
 {
 	return json_pack("{s:s, s:s}", "name", app->spec.name, "state",
@@ -297,7 +302,11 @@ static int wait_for(struct call *call, const json_t *params, void *userdata, str
 {
 	struct app *app = methods_find_app(userdata, call, params, err);
 	const json_t *states = rpc_params_value(params, "states");
-	unsigned mask = 0;
+	struct app_wait wait = { .usec = rpc_params_usec(params, "timeout", WAIT_DEFAULT_USEC),
+				 .callback = on_waited,
+				 .is_gone = methods_is_gone,
+				 .admin = call_tenant(call) == NULL,
+				 .userdata = call };
 
 	if (app == NULL)
 		return -ENOENT;
@@ -306,10 +315,9 @@ static int wait_for(struct call *call, const json_t *params, void *userdata, str
 
 		/* the table has checked the names */
 		if (app_state_parse(json_string_value(json_array_get(states, i)), &state) >= 0)
-			mask |= 1U << state;
+			wait.states |= 1U << state;
 	}
-	return app_wait(app, mask, rpc_params_usec(params, "timeout", WAIT_DEFAULT_USEC), on_waited,
-			call, err);
+	return app_wait(app, &wait, err);
 }
 
 /* --- the table ------------------------------------------------------------------------------ */

@@ -3,6 +3,8 @@
 #include "policy/document.h"
 #include "policy/own.h"
 #include "policy/quote.h"
+#include "supervisor/incident_list.h"
+#include "supervisor/incident_store.h"
 #include "supervisor/methods.h"
 #include "supervisor/store.h"
 
@@ -12,14 +14,14 @@
 
 #define LIST_DEFAULT	  20
 #define LIST_MAX	  200
-#define LOOKED_AT_MAX	  500 /* files that one call opens */
+#define LOOKED_AT_MAX	  500 /* files that a tenant's call opens: some may be another's */
 #define INCIDENT_SIZE_MAX ((size_t)1024 * 1024)
 
-static int read_incident(const char *id, json_t **ret, struct error *err)
+static int read_incident(const char *app, const char *id, json_t **ret, struct error *err)
 {
-	char path[sizeof(DAEMON_INCIDENTS) + INCIDENT_ID_MAX + 16];
+	char path[sizeof(DAEMON_INCIDENTS) + SPEC_NAME_MAX + INCIDENT_ID_MAX + 16];
 
-	snprintf(path, sizeof(path), DAEMON_INCIDENTS "/%s.json", id);
+	snprintf(path, sizeof(path), DAEMON_INCIDENTS "/%s/%s" INCIDENT_STORE_SUFFIX, app, id);
 	return store_read(path, INCIDENT_SIZE_MAX, ret, err);
 }
 
@@ -29,21 +31,16 @@ static bool may_see(const struct call *call, const json_t *incident)
 	return methods_may_see(call, json_string_value(json_object_get(incident, "tenant")));
 }
 
-/* Plain file names, as incident_make_id makes them. */
-static bool is_id(const char *id)
-{
-	return id[0] != '\0' && id[0] != '.' && strlen(id) < INCIDENT_ID_MAX &&
-	       strchr(id, '/') == NULL;
-}
-
 static int get_incident(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	const char *id = rpc_params_string(params, "id", "");
 	_cleanup_json_ json_t *incident = NULL;
-	char shown[QUOTE_TEXT_MAX];
-	int r = is_id(id) ? read_incident(id, &incident, err) : -ENOENT;
+	char shown[QUOTE_TEXT_MAX], app[SPEC_NAME_MAX + 1] = "";
+	int r = incident_list_find(DAEMON_INCIDENTS, id, app, err);
 	(void)userdata;
 
+	if (r >= 0)
+		r = read_incident(app, id, &incident, err);
 	if (r == -ENOENT || (r >= 0 && !may_see(call, incident)))
 		return error_set(err, ERROR_NOT_FOUND, 0, "there is no incident %s",
 				 quote_text(id, shown));
@@ -62,41 +59,72 @@ static json_t *pack_row(const char *id, const json_t *incident)
 			 json_object_get(incident, "sentence"));
 }
 
-static bool is_wanted(const struct call *call, const json_t *incident, const char *app)
+/* Those whose incidents are looked at: the one that was asked for, or all that the caller sees.
+ * NULL in *ret_apps: all there are, those of removed apps too. */
+static int choose_apps(const struct daemon *daemon, const struct call *call, const char *app,
+		       struct strings *apps, const struct strings **ret_apps, struct error *err)
 {
-	const char *of = json_string_value(json_object_get(incident, "app"));
+	int r = 0;
 
-	return may_see(call, incident) && (app == NULL || (of != NULL && strcmp(of, app) == 0));
+	*ret_apps = app == NULL && call_tenant(call) == NULL ? NULL : apps;
+	if (app != NULL)
+		return strings_append(apps, app, err);
+	for (size_t i = 0; r >= 0 && *ret_apps != NULL && i < daemon->app_count; i++) {
+		const struct app_spec *spec = &daemon->apps[i]->spec;
+
+		if (methods_may_see(call, spec->tenant))
+			r = strings_append(apps, spec->name, err);
+	}
+	return r;
+}
+
+static json_t *pack_rows(const struct call *call, const struct incident_row *rows, size_t count,
+			 size_t limit)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count && json_array_size(array) < limit; i++) {
+		_cleanup_json_ json_t *incident = NULL;
+		struct error ignored;
+
+		if (read_incident(rows[i].app, rows[i].id, &incident, &ignored) >= 0 &&
+		    may_see(call, incident))
+			(void)json_array_append_new(array, pack_row(rows[i].id, incident));
+	}
+	return array;
+}
+
+/* An app that isn't there, and none of whose incidents are. */
+static bool is_unknown(const struct daemon *daemon, const struct call *call, const char *name)
+{
+	const struct app *app = daemon_find_app(daemon, name);
+
+	return app == NULL || !methods_may_see(call, app->spec.tenant);
 }
 
 static int list_incidents(struct call *call, const json_t *params, void *userdata,
 			  struct error *err)
 {
-	size_t limit = (size_t)rpc_params_integer(params, "limit", LIST_DEFAULT);
+	size_t limit = (size_t)rpc_params_integer(params, "limit", LIST_DEFAULT), count = 0;
+	size_t max = call_tenant(call) == NULL ? limit : LOOKED_AT_MAX;
 	const char *app = rpc_params_string(params, "app", NULL);
-	_cleanup_strings_ struct strings ids = { 0 };
+	_cleanup_free_ struct incident_row *rows = NULL;
+	struct strings apps _cleanup_strings_ = { 0 };
+	const struct strings *wanted = NULL;
+	char shown[QUOTE_TEXT_MAX];
 	json_t *array;
-	size_t looked_at = 0;
 	int r;
-	(void)userdata;
 
-	r = store_list(DAEMON_INCIDENTS, &ids, err);
+	r = choose_apps(userdata, call, app, &apps, &wanted, err);
+	if (r >= 0)
+		r = incident_list_newest(DAEMON_INCIDENTS, wanted, max, &rows, &count, err);
 	if (r < 0)
 		return r;
-	array = json_array();
-	/* an id begins with the time */
-	for (size_t i = ids.count; i > 0 && json_array_size(array) < limit; i--) {
-		_cleanup_json_ json_t *incident = NULL;
-		struct error ignored;
-
-		/* the name is in the id: most others need not be opened */
-		if (app != NULL && strstr(ids.items[i - 1], app) == NULL)
-			continue;
-		if (looked_at++ >= LOOKED_AT_MAX)
-			break;
-		if (read_incident(ids.items[i - 1], &incident, &ignored) >= 0 &&
-		    is_wanted(call, incident, app))
-			(void)json_array_append_new(array, pack_row(ids.items[i - 1], incident));
+	array = pack_rows(call, rows, count, limit);
+	if (app != NULL && json_array_size(array) == 0 && is_unknown(userdata, call, app)) {
+		json_decref(array);
+		return error_set(err, ERROR_NOT_FOUND, 0, "there is no app %s",
+				 quote_text(app, shown));
 	}
 	call_reply(call, json_pack("{s:o}", "incidents", array));
 	return 0;

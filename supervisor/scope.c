@@ -55,7 +55,16 @@ struct request {
 	pid_t pid;
 	uint64_t stop_usec;
 	const char *after;
+	uint64_t deadline; /* CLOCK_MONOTONIC, of the whole talk */
 };
+
+/* Never 0: that would be sd-bus's own 25 s. */
+static uint64_t time_left(uint64_t deadline)
+{
+	uint64_t now = clock_monotonic_usec();
+
+	return now < deadline ? deadline - now : 1;
+}
 
 static unsigned systemd_version(sd_bus *bus)
 {
@@ -104,6 +113,7 @@ static int request_start(sd_bus *bus, const struct request *request, sd_bus_mess
 	sd_bus_error bus_error = SD_BUS_ERROR_NULL;
 	int r;
 
+	(void)sd_bus_set_method_call_timeout(bus, time_left(request->deadline));
 	r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
 					   "StartTransientUnit");
 	if (r >= 0)
@@ -115,7 +125,7 @@ static int request_start(sd_bus *bus, const struct request *request, sd_bus_mess
 	if (r < 0)
 		return error_set(err, ERROR_INTERNAL, -r, "scope %s: compose the request", unit);
 
-	r = sd_bus_call(bus, call, SCOPE_TIMEOUT_USEC, &bus_error, ret_reply);
+	r = sd_bus_call(bus, call, time_left(request->deadline), &bus_error, ret_reply);
 	if (r < 0) {
 		if (sd_bus_error_has_name(&bus_error, SYSTEMD_NAME ".UnitExists"))
 			r = -EEXIST;
@@ -128,10 +138,9 @@ static int request_start(sd_bus *bus, const struct request *request, sd_bus_mess
 	return r;
 }
 
-static int wait_for_job(sd_bus *bus, struct job *job, const char *unit, struct error *err)
+static int wait_for_job(sd_bus *bus, struct job *job, const char *unit, uint64_t deadline,
+			struct error *err)
 {
-	uint64_t deadline = clock_monotonic_usec() + SCOPE_TIMEOUT_USEC;
-
 	while (job->result[0] == '\0') {
 		uint64_t now = clock_monotonic_usec();
 		int r = now < deadline ? sd_bus_process(bus, NULL) : -ETIMEDOUT;
@@ -157,8 +166,6 @@ static int connect_bus(sd_bus **ret)
 	int r;
 
 	r = sd_bus_open_system(&bus);
-	if (r >= 0)
-		r = sd_bus_set_method_call_timeout(bus, SCOPE_TIMEOUT_USEC);
 	while (r >= 0 && sd_bus_is_ready(bus) == 0) {
 		uint64_t now = clock_monotonic_usec();
 
@@ -176,7 +183,9 @@ static int connect_bus(sd_bus **ret)
 int scope_start(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
 		const char *after, struct error *err)
 {
-	const struct request request = { unit, description, pid, stop_usec, after };
+	const struct request request = { unit,	description,
+					 pid,	stop_usec,
+					 after, clock_monotonic_usec() + SCOPE_TIMEOUT_USEC };
 	__attribute__((cleanup(cleanup_bus))) sd_bus *bus = NULL;
 	__attribute__((cleanup(cleanup_slot))) sd_bus_slot *slot = NULL;
 	__attribute__((cleanup(cleanup_message))) sd_bus_message *reply = NULL;
@@ -184,6 +193,8 @@ int scope_start(const char *unit, const char *description, pid_t pid, uint64_t s
 	int r;
 
 	r = connect_bus(&bus);
+	if (r >= 0)
+		r = sd_bus_set_method_call_timeout(bus, time_left(request.deadline));
 	/* subscribe before asking; sd_bus_call() below queues what comes meanwhile */
 	if (r >= 0)
 		r = sd_bus_match_signal(bus, &slot, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
@@ -199,5 +210,5 @@ int scope_start(const char *unit, const char *description, pid_t pid, uint64_t s
 	r = sd_bus_message_read(reply, "o", &job.path);
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, -r, "scope %s: read systemd's reply", unit);
-	return wait_for_job(bus, &job, unit, err);
+	return wait_for_job(bus, &job, unit, request.deadline, err);
 }

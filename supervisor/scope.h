@@ -12,8 +12,8 @@
 #include <sys/types.h>
 
 #define SCOPE_SLICE	   "pysbx.slice"
-#define SCOPE_TIMEOUT_USEC UINT64_C(25000000)
-#define SCOPE_CONNECT_USEC UINT64_C(5000000) /* until the bus has taken us in */
+#define SCOPE_TIMEOUT_USEC UINT64_C(20000000) /* in all: a service's watchdog is at 30 s */
+#define SCOPE_CONNECT_USEC UINT64_C(5000000)  /* until the bus has taken us in */
 
 /* after: a unit that it is stopped before, NULL if none.
  * Starts `unit` ("pysbx-run-web-1a2b.scope") with process pid in it and waits until it is there.

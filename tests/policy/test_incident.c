@@ -50,3 +50,32 @@ Test(incident, ids_sort_by_time)
 	incident_make_id("web", 0, &(struct timespec){ .tv_sec = INT64_MAX }, 0, id);
 	cr_expect_str_eq(id, "19700101T000000Z-web-0-00000000", "%s", id);
 }
+
+Test(incident, id_holds_the_apps_name)
+{
+	static const struct {
+		const char *id, *app; /* NULL: no id */
+	} samples[] = {
+		{ "20261123T174103Z-web-0-8c3f2a90", "web" },
+		{ "20261123T174103Z-a.b_c-1-17-00000001", "a.b_c-1" },
+		{ "20261123T174103Z-0-0-0-00000001", "0-0" },
+		{ "20261123T174103Z--0-00000001", NULL },
+		{ "20261123T174103Z-web-0", NULL },
+		{ "20261123T174103Z-", NULL },
+		{ "20261123T174103Z", NULL },
+		{ "2026112xT174103Z-web-0-8c3f2a90", NULL },
+		{ "web-0-1", NULL },
+		{ "", NULL },
+		{ "20261123T174103Z-0123456789012345678901234567890123456789-0-8c3f2a90", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		const char *app = NULL;
+		size_t length = incident_id_app(samples[i].id, &app);
+
+		cr_assert_eq(length, samples[i].app != NULL ? strlen(samples[i].app) : 0, "%s",
+			     samples[i].id);
+		if (length > 0)
+			cr_expect_eq(strncmp(app, samples[i].app, length), 0, "%s", samples[i].id);
+	}
+}

@@ -20,6 +20,7 @@ static struct incident full(void)
 	return (struct incident){
 		.id = "20261123T174103Z-web-0-8c3f2a90",
 		.app = "web",
+		.tenant = "acme",
 		.instance = 2,
 		.time = { 1795455663, 7999999 },
 		.verdict = { .cause = CAUSE_OOM,
@@ -124,6 +125,7 @@ Test(incident_json, holds_every_field_of_schema_1)
 		{ "schema", "1" },
 		{ "id", "\"20261123T174103Z-web-0-8c3f2a90\"" },
 		{ "app", "\"web\"" },
+		{ "tenant", "\"acme\"" },
 		{ "instance", "2" },
 		{ "time", "\"2026-11-23T17:41:03.007Z\"" },
 		{ "cause", "\"oom\"" },
@@ -166,13 +168,14 @@ Test(incident_json, holds_every_field_of_schema_1)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		expect_at(root, rows[i].path, rows[i].expected);
-	cr_expect_eq(json_object_size(root), 20);
+	cr_expect_eq(json_object_size(root), 21);
 	json_decref(root);
 }
 
 Test(incident_json, what_is_not_known_is_null_and_never_zero)
 {
 	static const char *const paths[] = {
+		"tenant",
 		"level",
 		"victim.pid",
 		"victim.comm",

@@ -91,7 +91,7 @@ Test(launch_message, refuses_what_is_out_of_range)
 
 	message = good_message();
 	message.stage = STAGE_COUNT;
-	expect_refused(&message, "launch message: stage: 11 is out of range");
+	expect_refused(&message, "launch message: stage: 12 is out of range");
 
 	message = good_message();
 	message.errnum = -2;

@@ -118,6 +118,7 @@ Test(tenant, may_ask_for_apps_of_its_own)
 		    "'writable':['/srv/acme']},'environment_files':['/srv/acme/env']"),
 		APP(",'limits':{'memory':'1G','cpu':2,'cpu_weight':10000,'pids':512,"
 		    "'nofile':1048576,'io':{'/srv':{'rbps':'50M','wbps':'max'}}}"),
+		APP(",'limits':{'io':{'/srv/acme/data':{'rbps':'5M'}}}"),
 	};
 	_cleanup_tenant_ struct tenant tenant = read_tenant(ACME);
 
@@ -165,6 +166,9 @@ Test(tenant, may_not_ask_for_what_is_an_administrators)
 		  "limits.memory: 2G is above what tenant acme has, 1G" },
 		{ APP(",'limits':{'pids':'max'}"), ERROR_INVALID, "limits.pids",
 		  "limits.pids: max is above what tenant acme has, 512" },
+		{ APP(",'limits':{'io':{'/root/x':{'rbps':'1M'}}}"), ERROR_DENIED,
+		  "limits.io[\"/root/x\"]",
+		  "limits.io[\"/root/x\"]: \"/root/x\" is outside of your tenant's directories" },
 		{ APP(",'limits':{'io':{'/srv':{'rbps':'51M'}}}"), ERROR_INVALID,
 		  "limits.io[\"/srv\"].rbps",
 		  "limits.io[\"/srv\"].rbps: 51M is above what tenant acme has, 50M" },

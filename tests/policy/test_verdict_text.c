@@ -231,6 +231,13 @@ Test(verdict_text, says_why_a_start_failed)
 	death.events.leaf_local.oom_kill = 1;
 	expect_sentence(&death, "app web did not start: exec: the launcher ended (the kernel "
 				"killed it for memory)");
+	/* the supervisor's own words hold the reason already */
+	death = (struct death){ .start_failed = true,
+				.failed_stage = "prepare",
+				.failed_errno = ENOENT,
+				.failed_text = "command: no gunicorn in /usr/bin",
+				.app = "web" };
+	expect_sentence(&death, "app web did not start: command: no gunicorn in /usr/bin");
 }
 
 Test(verdict_text, says_how_a_stop_went)

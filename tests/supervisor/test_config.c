@@ -9,6 +9,8 @@
 #define APP(name, more) \
 	"{\"name\": \"" name "\", \"command\": [\"/bin/true\"], \"directory\": \"/srv\"" more "}"
 
+#define DECLARED(by, app) "{\"declared_by\": " by ", \"app\": " app "}"
+
 static struct error complaints[8];
 static size_t complaint_count;
 static const struct config_overlay *overlay; /* of the next load */
@@ -234,7 +236,7 @@ Test(config, a_user_that_does_not_exist_is_told_and_costs_nothing)
 Test(config, an_app_is_in_one_place_only)
 {
 	make_all();
-	tree_file("lib/apps/web.json", 0600, APP("web", ""));
+	tree_file("lib/apps/web.json", 0600, DECLARED("null", APP("web", "")));
 	expect_refused("lib/apps/web.json: name: there is another app web already");
 }
 
@@ -308,4 +310,111 @@ Test(config, a_wrong_overlay_is_refused_without_the_name_of_a_file)
 	overlay_of(&bad, CONFIG_PLANS, "basic", "{\"name\": \"basic\"}");
 	expect_refused("name: there is another plan basic already");
 	json_decref((json_t *)bad.object);
+}
+
+Test(config, what_a_tenant_has_declared_is_measured_by_what_it_may)
+{
+	static const struct {
+		const char *more, *text;
+	} beyond[] = {
+		{ ", \"plan\": \"big\"", "lib/apps/shop.json: plan: \"big\" is not the plan" },
+		{ ", \"user\": \"54323\"", "lib/apps/shop.json: user: \"54323\" is no user" },
+		{ ", \"tenant\": \"zeta\"", "lib/apps/shop.json: tenant: \"zeta\" is not yours" },
+		{ ", \"isolation\": {\"writable\": [\"/srv/zeta\"]}",
+		  "lib/apps/shop.json: isolation.writable[0]: \"/srv/zeta\" is outside" },
+	};
+	struct config *config _cleanup_config_ = NULL;
+	char text[512];
+
+	make_all();
+	tree_file("lib/apps/shop.json", 0600,
+		  "{\"declared_by\": \"acme\", \"app\": {\"name\": \"shop\", \"command\": [\"x\"], "
+		  "\"directory\": \"/srv/acme/shop\", \"user\": \"54321\"}}");
+	config = load_well();
+	cr_expect_str_eq(config_find_app(config, "shop")->spec.tenant, "acme");
+	cr_expect_eq(config_find_app(config, "shop")->source, SOURCE_SOCKET);
+	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
+		snprintf(text, sizeof(text),
+			 "{\"declared_by\": \"acme\", \"app\": {\"name\": \"shop\", \"command\": "
+			 "[\"x\"], \"directory\": \"/srv/acme/shop\"%s}}",
+			 beyond[i].more);
+		tree_file("lib/apps/shop.json", 0600, text);
+		expect_refused(beyond[i].text);
+	}
+}
+
+Test(config, what_was_granted_ends_with_the_grant)
+{
+	struct config *config _cleanup_config_ = NULL;
+	struct config_overlay less;
+	struct error err;
+
+	make_all();
+	tree_file("lib/apps/shop.json", 0600,
+		  "{\"declared_by\": \"acme\", \"app\": {\"name\": \"shop\", \"command\": [\"x\"], "
+		  "\"directory\": \"/srv/acme/shop\", \"user\": \"54321\"}}");
+	tree_file("etc/tenants.d/acme.json", 0644,
+		  "{\"name\": \"acme\", \"users\": [\"54322\"], \"plan\": \"basic\"}");
+	expect_refused("lib/apps/shop.json: user: \"54321\" is no user of your tenant");
+	cr_assert_eq(load(true, &config, &err), 0);
+	cr_expect_null(config_find_app(config, "shop"));
+	cr_expect_not_null(config_find_app(config, "web"), "the administrator's word for it");
+	tree_file("lib/apps/shop.json", 0600,
+		  DECLARED("\"zeta\"", APP("shop", ", \"tenant\": \"zeta\"")));
+	overlay_of(&less, CONFIG_TENANTS, "zeta", NULL);
+	expect_refused("lib/apps/shop.json: tenant zeta has declared it, and is none any more");
+}
+
+Test(config, an_administrator_may_declare_all_over_the_socket)
+{
+	struct config *config _cleanup_config_ = NULL;
+
+	make_all();
+	tree_file("lib/apps/shop.json", 0600,
+		  DECLARED("null", APP("shop", ", \"tenant\": \"acme\", \"plan\": \"big\"")));
+	config = load_well();
+	cr_expect_str_eq(config_find_app(config, "shop")->spec.plan, "big");
+}
+
+Test(config, a_declaration_is_kept_with_who_made_it)
+{
+	struct config *config _cleanup_config_ = load_well();
+	json_t *app = json_pack("{s:s}", "name", "web");
+	struct config_declaration read = { 0 };
+	struct error err;
+
+	cr_expect_eq(config_read_declaration(config, "web", &read, &err), -ENOENT);
+	cr_expect_null(read.app);
+	cr_assert_eq(config_keep_declaration(config, "web", app, "acme", &err), 0, "%s", err.text);
+	cr_assert_eq(config_read_declaration(config, "web", &read, &err), 0, "%s", err.text);
+	cr_expect_str_eq(read.by, "acme");
+	cr_expect(json_equal(read.app, app));
+	json_decref(read.app);
+	cr_assert_eq(config_keep_declaration(config, "web", app, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(config_read_declaration(config, "web", &read, &err), 0, "%s", err.text);
+	cr_expect_str_eq(read.by, "");
+	json_decref(read.app);
+	json_decref(app);
+}
+
+Test(config, what_says_not_who_declared_it_is_refused)
+{
+	static const char *const bad[] = {
+		APP("shop", ""),
+		"{\"app\": " APP("shop", "") "}",
+		DECLARED("1", APP("shop", "")),
+		DECLARED("\"../acme\"", APP("shop", "")),
+		DECLARED("\"\"", APP("shop", "")),
+		DECLARED("null", "[]"),
+		"{\"declared_by\": null, \"more\": 1, \"app\": " APP("shop", "") "}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		tree_file("lib/apps/shop.json", 0600, bad[i]);
+		expect_refused("lib/apps/shop.json: is not {\"declared_by\": TENANT or null");
+	}
+	tree_remove();
+	tree_make();
+	tree_file("etc/apps.d/shop.json", 0644, DECLARED("null", APP("shop", "")));
+	expect_refused("etc/apps.d/shop.json: \"declared_by\" is no key here");
 }

@@ -89,17 +89,27 @@ static size_t entries_of(const char *path)
 	return count - 2;
 }
 
+static void make_app(const char *directory, const char *app)
+{
+	char name[100];
+
+	snprintf(name, sizeof(name), "%s/%s", directory, app);
+	(void)mkdir(below(directory), 0755);
+	cr_assert_eq(mkdir(below(name), 0755), 0);
+}
+
 Test(incident_store, writes_a_whole_file_and_leaves_nothing_else)
 {
 	struct error err = { 0 };
 	mode_t old = umask(0077);
 
-	cr_assert_eq(incident_store_write(below("a/b/incidents"), ID, "{\"schema\": 1}", &err), 0,
-		     "%s", err.text);
+	cr_assert_eq(
+		incident_store_write(below("a/b/incidents"), "web", ID, "{\"schema\": 1}", &err), 0,
+		"%s", err.text);
 	umask(old);
-	cr_expect_str_eq(content(below("a/b/incidents/" ID ".json")), "{\"schema\": 1}\n");
-	cr_expect_eq(mode_of(below("a/b/incidents/" ID ".json")), 0640);
-	cr_expect_eq(entries_of(below("a/b/incidents")), 1);
+	cr_expect_str_eq(content(below("a/b/incidents/web/" ID ".json")), "{\"schema\": 1}\n");
+	cr_expect_eq(mode_of(below("a/b/incidents/web/" ID ".json")), 0640);
+	cr_expect_eq(entries_of(below("a/b/incidents/web")), 1);
 }
 
 Test(incident_store, makes_its_directories_for_its_group_alone)
@@ -107,29 +117,30 @@ Test(incident_store, makes_its_directories_for_its_group_alone)
 	struct error err = { 0 };
 	mode_t old = umask(0);
 
-	cr_assert_eq(incident_store_write(below("a/b"), ID, "{}", &err), 0, "%s", err.text);
+	cr_assert_eq(incident_store_write(below("a/b"), "web", ID, "{}", &err), 0, "%s", err.text);
 	umask(old);
 	cr_expect_eq(mode_of(below("a")), 0750);
 	cr_expect_eq(mode_of(below("a/b")), 0750);
+	cr_expect_eq(mode_of(below("a/b/web")), 0750);
 }
 
 Test(incident_store, ends_the_file_with_one_newline)
 {
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(below("i"), ID, "{}\n", &err), 0, "%s", err.text);
-	cr_expect_str_eq(content(below("i/" ID ".json")), "{}\n");
+	cr_assert_eq(incident_store_write(below("i"), "web", ID, "{}\n", &err), 0, "%s", err.text);
+	cr_expect_str_eq(content(below("i/web/" ID ".json")), "{}\n");
 }
 
 Test(incident_store, never_overwrites_an_incident)
 {
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(below("i"), ID, "first", &err), 0);
-	cr_expect_eq(incident_store_write(below("i"), ID, "second", &err), -EEXIST);
+	cr_assert_eq(incident_store_write(below("i"), "web", ID, "first", &err), 0);
+	cr_expect_eq(incident_store_write(below("i"), "web", ID, "second", &err), -EEXIST);
 	cr_expect_not_null(strstr(err.text, ID ".json"), "%s", err.text);
-	cr_expect_str_eq(content(below("i/" ID ".json")), "first\n");
-	cr_expect_eq(entries_of(below("i")), 1);
+	cr_expect_str_eq(content(below("i/web/" ID ".json")), "first\n");
+	cr_expect_eq(entries_of(below("i/web")), 1);
 }
 
 Test(incident_store, refuses_ids_that_lead_elsewhere)
@@ -144,8 +155,8 @@ Test(incident_store, refuses_ids_that_lead_elsewhere)
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		struct error err = { 0 };
 
-		cr_expect_eq(incident_store_write(below("i"), ids[i], "{}", &err), -EINVAL, "%s",
-			     ids[i]);
+		cr_expect_eq(incident_store_write(below("i"), "web", ids[i], "{}", &err), -EINVAL,
+			     "%s", ids[i]);
 		cr_expect_eq(err.kind, ERROR_INTERNAL);
 	}
 	cr_expect_eq(entries_of(base), 0);
@@ -156,12 +167,13 @@ Test(incident_store, says_which_directory_cannot_be_used)
 	struct error err = { 0 };
 
 	touch("file");
-	cr_expect_eq(incident_store_write(below("file"), ID, "{}", &err), -ENOTDIR);
+	cr_expect_eq(incident_store_write(below("file"), "web", ID, "{}", &err), -ENOTDIR);
 	cr_expect_not_null(strstr(err.text, "/file"), "%s", err.text);
-	cr_expect_eq(incident_store_write(below("file/i"), ID, "{}", &err), -ENOTDIR);
+	cr_expect_eq(incident_store_write(below("file/i"), "web", ID, "{}", &err), -ENOTDIR);
 	cr_expect_eq(symlink(base, below("link")), 0);
-	cr_expect_lt(incident_store_write(below("link"), ID, "{}", &err), 0, "followed a symlink");
-	cr_expect_lt(incident_store_write("", ID, "{}", &err), 0);
+	cr_expect_lt(incident_store_write(below("link"), "web", ID, "{}", &err), 0,
+		     "followed a symlink");
+	cr_expect_lt(incident_store_write("", "web", ID, "{}", &err), 0);
 	cr_expect_eq(entries_of(base), 2);
 }
 
@@ -170,50 +182,65 @@ Test(incident_store, a_planted_temporary_file_is_not_followed)
 	struct error err = { 0 };
 
 	touch("precious");
-	cr_assert_eq(mkdir(below("i"), 0755), 0);
-	cr_assert_eq(symlink(below("precious"), below("i/." ID ".json.new")), 0);
-	cr_expect_eq(incident_store_write(below("i"), ID, "{}", &err), -EEXIST);
+	make_app("i", "web");
+	cr_assert_eq(symlink(below("precious"), below("i/web/." ID ".json.new")), 0);
+	cr_expect_eq(incident_store_write(below("i"), "web", ID, "{}", &err), 0);
 	cr_expect_str_eq(content(below("precious")), "");
+	cr_expect_str_eq(content(below("i/web/" ID ".json")), "{}\n");
+}
+
+Test(incident_store, refuses_apps_that_lead_elsewhere)
+{
+	static const char *const apps[] = { "", ".", "..", "../x", "a/b", "/etc", ".a", "a.", "A" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(apps); i++) {
+		struct error err = { 0 };
+
+		cr_expect_eq(incident_store_write(below("i"), apps[i], ID, "{}", &err), -EINVAL,
+			     "%s", apps[i]);
+		cr_expect_eq(err.kind, ERROR_INTERNAL);
+	}
+	cr_expect_eq(entries_of(base), 0);
 }
 
 Test(incident_store, keeps_the_newest_by_name)
 {
 	static const char *const names[] = {
-		"20261123T174103Z-web-0-00000001.json",
-		"20261123T174103Z-web-0-00000002.json",
-		"20251231T235959Z-web-1-00000001.json",
-		"20261123T174104Z-web-0-00000001.json",
+		"i/web/20261123T174103Z-web-0-00000001.json",
+		"i/web/20261123T174103Z-web-0-00000002.json",
+		"i/web/20251231T235959Z-web-1-00000001.json",
+		"i/web/20261123T174104Z-web-0-00000001.json",
 	};
-	static const char id[] = "20261123T174105Z-web-0-00000009";
 	static const char *const foreign[] = {
-		"20200101T000000Z-zzz-0-00000001.json",
-		"20200101T000000Z-web-2-0-00000001.json",
-		"20200101T000000Z-we-0-00000001.json",
-		"README",
-		".20201231T235959Z-web-0-1.json.new",
-		"20201231T235959Z-web-0-1.txt",
-		"2020-231T235959Z-web-0-1.json",
-		"20201231T235959Z.json",
-		"x.json",
-		".json",
+		"i/web/README",
+		"i/web/.20201231T235959Z-web-0-1.json.new",
+		"i/web/20201231T235959Z-web-0-1.txt",
+		"i/web/2020-231T235959Z-web-0-1.json",
+		"i/web/20201231T235959Z.json",
+		"i/web/x.json",
+		"i/web/.json",
+		"i/web-2/20200101T000000Z-web-2-0-00000001.json",
+		"i/20200101T000000Z-web-0-00000001.json",
 	};
 	struct error err = { 0 };
 
+	make_app("i", "web");
+	make_app("i", "web-2");
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		touch(names[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		touch(foreign[i]);
-	cr_expect_eq(incident_store_prune(base, id, 4, &err), 0);
-	cr_expect_eq(incident_store_prune(base, id, 2, &err), 2);
+	cr_expect_eq(incident_store_prune(below("i"), "web", 4, &err), 0);
+	cr_expect_eq(incident_store_prune(below("i"), "web", 2, &err), 2);
 	cr_expect_eq(access(below(names[0]), F_OK), -1);
 	cr_expect_eq(access(below(names[1]), F_OK), 0);
 	cr_expect_eq(access(below(names[2]), F_OK), -1);
 	cr_expect_eq(access(below(names[3]), F_OK), 0);
+	cr_expect_eq(incident_store_prune(below("i"), "web", 0, &err), 2);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		cr_expect_eq(access(below(foreign[i]), F_OK), 0, "%s is gone", foreign[i]);
-	cr_expect_eq(incident_store_prune(base, id, 0, &err), 2);
-	cr_expect_eq(entries_of(base), ARRAY_SIZE(foreign));
-	cr_expect_eq(incident_store_prune(below("missing"), id, 1, &err), -ENOENT);
+	cr_expect_eq(incident_store_prune(below("i"), "missing", 1, &err), -ENOENT);
+	cr_expect_eq(incident_store_prune(below("missing"), "web", 1, &err), -ENOENT);
 }
 
 Test(incident_store, is_bounded)
@@ -221,16 +248,49 @@ Test(incident_store, is_bounded)
 	struct error err = { 0 };
 	char name[64];
 
-	cr_assert_eq(mkdir(below("i"), 0755), 0);
+	make_app("i", "web");
 	for (unsigned i = 0; i < INCIDENT_STORE_KEEP + 3; i++) {
-		snprintf(name, sizeof(name), "i/20250101T%06uZ-web-0-0.json", i);
+		snprintf(name, sizeof(name), "i/web/20250101T%06uZ-web-0-0.json", i);
 		touch(name);
 	}
-	cr_assert_eq(incident_store_write(below("i"), ID, "{}", &err), 0, "%s", err.text);
-	cr_expect_eq(entries_of(below("i")), INCIDENT_STORE_KEEP);
-	cr_expect_eq(access(below("i/" ID ".json"), F_OK), 0);
-	cr_expect_eq(access(below("i/20250101T000003Z-web-0-0.json"), F_OK), -1);
-	cr_expect_eq(access(below("i/20250101T000004Z-web-0-0.json"), F_OK), 0);
+	cr_assert_eq(incident_store_write(below("i"), "web", ID, "{}", &err), 0, "%s", err.text);
+	cr_expect_eq(entries_of(below("i/web")), INCIDENT_STORE_KEEP);
+	cr_expect_eq(access(below("i/web/" ID ".json"), F_OK), 0);
+	cr_expect_eq(access(below("i/web/20250101T000003Z-web-0-0.json"), F_OK), -1);
+	cr_expect_eq(access(below("i/web/20250101T000004Z-web-0-0.json"), F_OK), 0);
+}
+
+static void set_age(const char *name, time_t seconds)
+{
+	const struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
+
+	cr_assert_eq(utimensat(AT_FDCWD, below(name), times, 0), 0);
+}
+
+Test(incident_store, the_apps_that_were_quiet_for_longest_make_room)
+{
+	struct error err = { 0 };
+
+	make_app("i", "empty");
+	make_app("i", "foreign");
+	make_app("i", "old");
+	make_app("i", "new");
+	touch("i/foreign/notes");
+	touch("i/old/20250101T000000Z-old-0-00000001.json");
+	touch("i/new/20260101T000000Z-new-0-00000001.json");
+	touch("i/file");
+	set_age("i/foreign", 1000);
+	set_age("i/old", 2000);
+	set_age("i/empty", 3000);
+	set_age("i/new", 4000);
+	cr_expect_eq(incident_store_prune_apps(below("i"), 4, &err), 0);
+	cr_expect_eq(incident_store_prune_apps(below("i"), 3, &err), 1);
+	cr_expect_eq(access(below("i/old"), F_OK), -1);
+	cr_expect_eq(access(below("i/foreign/notes"), F_OK), 0);
+	cr_expect_eq(incident_store_prune_apps(below("i"), 2, &err), 1);
+	cr_expect_eq(access(below("i/empty"), F_OK), -1);
+	cr_expect_eq(access(below("i/new/20260101T000000Z-new-0-00000001.json"), F_OK), 0);
+	cr_expect_eq(access(below("i/file"), F_OK), 0);
 }
 
 Test(incident_store, appends_one_line_a_report)
@@ -301,8 +361,8 @@ Test(incident_store, a_file_that_cannot_be_written_whole_is_not_left_behind)
 
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	cr_expect_eq(incident_store_write(below("i"), ID, "too long", &err), -EFBIG);
-	cr_expect_eq(entries_of(below("i")), 0);
+	cr_expect_eq(incident_store_write(below("i"), "web", ID, "too long", &err), -EFBIG);
+	cr_expect_eq(entries_of(below("i/web")), 0);
 	cr_expect_eq(incident_store_append(below("report"), "too long", &err), -ENOSPC);
 	cr_expect_not_null(strstr(err.text, "/report"), "%s", err.text);
 }

@@ -275,6 +275,21 @@ Test(journal, the_backlog_is_bounded_and_looked_at_ever_less_often)
 	sd_event_unref(event);
 }
 
+Test(journal, the_daemons_own_words_have_room_when_lines_of_workers_have_none)
+{
+	const struct journal_field own[] = { journal_text("MESSAGE", "lines were dropped") };
+	sd_event *event = attach();
+
+	for (int i = 0; i < 100000 && send_message("waits", 5); i++)
+		continue;
+	cr_expect(journal_send_own(&journal, own, ARRAY_SIZE(own)));
+	for (int i = 0; i < 100000 && journal_send_own(&journal, own, ARRAY_SIZE(own)); i++)
+		continue;
+	cr_expect_leq(journal.waiting_bytes, JOURNAL_BACKLOG_MAX + JOURNAL_BACKLOG_OWN);
+	journal_close(&journal);
+	sd_event_unref(event);
+}
+
 Test(journal, without_a_journald_nothing_waits)
 {
 	sd_event *event = attach();

@@ -113,22 +113,32 @@ void hosting_write_servers(struct hosting *hosting)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-/* The kernel notes at connect(2) who the peer is. */
-void link_open_as(struct link *link, const char *user)
+void become(const char *user)
 {
-	gid_t own[GROUPS_MAX], groups[GROUPS_MAX];
-	int own_count = getgroups(GROUPS_MAX, own), count = GROUPS_MAX;
+	gid_t groups[GROUPS_MAX];
+	int count = GROUPS_MAX;
 	const struct passwd *login = getpwnam(user);
 
-	cr_assert(own_count >= 0 && login != NULL, "there is no login %s", user);
+	cr_assert_not_null(login, "there is no login %s", user);
 	cr_assert_geq(getgrouplist(user, login->pw_gid, groups, &count), 0);
 	cr_assert_eq(setgroups((size_t)count, groups), 0);
 	cr_assert_eq(setegid(login->pw_gid), 0);
 	cr_assert_eq(seteuid(login->pw_uid), 0);
-	link_open(link);
+}
+
+void become_root(void)
+{
 	cr_assert_eq(seteuid(0), 0);
 	cr_assert_eq(setegid(0), 0);
-	cr_assert_eq(setgroups((size_t)own_count, own), 0);
+	cr_assert_eq(setgroups(0, NULL), 0);
+}
+
+/* The kernel notes at connect(2) who the peer is. */
+void link_open_as(struct link *link, const char *user)
+{
+	become(user);
+	link_open(link);
+	become_root();
 }
 
 json_t *call_as(const char *user, const char *method, json_t *params)

@@ -40,6 +40,10 @@ json_t *hosting_app(const struct hosting *hosting, const char *tenant, const cha
 void hosting_write_sleepers(const struct hosting *hosting);
 void hosting_write_servers(struct hosting *hosting);
 
+/* This process is taken for that login from here on; and for root again. */
+void become(const char *user);
+void become_root(void);
+
 /* A connection of this login. */
 void link_open_as(struct link *link, const char *user);
 

@@ -118,7 +118,7 @@ void expect_incident_is_told(struct run *run, const json_t *incident)
 	/* a long sentence is folded on a terminal: its beginning will do */
 	run_await_stderr(run, bench_format(run->bench, "%.40s", field_text(incident, "sentence")),
 			 REACTION_MSEC);
-	cr_assert_geq(asprintf(&path, INCIDENT_DIRECTORY "/%s.json", id), 0);
+	cr_assert_geq(asprintf(&path, INCIDENT_DIRECTORY "/%s/%s.json", run->bench->name, id), 0);
 	kept = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
 	cr_assert_not_null(kept, "%s: %s", path, error.text);
 	cr_expect(json_equal(kept, incident), "%s is not what the report says: %s", path,

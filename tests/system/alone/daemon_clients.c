@@ -231,7 +231,7 @@ Test(clients, every_command_does_what_it_says)
 	DO("advice", "pysbx incident $(pysbx incidents %s --json | grep -o '2[0-9TZ]*-app[^\"]*' | "
 		     "head -n 1)");
 	expect_exit(0, "unchanged", "pysbx reload");
-	expect_exit(0, "created",
+	expect_exit(0, "applied",
 		    "echo '{\"name\": \"gold\", \"limits\": {\"memory\": \"1G\"}}' | "
 		    "pysbx plan apply -");
 	expect_exit(0, "gold", "pysbx plan list");

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #define LOOKS	     200
-#define P99_MAX_MSEC 1000 /* in emulation, and beside whatever else the machine does */
+#define P99_MAX_MSEC 5000 /* the guest is emulated, and its host has other things to do, too */
 #define LOG_PATH_MAX 512
 
 TestSuite(daemon_logs, .timeout = TEST_TIMEOUT_SEC);
@@ -139,9 +139,9 @@ Test(daemon_logs, a_log_file_is_rotated_by_size_and_no_line_is_torn)
 			       WORDS("python3", "flood.py", "400000", "0")));
 	app_await_state(name, "stopped", START_MSEC);
 	cr_expect(size_of(name, "") > 0 && size_of(name, "") <= 65536);
-	cr_expect_gt(size_of(name, ".1"), 60000);
+	cr_expect_gt(size_of(name, ".1"), 32768);
 	cr_expect_leq(size_of(name, ".1"), 65536);
-	cr_expect_gt(size_of(name, ".2"), 60000);
+	cr_expect_gt(size_of(name, ".2"), 32768);
 	cr_expect_lt(size_of(name, ".3"), 0, "more are kept than were asked for");
 	torn = shell_output("cd /var/log/pysbx && cat %s.log.2 %s.log.1 %s.log | "
 			    "grep -c -v -E '^([0-9]{63}|flood is over)$' || true",
