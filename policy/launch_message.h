@@ -103,7 +103,9 @@ struct launch_message {
 	uint64_t user_usec;
 	uint64_t system_usec;
 	uint64_t maxrss_bytes;
-	uint64_t started_nsec, ended_nsec;	   /* CLOCK_MONOTONIC */
+	/* CLOCK_MONOTONIC. ended: the same each time that one end is told; of LAUNCH_FAILED only
+	 * where the failure is kept, else 0 */
+	uint64_t started_nsec, ended_nsec;
 	struct launch_spool spool[LAUNCH_STREAMS]; /* LAUNCH_SPOOL */
 	char text[LAUNCH_TEXT_MAX]; /* NUL-terminated; LAUNCH_FAILED: what was tried, on what */
 };

@@ -45,7 +45,7 @@
 #define SPEC_STABLE_MIN	    (100 * USEC_PER_MSEC)
 #define SPEC_WAIT_LIMIT	    (86400 * USEC_PER_SEC) /* backoff, stable time, grace */
 #define SPEC_LOG_SIZE_MIN   (UINT64_C(64) << 10)   /* less would rotate at every traceback */
-#define SPEC_LOG_SIZE_LIMIT (UINT64_C(1) << 40)
+#define SPEC_LOG_SIZE_LIMIT (UINT64_C(1) << 30)	   /* of all files of one app: disks are finite */
 #define SPEC_LOG_KEEP_LIMIT 1000
 #define SPEC_LOG_RATE_LIMIT 1000000
 

@@ -130,6 +130,20 @@ static int check_limits(const struct spec_check *check)
 	return r;
 }
 
+/* The one that is written and those that are kept. Both factors are in their ranges. */
+static int check_log(const struct spec_check *check)
+{
+	const struct log_policy *policy = &check->spec->log;
+	char size[QUANTITY_TEXT_MAX], bound[QUANTITY_TEXT_MAX];
+
+	if (policy->max_size * (policy->keep + 1) <= SPEC_LOG_SIZE_LIMIT)
+		return 0;
+	return spec_refuse(check, FIELD_LOG_MAX_SIZE,
+			   "%s in each of %" PRIu64 " files is too much: at most %s in all",
+			   quantity_format_size(policy->max_size, size), policy->keep + 1,
+			   quantity_format_size(SPEC_LOG_SIZE_LIMIT, bound));
+}
+
 static int check_others(const struct spec_check *check)
 {
 	const struct restart_policy *restart = &check->spec->restart;
@@ -139,6 +153,8 @@ static int check_others(const struct spec_check *check)
 	if (r == 0)
 		r = check_order(check, FIELD_BACKOFF, restart->backoff_usec, FIELD_BACKOFF_MAX,
 				restart->backoff_max_usec, quantity_format_time);
+	if (r == 0)
+		r = check_log(check);
 	return r;
 }
 

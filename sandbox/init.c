@@ -332,6 +332,7 @@ void init_keep_failure(struct launcher *launcher, const struct launch_message *f
 		return;
 	keeper_init(&init.keeper, launcher);
 	init.signals = signals;
+	init.end.ended_nsec = monotonic_nsec();
 	launcher->worker = 0; /* what is left of it is nobody's */
 	forget_plan(launcher);
 	kill_all();

@@ -250,7 +250,8 @@ static void on_incident(struct instance *instance, const char *id, const struct 
 		escape_string(verdict->sentence, ESCAPE_FOR_JSON, app->last->sentence,
 			      sizeof(app->last->sentence));
 	}
-	app->host->on_incident(app, id, verdict);
+	if (id[0] != '\0')
+		app->host->on_incident(app, id, verdict);
 }
 
 static void record(struct instance *instance)

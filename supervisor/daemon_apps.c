@@ -278,8 +278,10 @@ static bool make_queue_room(struct daemon *daemon)
 	larger = calloc(wanted, sizeof(struct app *));
 	if (larger == NULL)
 		return false;
-	for (size_t i = 0; i < daemon->queue_count; i++)
-		larger[i] = daemon->queue[(daemon->queue_first + i) % daemon->queue_allocated];
+	for (size_t i = 0, at = daemon->queue_first; i < daemon->queue_count; i++) {
+		larger[i] = daemon->queue[at];
+		at = at + 1 < daemon->queue_allocated ? at + 1 : 0;
+	}
 	free(daemon->queue);
 	daemon->queue = larger;
 	daemon->queue_allocated = wanted;

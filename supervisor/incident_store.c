@@ -160,6 +160,43 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* `name` is that of an incident's file. Not the time: it follows a clock that may have been set. */
+static bool is_same_but_for_time(const char *name, const char *id)
+{
+	const char *app;
+	size_t length;
+
+	if (incident_id_app(id, &app) == 0)
+		return false;
+	length = strlen(app);
+	name += app - id;
+	return strncmp(name, app, length) == 0 && strcmp(name + length, SUFFIX) == 0;
+}
+
+bool incident_store_recall(const char *directory, const char *app, char id[static INCIDENT_ID_MAX])
+{
+	_cleanup_close_ int parent = -1, fd = -1;
+	struct dirent **entries = NULL;
+	struct error ignored;
+	bool found = false;
+	int count;
+
+	parent = open_directory(AT_FDCWD, directory, &ignored);
+	fd = parent >= 0 ? open_directory(parent, app, &ignored) : -1;
+	count = fd >= 0 ? scandirat(fd, ".", &entries, filter_incidents, NULL) : 0;
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (!found && is_same_but_for_time(name, id)) {
+			memcpy(id, name, strlen(name) - strlen(SUFFIX));
+			found = true;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return found;
+}
+
 static int prune(int app_directory, size_t keep, struct error *err)
 {
 	struct dirent **entries = NULL;

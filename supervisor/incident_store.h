@@ -17,6 +17,9 @@
 #pragma once
 
 #include "policy/error.h"
+#include "policy/incident.h"
+
+#include <stdbool.h>
 
 #define INCIDENT_STORE_KEEP	200
 #define INCIDENT_STORE_APPS_MAX 30000 /* more than the daemon has apps */
@@ -26,6 +29,11 @@
  * never overwritten. Old files that cannot be removed are no error: the incident itself is safe. */
 int incident_store_write(const char *directory, const char *app, const char *id, const char *json,
 			 struct error *err);
+
+/* Whether the incident is there already: a death that was told once, by a pysbx that ended before
+ * it took note of that. All of the id but its time must be the same; id becomes that of the one
+ * that is there. */
+bool incident_store_recall(const char *directory, const char *app, char id[static INCIDENT_ID_MAX]);
 
 /* Removes the oldest incidents of the app until `keep` are left. Returns how many were removed. */
 int incident_store_prune(const char *directory, const char *app, size_t keep, struct error *err);

@@ -193,11 +193,12 @@ static int begin_life(struct instance *instance, struct error *err)
 	_cleanup_close_ int leaf = -1;
 	char keeper[INSTANCE_CGROUP_MAX];
 	struct launcher_start start = { .image_fd = instance->host->image_fd };
-	int r;
+	int r = 0;
 
-	r = prepare_start(instance, &start, &made, err);
-	if (r >= 0 && instance->host->make_slice != NULL)
+	if (instance->host->make_slice != NULL)
 		r = instance->host->make_slice(instance, err);
+	if (r >= 0)
+		r = prepare_start(instance, &start, &made, err);
 	if (r >= 0)
 		r = make_leaf(instance, &leaf, err);
 	if (r >= 0)

@@ -199,6 +199,33 @@ static uint64_t limit_in_force(uint64_t limit)
 	return limit == LIMIT_UNSET ? LIMIT_MAX : limit;
 }
 
+static struct timespec earlier(struct timespec time, uint64_t usec)
+{
+	time.tv_sec -= (time_t)(usec / 1000000);
+	time.tv_nsec -= (long)(usec % 1000000) * 1000;
+	if (time.tv_nsec < 0) {
+		time.tv_sec--;
+		time.tv_nsec += 1000000000;
+	}
+	return time;
+}
+
+/* The time is that of the end, however late it is told. A launcher tells an end again until it has
+ * been taken note of: by its time it gets the same id then. ended_nsec: CLOCK_MONOTONIC; 0: not
+ * known. */
+static void set_id(const struct instance *instance, uint64_t ended_nsec, struct incident *incident)
+{
+	uint32_t unique = (uint32_t)(ended_nsec ^ ended_nsec >> 32);
+	uint64_t now = clock_monotonic_usec(), ended = ended_nsec / 1000;
+
+	clock_gettime(CLOCK_REALTIME, &incident->time);
+	if (ended_nsec == 0)
+		unique = instance->host->random();
+	else if (ended < now)
+		incident->time = earlier(incident->time, now - ended);
+	incident_make_id(incident->app, incident->instance, &incident->time, unique, incident->id);
+}
+
 static void fill_incident(const struct instance *instance, const struct facts *facts,
 			  const struct death *death, const struct verdict *verdict,
 			  struct incident *incident)
@@ -231,9 +258,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 		.log_lines_dropped = relay_dropped_lines(&instance->relay),
 		.restarts = instance->restarts.in_row,
 	};
-	clock_gettime(CLOCK_REALTIME, &incident->time);
-	incident_make_id(incident->app, incident->instance, &incident->time,
-			 instance->host->random(), incident->id);
+	set_id(instance, death->child ? 0 : words->ended_nsec, incident);
 }
 
 /* The journal of what went wrong while writing must not stop the text from reaching the operator.
@@ -256,18 +281,37 @@ static void store(const struct instance *instance, const struct incident *incide
 			    err.text);
 }
 
-static void report(struct instance *instance, const struct facts *facts, const struct death *death,
-		   const struct verdict *verdict)
+static void tell(struct instance *instance, const struct incident *incident,
+		 enum log_event_id event)
 {
-	const char *log_lines[LOG_TAIL_LINES], *kernel_lines[INCIDENT_KERNEL_LINES];
 	_cleanup_free_ char *text = NULL, *pretty = NULL, *line = NULL;
-	struct incident incident;
 	struct log_subject subject = instance_subject(instance);
 	struct error err;
 	int r;
 
+	subject.incident = incident->id;
+	r = incident_to_text(incident, &text, &err);
+	if (r >= 0)
+		r = incident_to_json(incident, true, &pretty, &err);
+	if (r >= 0)
+		r = incident_to_json(incident, false, &line, &err);
+	if (r < 0) {
+		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name,
+			    "%s (incident: %s)", incident->verdict.sentence, err.text);
+		return;
+	}
+	log_report(instance->host->log, event, &subject, text, line);
+	store(instance, incident, pretty, line);
+}
+
+static void report(struct instance *instance, const struct facts *facts, const struct death *death,
+		   const struct verdict *verdict)
+{
+	const char *log_lines[LOG_TAIL_LINES], *kernel_lines[INCIDENT_KERNEL_LINES];
+	const struct instance_host *host = instance->host;
+	struct incident incident;
+
 	fill_incident(instance, facts, death, verdict, &incident);
-	subject.incident = incident.id;
 	incident.log_line_count = log_tail_lines(&instance->relay.tail, log_lines);
 	incident.log_lines = log_lines;
 	for (size_t i = 0; i < facts->kernel_count; i++)
@@ -275,22 +319,14 @@ static void report(struct instance *instance, const struct facts *facts, const s
 	incident.kernel_lines = kernel_lines;
 	incident.kernel_line_count = facts->kernel_count;
 
-	r = incident_to_text(&incident, &text, &err);
-	if (r >= 0)
-		r = incident_to_json(&incident, true, &pretty, &err);
-	if (r >= 0)
-		r = incident_to_json(&incident, false, &line, &err);
-	if (r < 0) {
-		log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name,
-			    "%s (incident: %s)", verdict->sentence, err.text);
-		return;
-	}
-	log_report(instance->host->log,
-		   death->child ? LOG_EVENT_APP_CHILD_KILLED : LOG_EVENT_APP_DIED, &subject, text,
-		   line);
-	store(instance, &incident, pretty, line);
-	if (instance->host->on_incident != NULL)
-		instance->host->on_incident(instance, incident.id, verdict);
+	if (incident_store_recall(host->incident_directory, incident.app, incident.id))
+		log_message(host->log, LOG_LEVEL_INFO, incident.app,
+			    "incident %s has been told before", incident.id);
+	else
+		tell(instance, &incident,
+		     death->child ? LOG_EVENT_APP_CHILD_KILLED : LOG_EVENT_APP_DIED);
+	if (host->on_incident != NULL)
+		host->on_incident(instance, incident.id, verdict);
 }
 
 void instance_judge(struct instance *instance, bool child, struct verdict *ret)

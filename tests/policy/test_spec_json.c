@@ -67,7 +67,7 @@ Test(spec_json, reads_every_key)
 		"'restart':{'mode':'always','max_restarts':'max','backoff':'500ms',"
 		"'backoff_max':120,'stable':'2min'},'oom':'app',"
 		"'stop':{'signal':'SIGINT','grace':'1min 30s'},"
-		"'log':{'target':'file','max_size':'1G','keep':9,'rate':'max'},'enabled':false}",
+		"'log':{'target':'file','max_size':'100M','keep':9,'rate':'max'},'enabled':false}",
 		NULL);
 	const struct limits *limits = &spec.limits;
 
@@ -107,7 +107,7 @@ Test(spec_json, reads_every_key)
 	cr_expect_eq(spec.stop.signal, SIGINT);
 	cr_expect_eq(spec.stop.grace_usec, 90 * USEC_PER_SEC);
 	cr_expect_eq(spec.log.target, LOG_TO_FILE);
-	cr_expect_eq(spec.log.max_size, UINT64_C(1) << 30);
+	cr_expect_eq(spec.log.max_size, UINT64_C(100) << 20);
 	cr_expect_eq(spec.log.keep, 9);
 	cr_expect_eq(spec.log.rate, LIMIT_MAX);
 	cr_expect_not(spec.enabled);

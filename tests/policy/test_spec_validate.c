@@ -540,15 +540,24 @@ Test(spec_validate, bounds_the_logs)
 	EXPECT_REFUSED(spoilt->log.max_size = SPEC_LOG_SIZE_MIN - 1,
 		       "log.max_size: 64.0K is too little: at least 64K");
 	EXPECT_REFUSED(spoilt->log.max_size = SPEC_LOG_SIZE_LIMIT + 1,
-		       "log.max_size: 1.0T is too much: at most 1T");
+		       "log.max_size: 1.0G is too much: at most 1G");
 	EXPECT_REFUSED(spoilt->log.max_size = LIMIT_MAX,
-		       "log.max_size: max is too much: at most 1T");
+		       "log.max_size: max is too much: at most 1G");
 	EXPECT_REFUSED(spoilt->log.keep = 1001, "log.keep: 1001 is too much: at most 1000");
 	EXPECT_REFUSED(spoilt->log.rate = 0, "log.rate: 0 is too little: at least 1");
 	EXPECT_REFUSED(spoilt->log.rate = 1000001,
 		       "log.rate: 1000001 is too much: at most 1000000");
+	EXPECT_REFUSED(spoilt->log.max_size = 171 * MIB,
+		       "log.max_size: 171M in each of 6 files is too much: at most 1G in all");
+	EXPECT_REFUSED(spoilt->log.keep = 1000,
+		       "log.max_size: 10M in each of 1001 files is too much: at most 1G in all");
 	spec.log.rate = LIMIT_MAX;
 	spec.log.keep = 0;
+	spec.log.max_size = SPEC_LOG_SIZE_LIMIT;
+	expect_valid(&spec);
+	spec = good();
+	spec.log.keep = 1000;
+	spec.log.max_size = MIB;
 	expect_valid(&spec);
 }
 

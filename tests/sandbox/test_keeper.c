@@ -235,17 +235,22 @@ Test(keeper, lets_nobody_in_but_root)
 
 Test(keeper, keeps_a_failed_start_until_somebody_comes)
 {
+	uint64_t ended_nsec;
+
 	sandbox_init(&box, NULL);
 	sandbox_keep(&box);
 	sandbox_set_argv(&box, (const char *const[]){ "no-such-program", NULL });
 	sandbox_start(&box);
 	cr_expect_eq(box.last.stage, STAGE_EXEC);
+	ended_nsec = box.last.ended_nsec;
+	cr_expect_gt(ended_nsec, 0);
 	for (int i = 0; i < 2; i++) {
 		memset(&box.last, 0, sizeof(box.last));
 		sandbox_connect(&box, LAUNCH_FAILED);
 		cr_expect_eq(box.order_count, 1);
 		cr_expect(box.last.stage == STAGE_EXEC && box.last.errnum == ENOENT, "%s",
 			  box.last.text);
+		cr_expect_eq(box.last.ended_nsec, ended_nsec);
 		cr_expect_not(sandbox_wait_launcher(&box, 50));
 	}
 	sandbox_finish(&box);

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#define APPS 20
+#define APPS 100 /* the queue has to grow */
 #define HOUR UINT64_C(3600000000)
 
 static struct daemon daemon_;

@@ -260,6 +260,36 @@ Test(incident_store, is_bounded)
 	cr_expect_eq(access(below("i/web/20250101T000004Z-web-0-0.json"), F_OK), 0);
 }
 
+Test(incident_store, recalls_what_was_told_before_at_about_that_time)
+{
+	static const struct {
+		const char *app, *id;
+		bool there;
+	} samples[] = {
+		{ "web", ID, true },
+		{ "web", "20261123T174104Z-web-0-8c3f2a90", true },
+		{ "web", "20261123T174103Z-web-0-8c3f2a91", false },
+		{ "web", "20261123T174103Z-web-1-8c3f2a90", false },
+		{ "web", "20261123T174103Z-web-0-8c3f2a9", false },
+		{ "web", "no-id", false },
+		{ "web-2", ID, false },
+		{ "missing", ID, false },
+	};
+	struct error err = { 0 };
+
+	cr_assert_eq(incident_store_write(below("i"), "web", ID, "{}", &err), 0);
+	make_app("i", "web-2");
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		char id[INCIDENT_ID_MAX];
+
+		snprintf(id, sizeof(id), "%s", samples[i].id);
+		cr_expect_eq(incident_store_recall(below("i"), samples[i].app, id),
+			     samples[i].there, "row %zu", i);
+		cr_expect_str_eq(id, samples[i].there ? ID : samples[i].id);
+	}
+	cr_expect_not(incident_store_recall(below("none"), "web", (char[INCIDENT_ID_MAX]){ ID }));
+}
+
 static void set_age(const char *name, time_t seconds)
 {
 	const struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };

@@ -459,7 +459,8 @@ static size_t add_pids(const char *name, const char *leaf, pid_t *pids, size_t c
 	char *rest;
 
 	snprintf(file, sizeof(file), "%s/cgroup.procs", leaf);
-	rest = text = app_read(name, file);
+	text = app_read(name, file);
+	rest = text;
 	for (char *line; (line = strsep(&rest, "\n")) != NULL && count < BENCH_PIDS_MAX;)
 		if (line[0] != '\0')
 			pids[count++] = (pid_t)strtol(line, NULL, 10);

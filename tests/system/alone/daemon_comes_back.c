@@ -20,9 +20,9 @@
 #define KILL_APPS    3
 #define KILL_WITHIN  600 /* msec from a request to the kill */
 #define CYCLES	     1000
-#define CYCLES_LEAST 60
+#define CYCLES_LEAST 40
 #define CYCLES_FIRST 20 /* until what grows once has grown */
-#define CYCLES_MSEC  60000
+#define CYCLES_MSEC  30000
 #define RSS_MAX_KIB  2048 /* that the daemon may have grown by */
 #define DYING_MAX    5	  /* cgroups that the kernel still has pages of */
 #define SCOPE_STOPS  5
@@ -421,18 +421,22 @@ Test(survives, an_app_with_a_damaged_record_that_does_not_run_is_started)
 	close_all(&bench);
 }
 
+#define DECLARED(app) "{\"declared_by\": null, \"app\": " app "}"
+
 Test(survives, a_wrong_file_of_an_app_costs_only_that_app)
 {
 	static const struct {
 		const char *name, *text, *said;
 	} files[] = {
 		{ "wrong-limit",
-		  "{\"name\": \"wrong-limit\", \"command\": [\"sleep\", \"1\"], \"directory\": "
-		  "\"/srv\", \"limits\": {\"memory\": \"lots\"}}",
+		  DECLARED("{\"name\": \"wrong-limit\", \"command\": [\"sleep\", \"1\"], "
+			   "\"directory\": \"/srv\", \"limits\": {\"memory\": \"lots\"}}"),
 		  "limits.memory" },
-		{ "wrong-type", "{\"name\": \"wrong-type\", \"command\": {}}", "command" },
+		{ "wrong-type", DECLARED("{\"name\": \"wrong-type\", \"command\": {}}"),
+		  "command" },
 		{ "wrong-name",
-		  "{\"name\": \"other\", \"command\": [\"sleep\"], \"directory\": \"/srv\"}",
+		  DECLARED("{\"name\": \"other\", \"command\": [\"sleep\"], \"directory\": "
+			   "\"/srv\"}"),
 		  "other" },
 		{ "cut-off", "{\"name\": \"cut-off\", \"comma", "line 1" },
 	};
@@ -463,6 +467,68 @@ Test(survives, a_wrong_file_of_an_app_costs_only_that_app)
 		}
 		cr_expect_eq(told, 1, "%s is not told", path);
 	}
+	close_all(&bench);
+}
+
+static void expect_untouched(const struct bench *bench, pid_t pid)
+{
+	_cleanup_free_ char *max = app_read(bench->name, "memory.max");
+
+	app_await_state(bench->name, "running", REACTION_MSEC);
+	cr_expect_eq(only_pid(bench->name), pid);
+	cr_expect_str_eq(max, "67108864");
+}
+
+/* A typing error in a file is no reason to end what runs, nor to lift its limits. */
+Test(survives, an_app_whose_file_became_wrong_goes_on_until_it_is_right_again)
+{
+	_cleanup_free_ char *right = NULL;
+	const char *path;
+	struct bench bench;
+	json_t *object;
+	pid_t pid;
+
+	open_all(&bench, "held");
+	object = app_object(&bench, bench.name, WORDS("sleep", "1000"));
+	json_object_set_new(object, "limits", json_pack("{s:s}", "memory", "64M"));
+	app_apply(object);
+	pid = only_pid(bench.name);
+	path = bench_format(&bench, "/var/lib/pysbx/apps/%s.json", bench.name);
+	right = read_text(path);
+	write_text(path, "{", 0600);
+	/* twice: what the first has noted is right, too */
+	for (int i = 0; i < 2; i++) {
+		daemon_restart();
+		expect_untouched(&bench, pid);
+		json_decref(daemon_refusal("invalid", "daemon.reload", NULL));
+		expect_untouched(&bench, pid);
+	}
+	write_text(path, right, 0600);
+	daemon_do("daemon.reload", NULL);
+	expect_untouched(&bench, pid);
+	daemon_do("app.restart", "{s:s}", "name", bench.name);
+	cr_expect_neq(only_pid(bench.name), pid);
+	close_all(&bench);
+}
+
+Test(survives, a_daemon_with_wrong_settings_does_not_start_and_apps_go_on)
+{
+	struct bench bench;
+	json_t *object;
+	pid_t pid;
+
+	open_all(&bench, "settings");
+	object = app_object(&bench, bench.name, WORDS("sleep", "1000"));
+	json_object_set_new(object, "limits", json_pack("{s:s}", "memory", "64M"));
+	app_apply(object);
+	pid = only_pid(bench.name);
+	daemon_stop();
+	write_text("/etc/pysbx/pysbxd.json", "{", 0644);
+	cr_expect_neq(shell(NULL, "/usr/sbin/pysbxd 2>/dev/null"), 0);
+	cr_expect_eq(only_pid(bench.name), pid);
+	cr_expect_eq(unlink("/etc/pysbx/pysbxd.json"), 0);
+	daemon_start();
+	expect_untouched(&bench, pid);
 	close_all(&bench);
 }
 
