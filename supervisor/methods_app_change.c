@@ -251,14 +251,24 @@ static int check_number(const struct daemon *daemon, const struct config_tenant 
 			 plan->plan.name, (unsigned long long)plan->plan.apps);
 }
 
+/* app.apply, or app.set_limits if there are limits. */
 struct apply {
 	struct daemon *daemon;
 	struct call *call;
 	json_t *object; /* the declaration as it is kept: owned */
+	char *name;	/* of the app whose limits are set: both owned */
+	json_t *limits;
 	bool force;
 	/* Who has declared what the call only changes; "": an administrator, or nobody yet. */
 	char by[SPEC_NAME_MAX + 1];
 };
+
+static void apply_clear(struct apply *apply)
+{
+	json_decref(apply->object);
+	json_decref(apply->limits);
+	free(apply->name);
+}
 
 /* Whose words it is: a tenant's, NULL for an administrator's. Those of a tenant stay its own when
  * an administrator changes limits in them. */
@@ -329,8 +339,7 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 	app = daemon_find_app(apply->daemon, spec->name);
 	r = app != NULL ? check_waiting(app, apply->call, err) : 0;
 	if (r >= 0)
-		r = daemon_apply(apply->daemon, apply->object, declarer_of(apply), spec,
-				 apply->force, &app, err);
+		r = daemon_apply(apply->daemon, apply->object, declarer_of(apply), spec, &app, err);
 	if (r < 0) {
 		json_decref(result);
 		return r;
@@ -346,31 +355,6 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 	answer_state(apply->call, result, app);
 	return 0;
 }
-
-static int apply_app(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	_cleanup_json_ json_t *object = json_copy((json_t *)rpc_params_value(params, "app"));
-	const struct apply apply = { .daemon = userdata,
-				     .call = call,
-				     .object = object,
-				     .force = rpc_params_boolean(params, "force", false) };
-	struct app_spec spec;
-	int r;
-
-	if (object == NULL)
-		return error_no_memory(err);
-	r = make_spec(&apply, &spec, err);
-	if (r < 0)
-		return r;
-	if (rpc_params_boolean(params, "dry_run", false))
-		call_reply(call, describe(userdata, &spec));
-	else
-		r = carry_out(&apply, &spec, err);
-	spec_clear(&spec);
-	return r;
-}
-
-/* --- set_limits ----------------------------------------------------------------------------- */
 
 /* The declaration on disk, with these limits in place of its own: null takes one away. */
 static int read_with_limits(struct apply *apply, const char *name, const json_t *limits,
@@ -402,97 +386,131 @@ static int read_with_limits(struct apply *apply, const char *name, const json_t 
 	return 0;
 }
 
-static int set_now(struct apply *apply, struct error *err)
+/* --- lowering memory: it is given back first, by a process of its own ----------------------- */
+
+static int put_in_force(struct apply *apply, bool lowered, struct error *err);
+
+/* As much as could be was given back: now it holds or fits, or it is refused. */
+static void on_reclaimed(void *userdata)
 {
-	struct app_spec spec;
+	struct apply *apply = userdata;
+	struct app *app = daemon_find_app(apply->daemon, apply->name);
+	struct error err;
 	int r;
 
-	r = make_spec(apply, &spec, err);
+	if (app == NULL || app->remove) {
+		r = error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile",
+			      apply->name);
+	} else {
+		app->lowering = false;
+		r = put_in_force(apply, true, &err);
+		if (r < 0)
+			app_renew_limits(app);
+	}
+	if (r < 0)
+		call_fail(apply->call, &err);
+	apply_clear(apply);
+	free(apply);
+}
+
+static int lower_first(struct apply *now, struct app *app, const struct app_spec *spec,
+		       struct error *err)
+{
+	struct apply *apply;
+	int r;
+
+	if (app->lowering)
+		return error_set(err, ERROR_CONFLICT, 0,
+				 "the memory limits of app %s are being lowered: try again when "
+				 "that is done",
+				 app->spec.name);
+	if (now->name == NULL)
+		now->name = strdup(app->spec.name);
+	apply = now->name != NULL ? malloc(sizeof(*apply)) : NULL;
+	if (apply == NULL)
+		return error_no_memory(err);
+	*apply = *now;
+	r = reclaim_start(apply->daemon->event, apply->daemon->scope.fd, app->path, &spec->limits,
+			  apply->force, on_reclaimed, apply, err);
+	if (r < 0) {
+		free(apply);
+		return r;
+	}
+	*now = (struct apply){ 0 }; /* it has moved there */
+	app->lowering = true;
+	events_publish(apply->daemon->events, "app.progress", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s}", "step", "reclaim"));
+	return 0;
+}
+
+/* limits are put into the declaration as it is now: it may have been changed since the call. */
+static int put_in_force(struct apply *apply, bool lowered, struct error *err)
+{
+	struct app_spec spec;
+	struct app *app;
+	int r = 0;
+
+	if (apply->limits != NULL)
+		r = read_with_limits(apply, apply->name, apply->limits, err);
+	if (r >= 0)
+		r = make_spec(apply, &spec, err);
 	if (r < 0)
 		return r;
-	r = carry_out(apply, &spec, err);
+	app = daemon_find_app(apply->daemon, spec.name);
+	if (!lowered && app != NULL && app->has_slice && !app->remove && !app->held &&
+	    limits_lower_memory(&spec.limits, &app->spec.limits))
+		r = lower_first(apply, app, &spec, err);
+	else
+		r = carry_out(apply, &spec, err);
 	spec_clear(&spec);
 	return r;
 }
 
-/* As much as could be was given back: now it fits, or it is refused. */
-static void on_reclaimed(void *userdata)
+static int dry_run(const struct apply *apply, struct error *err)
 {
-	struct apply *apply = userdata;
-	const char *name = json_string_value(json_object_get(apply->object, "name"));
-	const struct app *app = daemon_find_app(apply->daemon, name);
-	struct error err;
-	int r;
+	struct app_spec spec;
+	int r = make_spec(apply, &spec, err);
 
-	if (app == NULL || app->remove)
-		r = error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile", name);
-	else
-		r = set_now(apply, &err);
 	if (r < 0)
-		call_fail(apply->call, &err);
-	json_decref(apply->object);
-	free(apply);
+		return r;
+	call_reply(apply->call, describe(apply->daemon, &spec));
+	spec_clear(&spec);
+	return 0;
 }
 
-/* How far memory.current is above the new limit; 0: it fits. */
-static uint64_t excess(const struct app *app, const struct app_spec *spec)
+static int apply_app(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct error ignored;
-	uint64_t current;
-
-	if (!app->has_slice || spec->limits.memory_max >= LIMIT_UNSET ||
-	    app_cgroup_read_number(app->host->instance.root_fd, app->path, "memory.current",
-				   &current, &ignored) < 0 ||
-	    current <= spec->limits.memory_max)
-		return 0;
-	return current - spec->limits.memory_max;
-}
-
-static int reclaim_first(const struct apply *now, const struct app *app, uint64_t bytes,
-			 struct error *err)
-{
-	struct apply *apply = malloc(sizeof(*apply));
+	struct apply apply = { .daemon = userdata,
+			       .call = call,
+			       .object = json_copy((json_t *)rpc_params_value(params, "app")),
+			       .force = rpc_params_boolean(params, "force", false) };
 	int r;
 
-	if (apply == NULL)
+	if (apply.object == NULL)
 		return error_no_memory(err);
-	*apply = *now;
-	json_incref(apply->object);
-	events_publish(apply->daemon->events, "app.progress", app->spec.name, app->spec.tenant,
-		       json_pack("{s:s}", "step", "reclaim"));
-	r = reclaim_start(apply->daemon->event, apply->daemon->scope.fd, app->path, bytes,
-			  on_reclaimed, apply, err);
-	if (r < 0) {
-		json_decref(apply->object);
-		free(apply);
-	}
+	r = rpc_params_boolean(params, "dry_run", false) ? dry_run(&apply, err)
+							 : put_in_force(&apply, false, err);
+	apply_clear(&apply);
 	return r;
 }
 
 static int set_limits(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct app *app = methods_find_app(userdata, call, params, err);
+	const struct app *app = methods_find_app(userdata, call, params, err);
 	struct apply apply = { .daemon = userdata,
 			       .call = call,
 			       .force = rpc_params_boolean(params, "force", false) };
-	struct app_spec spec;
-	uint64_t above;
 	int r;
 
 	if (app == NULL)
 		return -ENOENT;
 	r = check_place(userdata, call, app->spec.name, err);
-	if (r >= 0)
-		r = read_with_limits(&apply, app->spec.name, rpc_params_value(params, "limits"),
-				     err);
-	if (r >= 0)
-		r = make_spec(&apply, &spec, err);
-	if (r >= 0) {
-		above = apply.force ? 0 : excess(app, &spec);
-		spec_clear(&spec);
-		r = above > 0 ? reclaim_first(&apply, app, above, err) : set_now(&apply, err);
-	}
-	json_decref(apply.object);
+	if (r < 0)
+		return r;
+	apply.name = strdup(app->spec.name);
+	apply.limits = json_incref((json_t *)rpc_params_value(params, "limits"));
+	r = apply.name == NULL ? error_no_memory(err) : put_in_force(&apply, false, err);
+	apply_clear(&apply);
 	return r;
 }
 
