@@ -7,6 +7,7 @@
 #include "supervisor/disk.h"
 #include "supervisor/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -126,6 +127,7 @@ static int check_memory(struct change *change, struct error *err)
 		struct error ignored;
 		int fits = 0;
 
+		assert(write->file != NULL);
 		if (strcmp(write->file, "memory.max") == 0 ||
 		    strcmp(write->file, "memory.high") == 0) {
 			if (file_read_at(change->dir, write->file, held, sizeof(held), &ignored) >=
