@@ -210,7 +210,7 @@ Test(live_limits, one_wrong_file_leaves_all_as_it_was)
 	shop = app_main_pid(hosting.shop);
 	journal_mark(mark);
 	write_app(&hosting, hosting.blog, json_pack("{s:s}", "memory", "90M"),
-		  WORDS("sleep", "601"));
+		  WORDS("sleep", "600"));
 	write_app(&hosting, hosting.shop, json_pack("{s:s}", "memory", "12Q"),
 		  WORDS("sleep", "600"));
 	error = daemon_refusal("invalid", "daemon.reload", NULL);
