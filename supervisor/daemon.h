@@ -186,5 +186,5 @@ void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant);
 /* --- methods --------------------------------------------------------------------------------- */
 
 /* Fills tables[] for control_start(); returns their number. */
-#define DAEMON_TABLES 6
+#define DAEMON_TABLES 7
 size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[DAEMON_TABLES]);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * app.*: declaring apps, and telling them what to do. What takes time is answered when it is done:
- * the call waits for a state of the app.
- */
+/* app.*: declaring apps, changing and removing them. */
 #include "policy/document.h"
 #include "policy/figure.h"
 #include "policy/own.h"
@@ -16,201 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BIT(state) (1U << (state))
-/* A start has succeeded or failed, or was overtaken by a stop. "stopped" alone says nothing: a
- * restart comes through it. */
-#define STARTED (BIT(APP_RUNNING) | BIT(APP_BACKOFF) | BIT(APP_FAILED) | APP_SETTLED)
-/* A stop is done, and maybe was followed by a start. */
-#define STOPPED \
-	(APP_SETTLED | BIT(APP_FAILED) | BIT(APP_STARTING) | BIT(APP_RUNNING) | BIT(APP_BACKOFF))
-
-/* --- answers that come later ---------------------------------------------------------------- */
-
-/* A call, and what it is answered when the app is where it was to be. */
-struct pending {
-	struct call *call;
-	json_t *result; /* NULL: name and state */
-	unsigned wanted;
-	bool save; /* the answer is only true once it is on record */
-};
-
-static void answer_state(struct call *call, json_t *result, const struct app *app)
-{
-	if (result == NULL)
-		result = methods_name_and_state(app);
-	else
-		(void)json_object_set_new(result, "state",
-					  json_string(app_state_name(app_state(app))));
-	call_reply(call, result);
-}
-
-static void on_there(struct app *app, int result, void *userdata)
-{
-	struct pending *pending = userdata;
-	struct error err;
-
-	if (result == 0 && pending->save)
-		daemon_save_due(app->host->userdata);
-	if (result == 0 && (pending->wanted & BIT(app_state(app))) != 0) {
-		answer_state(pending->call, TAKE_PTR(pending->result), app);
-	} else if (result == 0) {
-		(void)error_set(&err, ERROR_FAILED, 0, "app %s is %s%s%s", app->spec.name,
-				app_state_name(app_state(app)), app->last != NULL ? ": " : "",
-				app->last != NULL ? app->last->sentence : "");
-		call_fail(pending->call, &err);
-	} else {
-		(void)error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile",
-				app->spec.name);
-		call_fail(pending->call, &err);
-	}
-	json_decref(pending->result);
-	free(pending);
-}
-
-static bool is_gone(const void *userdata)
-{
-	const struct pending *pending = userdata;
-
-	return methods_is_gone(pending->call);
-}
-
-/* To be asked before anything is done that is waited for. */
-static int check_waiting(struct app *app, const struct call *call, struct error *err)
-{
-	return app_can_wait(app, call_tenant(call) == NULL, err);
-}
-
-/* The app that the call names, if it may be started. */
-static struct app *find_to_start(const struct daemon *daemon, const struct call *call,
-				 const json_t *params, struct error *err)
-{
-	struct app *app = methods_find_app(daemon, call, params, err);
-
-	if (app == NULL || check_waiting(app, call, err) < 0 || daemon_check_scope(daemon, err) < 0)
-		return NULL;
-	if (!app->remove)
-		return app;
-	(void)error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
-	return NULL;
-}
-
-/* Answers when the app is in one of `states`: well if it is one of `wanted`. result is stolen. */
-static int answer_when(struct call *call, struct app *app, unsigned states, unsigned wanted,
-		       json_t *result, struct error *err)
-{
-	struct pending *pending = malloc(sizeof(*pending));
-	int r;
-
-	if (pending == NULL) {
-		json_decref(result);
-		return error_no_memory(err);
-	}
-	*pending = (struct pending){ call, result, wanted, states == STOPPED };
-	r = app_wait(app,
-		     &(struct app_wait){ .states = states,
-					 .callback = on_there,
-					 .is_gone = is_gone,
-					 .admin = call_tenant(call) == NULL,
-					 .userdata = pending },
-		     err);
-	if (r < 0) {
-		json_decref(result);
-		free(pending);
-	}
-	return r;
-}
-
-/* --- start, stop and their like ------------------------------------------------------------- */
-
-static int start(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = find_to_start(userdata, call, params, err);
-
-	if (app == NULL)
-		return -ENOENT;
-	daemon_start_app(app);
-	return answer_when(call, app, STARTED | BIT(APP_SUSPENDED),
-			   BIT(APP_RUNNING) | BIT(APP_SUSPENDED), NULL, err);
-}
-
-static int stop(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = methods_find_app(userdata, call, params, err);
-
-	if (app == NULL || check_waiting(app, call, err) < 0)
-		return -ENOENT;
-	app_set_queued(app, false);
-	if (app_state(app) == APP_STOPPING && rpc_params_boolean(params, "force", false))
-		app_kill(app);
-	else
-		app_stop(app);
-	return answer_when(call, app, STOPPED, STOPPED | BIT(APP_STOPPED), NULL, err);
-}
-
-static int restart(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = find_to_start(userdata, call, params, err);
-
-	if (app == NULL)
-		return -ENOENT;
-	if (app_state_has_process(app_state(app)))
-		app_restart(app);
-	else
-		daemon_start_app(app);
-	return answer_when(call, app, STARTED, BIT(APP_RUNNING), NULL, err);
-}
-
-static int send_signal(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = methods_find_app(userdata, call, params, err);
-	int number, r;
-
-	if (app == NULL)
-		return -ENOENT;
-	r = spec_signal_parse(rpc_params_string(params, "signal", ""), &number, err);
-	if (r < 0) {
-		error_prefix(err, "signal");
-		error_set_path(err, "params.signal");
-		return r;
-	}
-	if (!app_state_has_process(app_state(app)))
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s: there is no process",
-				 app->spec.name, app_state_name(app_state(app)));
-	instance_signal(&app->instance, number);
-	call_reply(call, methods_name_and_state(app));
-	return 0;
-}
-
-static int suspend_or_resume(struct call *call, const json_t *params, void *userdata,
-			     enum app_state wanted, struct error *err)
-{
-	struct app *app = methods_find_app(userdata, call, params, err);
-
-	if (app == NULL)
-		return -ENOENT;
-	if (wanted == APP_SUSPENDED)
-		instance_suspend(&app->instance);
-	else
-		instance_resume(&app->instance);
-	if (app_state(app) != wanted)
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s, and can't be %s",
-				 app->spec.name, app_state_name(app_state(app)),
-				 wanted == APP_SUSPENDED ? "suspended" : "resumed");
-	daemon_save_due(userdata);
-	call_reply(call, methods_name_and_state(app));
-	return 0;
-}
-
-static int suspend(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	return suspend_or_resume(call, params, userdata, APP_SUSPENDED, err);
-}
-
-static int resume(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	return suspend_or_resume(call, params, userdata, APP_RUNNING, err);
-}
 
 /* --- apply ---------------------------------------------------------------------------------- */
 
@@ -337,7 +139,7 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 	int r;
 
 	app = daemon_find_app(apply->daemon, spec->name);
-	r = app != NULL ? check_waiting(app, apply->call, err) : 0;
+	r = app != NULL ? methods_check_waiting(app, apply->call, err) : 0;
 	if (r >= 0)
 		r = daemon_apply(apply->daemon, apply->object, declarer_of(apply), spec, &app, err);
 	if (r < 0) {
@@ -351,8 +153,9 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 			       json_pack("{s:b, s:O}", "created", created, "changed",
 					 json_object_get(result, "changed")));
 	if ((created && app->spec.enabled) || restarts)
-		return answer_when(apply->call, app, STARTED, BIT(APP_RUNNING), result, err);
-	answer_state(apply->call, result, app);
+		return methods_answer_when(apply->call, app, METHODS_STARTED,
+					   METHODS_BIT(APP_RUNNING), result, err);
+	methods_answer_state(apply->call, result, app);
 	return 0;
 }
 
@@ -540,7 +343,7 @@ static int remove_app(struct call *call, const json_t *params, void *userdata, s
 		return -ENOENT;
 	r = check_place(daemon, call, app->spec.name, err);
 	if (r >= 0)
-		r = check_waiting(app, call, err);
+		r = methods_check_waiting(app, call, err);
 	if (r >= 0)
 		r = store_remove(config_directory(daemon->config, CONFIG_APPS, directory),
 				 app->spec.name, err);
@@ -578,16 +381,6 @@ static const struct rpc_param apply_params[] = {
 	  .help = "Only tell what would change, and whether it would restart" },
 	FORCE("Also lower limits.memory below what is in use: the kernel kills then"),
 };
-static const struct rpc_param stop_params[] = {
-	NAME, FORCE("Of one that is stopping already: kill it now")
-};
-static const struct rpc_param signal_params[] = {
-	NAME,
-	{ .name = "signal",
-	  .type = RPC_STRING,
-	  .required = true,
-	  .help = "A name as in HUP, or a number" },
-};
 static const struct rpc_param limits_params[] = {
 	NAME,
 	{ .name = "limits",
@@ -612,42 +405,6 @@ const struct control_method methods_app_change[] = {
 	  .flags = METHOD_TENANT,
 	  PARAMS(name_only),
 	  .handle = remove_app },
-	{ .name = "app.start",
-	  .summary = "Starts an app, and answers when it runs",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = start },
-	{ .name = "app.stop",
-	  .summary = "Stops an app, with its grace, and answers when it has ended",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(stop_params),
-	  .handle = stop },
-	{ .name = "app.restart",
-	  .summary = "Stops an app if it runs, starts it, and answers when it runs",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = restart },
-	{ .name = "app.signal",
-	  .summary = "Sends a signal to the app's main process",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(signal_params),
-	  .handle = send_signal },
-	{ .name = "app.suspend",
-	  .summary = "Freezes an app: it keeps its memory and gets no CPU",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = suspend },
-	{ .name = "app.resume",
-	  .summary = "Thaws a suspended app",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = resume },
 	{ .name = "app.set_limits",
 	  .summary = "Changes limits of an app, live where the kernel can; lowering memory "
 		     "reclaims first",
