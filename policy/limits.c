@@ -247,6 +247,79 @@ bool limits_read_back_matches(const struct limit_write *write, const char *read_
 	return is_only_line(read_back, write->text);
 }
 
+/* --- differences ------------------------------------------------------------------------------ */
+
+static bool same_io(const struct limits *a, const struct limits *b)
+{
+	if (a->io_count != b->io_count)
+		return false;
+	for (size_t i = 0; i < a->io_count; i++) {
+		struct io_limit x = a->io[i], y = b->io[i];
+
+		if (strcmp(x.path, y.path) != 0)
+			return false;
+		for (size_t key = 0; key < ARRAY_SIZE(io_keys); key++)
+			if (*io_value(&x, key) != *io_value(&y, key))
+				return false;
+	}
+	return true;
+}
+
+bool limits_equal(const struct limits *a, const struct limits *b)
+{
+	return a->memory_max == b->memory_max && a->memory_high == b->memory_high &&
+	       a->memory_swap_max == b->memory_swap_max && a->cpu_max == b->cpu_max &&
+	       a->cpu_weight == b->cpu_weight && a->pids_max == b->pids_max &&
+	       a->nofile == b->nofile && a->tmp_size == b->tmp_size && same_io(a, b);
+}
+
+/* LIMIT_UNSET and LIMIT_MAX are above every real limit. */
+static bool is_lower(uint64_t now, uint64_t before)
+{
+	return now < LIMIT_UNSET && now < before;
+}
+
+bool limits_lower_memory(const struct limits *now, const struct limits *before)
+{
+	return is_lower(now->memory_max, before->memory_max) ||
+	       is_lower(now->memory_high, before->memory_high);
+}
+
+static bool is_among(const struct disk *disk, const struct disk *disks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (same_disk(disk, &disks[i]))
+			return true;
+	return false;
+}
+
+size_t limits_other_disks(const char *io_max_text, const struct disk *disks, size_t count,
+			  struct disk others[static LIMIT_OTHER_DISKS_MAX])
+{
+	size_t found = 0;
+
+	while (*io_max_text != '\0' && found < LIMIT_OTHER_DISKS_MAX) {
+		struct disk disk;
+
+		if (sscanf(io_max_text, "%u:%u ", &disk.major, &disk.minor) == 2 &&
+		    !is_among(&disk, disks, count))
+			others[found++] = disk;
+		io_max_text += line_length(io_max_text);
+		io_max_text += *io_max_text == '\n';
+	}
+	return found;
+}
+
+void limits_lift_disk(const struct disk *disk, struct limit_write *ret)
+{
+	struct io_limit open = { NULL, LIMIT_MAX, LIMIT_MAX, LIMIT_MAX, LIMIT_MAX };
+	size_t count = 0;
+
+	put_io(disk, &open, add(ret, &count, io_max, "io", FIELD_IO)->text, LIMIT_TEXT_MAX);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 unsigned limits_controllers(const struct limits *limits)
 {
 	unsigned controllers = 0;

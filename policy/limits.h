@@ -8,9 +8,10 @@
 
 #include "policy/spec.h"
 
-#define LIMIT_WRITES_MAX (8 + SPEC_IO_MAX)
-#define LIMIT_TEXT_MAX	 192
-#define CPU_PERIOD_USEC	 100000
+#define LIMIT_WRITES_MAX      (8 + SPEC_IO_MAX)
+#define LIMIT_TEXT_MAX	      192
+#define LIMIT_OTHER_DISKS_MAX 64 /* lines of io.max that are not ours, at a time */
+#define CPU_PERIOD_USEC	      100000
 
 struct disk { /* a whole disk, as io.max wants it */
 	unsigned major, minor;
@@ -37,3 +38,15 @@ bool limits_read_back_matches(const struct limit_write *write, const char *read_
  * bit set of LIMIT_CONTROLLER_*. memory and pids are always wanted (watching needs them). */
 enum { CONTROLLER_CPU = 1, CONTROLLER_IO = 2, CONTROLLER_MEMORY = 4, CONTROLLER_PIDS = 8 };
 unsigned limits_controllers(const struct limits *limits);
+
+bool limits_equal(const struct limits *a, const struct limits *b);
+
+/* Is memory.max or memory.high in `now` below that in `before`? */
+bool limits_lower_memory(const struct limits *now, const struct limits *before);
+
+/* The disks that `io_max`, the file's whole content, has a line for and disks[] doesn't name.
+ * Returns their number. */
+size_t limits_other_disks(const char *io_max, const struct disk *disks, size_t count,
+			  struct disk others[static LIMIT_OTHER_DISKS_MAX]);
+/* The write that takes all limits of a disk away. */
+void limits_lift_disk(const struct disk *disk, struct limit_write *ret);

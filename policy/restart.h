@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Restart with exponential backoff. The delay starts at policy->backoff_usec, doubles with each
- * restart up to backoff_max_usec, and is set back, like the count, by a run of stable_usec: what has
- * run well for so long is started again at once, and only if that fails too the delays begin.
+ * restart up to backoff_max_usec, and is set back, like the count, by a run of stable_usec: what
+ * has run well for so long is started again at once, and only if that fails too the delays begin.
  * max_restarts restarts in a row end it: the app is given up.
  */
 #pragma once

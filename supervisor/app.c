@@ -2,11 +2,11 @@
 #include "supervisor/app.h"
 
 #include "policy/escape.h"
-#include "policy/figure.h"
 #include "policy/own.h"
 #include "policy/plan_build.h"
 #include "policy/spec_diff.h"
 #include "supervisor/app_record.h"
+#include "supervisor/file.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
 
@@ -250,7 +250,8 @@ static void on_incident(struct instance *instance, const char *id, const struct 
 		escape_string(verdict->sentence, ESCAPE_FOR_JSON, app->last->sentence,
 			      sizeof(app->last->sentence));
 	}
-	app->host->on_incident(app, id, verdict);
+	if (id[0] != '\0')
+		app->host->on_incident(app, id, verdict);
 }
 
 static void record(struct instance *instance)
@@ -367,27 +368,6 @@ void app_restart(struct app *app)
 	app->start_again = true;
 }
 
-/* Below what is in use memory.max would kill at once. */
-static int check_memory(const struct app *app, const struct app_spec *spec, struct error *err)
-{
-	char used[QUANTITY_TEXT_MAX], wanted[QUANTITY_TEXT_MAX];
-	uint64_t current;
-	int r;
-
-	if (spec->limits.memory_max >= LIMIT_UNSET ||
-	    app_cgroup_read_number(app->host->instance.root_fd, app->path, "memory.current",
-				   &current, err) < 0 ||
-	    current <= spec->limits.memory_max)
-		return 0;
-	r = error_set(err, ERROR_CONFLICT, 0,
-		      "limits.memory: %s uses %s now, and lowering its limit to %s would have the "
-		      "kernel kill it: stop it first, or set the limit with force",
-		      app->spec.name, figure_size(current, used),
-		      quantity_format_size(spec->limits.memory_max, wanted));
-	error_set_path(err, "limits.memory");
-	return r;
-}
-
 static bool is_same_tenant(const char *a, const char *b)
 {
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
@@ -406,51 +386,50 @@ static int check_change(const struct app *app, const struct app_spec *spec, stru
 	return r;
 }
 
-static bool limits_differ(const struct app_spec *a, const struct app_spec *b)
-{
-	struct spec_difference difference;
-	struct error ignored;
-	bool differ = true;
-
-	if (spec_diff(a, b, &difference, &ignored) >= 0) {
-		differ = difference.paths.count > 0;
-		spec_difference_clear(&difference);
-	}
-	return differ;
-}
-
-int app_change_live(struct app *app, const struct app_spec *spec, bool force, struct error *err)
+int app_change_live(struct app *app, const struct app_spec *spec, struct error *err)
 {
 	int r;
 
 	r = check_change(app, spec, err);
-	if (r < 0 || !app->has_slice || !limits_differ(&app->spec, spec))
+	if (r < 0 || !app->has_slice || limits_equal(&app->spec.limits, &spec->limits))
 		return r;
-	if (!force) {
-		r = check_memory(app, spec, err);
-		if (r < 0)
-			return r;
-	}
 	/* what it has is not known, and could not be given back: at the commit */
 	if (app->held)
-		return 0;
-	r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits,
-				  &app->spec.limits, err);
+		return app_cgroup_check_limits(app->host->instance.root_fd, app->path,
+					       &spec->limits, err);
+	r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits, err);
 	/* half of it may be in force: back to what was */
 	if (r < 0)
-		app_undo_live(app, spec);
+		app_renew_limits(app);
 	return r;
 }
 
-void app_undo_live(struct app *app, const struct app_spec *spec)
+/* Of the leaf, so of what runs: the next one is made with it. */
+static void set_oom_group(struct app *app)
+{
+	_cleanup_close_ int leaf = -1;
+	struct error err;
+
+	if (!app_state_has_process(app_state(app)) || app->host->instance.root_fd < 0)
+		return;
+	if (instance_open_leaf(&app->instance, &leaf, &err) < 0)
+		return; /* it is just being made, or has ended */
+	if (file_write_at(leaf, "memory.oom.group", app->spec.oom == OOM_APP ? "1" : "0", &err) < 0)
+		log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "oom: %s",
+			    err.text);
+}
+
+void app_renew_limits(struct app *app)
 {
 	struct error err;
 
-	if (!app->has_slice || app->held ||
-	    app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits,
-				  &spec->limits, &err) >= 0)
+	if (!app->has_slice || app->held || app->remove)
 		return;
-	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+	set_oom_group(app);
+	if (app_cgroup_renew_limits(app->host->instance.root_fd, app->path, &app->spec.limits,
+				    &err) < 0)
+		log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s",
+			    err.text);
 }
 
 /* One that failed to be compared is taken for another. */
@@ -474,6 +453,7 @@ static bool needs_restart(const struct app *app, const struct app_spec *spec)
 void app_change_commit(struct app *app, struct app_spec *spec)
 {
 	bool restart = needs_restart(app, spec), held = app->held;
+	bool other_oom = app->spec.oom != spec->oom;
 
 	spec_clear(&app->spec);
 	app->spec = *spec;
@@ -483,22 +463,10 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 	forget_record(app);
 	if (held)
 		app_renew_limits(app);
+	else if (other_oom)
+		set_oom_group(app);
 	if (restart)
 		app_restart(app);
-}
-
-void app_renew_limits(struct app *app)
-{
-	struct limits any;
-	struct error err;
-
-	if (!app->has_slice || app->held)
-		return;
-	app_cgroup_any_limits(app->host->instance.root_fd, app->path, &any);
-	if (app_cgroup_set_limits(app->host->instance.root_fd, app->path, &app->spec.limits, &any,
-				  &err) >= 0)
-		return;
-	log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
 }
 
 void app_keep(struct app *app)

@@ -72,6 +72,7 @@ struct app {
 	bool queued;	  /* waits for its turn to start; by app_set_queued() */
 	bool start_again; /* when it has settled */
 	bool remove;	  /* when it has settled */
+	bool lowering;	  /* its memory limits, in a process of their own: one at a time */
 	/* Its declaration is there and can't be used, as an earlier daemon could: it runs on as
 	 * what it was, with the kernel's limits untouched, until a declaration is in force again.
 	 * Nothing of `spec` is its own but name and tenant; it can't be started. */
@@ -117,18 +118,15 @@ void app_restart(struct app *app);
 
 /* A new declaration, in two steps. Live: what can be changed in a running one is in force in the
  * kernel; nothing is changed on failure. A memory limit below what is in use is refused
- * (ERROR_CONFLICT) without force: the kernel would kill at once. */
-int app_change_live(struct app *app, const struct app_spec *spec, bool force, struct error *err);
-/* Back from there. */
-void app_undo_live(struct app *app, const struct app_spec *spec);
+ * (ERROR_CONFLICT): supervisor/reclaim.h comes first. */
+int app_change_live(struct app *app, const struct app_spec *spec, struct error *err);
+/* Back from there, or after a daemon that may have been killed between the kernel and the disk: the
+ * kernel's limits are those of app->spec, as far as that can be; a failure is logged. Nothing is
+ * touched of one that is held or on its way out: what it has is what was declared last. */
+void app_renew_limits(struct app *app);
 /* spec (taken over) is the app's from now on; for what can't be changed live it is restarted
  * (policy/spec_diff.h). */
 void app_change_commit(struct app *app, struct app_spec *spec);
-
-/* The kernel's limits are those of the spec in force, whatever a daemon before had set: it may have
- * been killed between the kernel and the disk. Limits of disks that the spec does not name stay
- * until the app is started anew. Of one that is held nothing is touched. */
-void app_renew_limits(struct app *app);
 
 /* Declared again before it has gone: it is not removed. */
 void app_keep(struct app *app);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/app_cgroup.h"
 
+#include "policy/figure.h"
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/disk.h"
 #include "supervisor/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,36 +46,308 @@ int app_cgroup_find_disks(const struct limits *limits, struct disk disks[static 
 	return 0;
 }
 
-static int apply(int dir, const struct limits *limits, struct error *err)
-{
-	struct limit_write writes[LIMIT_WRITES_MAX];
-	struct disk disks[SPEC_IO_MAX];
-	size_t count;
-	int r;
+/* --- limits --------------------------------------------------------------------------------- */
 
-	r = app_cgroup_find_disks(limits, disks, err);
-	if (r < 0) {
-		error_prefix(err, "limits.io");
-		return r;
-	}
-	count = limits_writes(limits, disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);
-	return cgroup_apply(dir, writes, count, err);
+static uint64_t page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static int make_one(int root, const char *path, unsigned controllers, const struct limits *limits,
-		    struct error *err)
+/* What is to be written into one directory. */
+struct change {
+	int dir;
+	bool partly; /* what can't be done is left out, and does not hold up the rest */
+	bool check;  /* write nothing */
+	struct limits limits;
+	struct disk disks[SPEC_IO_MAX];
+	struct limit_write writes[LIMIT_WRITES_MAX];
+	size_t count;
+};
+
+/* The disk that limits.io[i] was set for has gone, or its path: with it went the limit. */
+static void leave_out(struct limits *limits, size_t i)
+{
+	limits->io_count--;
+	memmove(&limits->io[i], &limits->io[i + 1], (limits->io_count - i) * sizeof(*limits->io));
+}
+
+static int find_disks(struct change *change, struct error *err)
+{
+	struct error mine;
+	int r = 0;
+
+	for (size_t i = 0; i < change->limits.io_count;) {
+		int found = disk_of_path(change->limits.io[i].path, &change->disks[i], &mine);
+
+		if (found >= 0) {
+			i++;
+			continue;
+		}
+		*err = mine;
+		error_prefix(err, "limits.io");
+		r = found;
+		if (!change->partly)
+			return r;
+		leave_out(&change->limits, i);
+	}
+	return r;
+}
+
+/* Of memory.max and memory.high the kernel reclaims before the write is over, and for the former it
+ * kills: not in this process, which has others to serve (see supervisor/reclaim.h). */
+static int check_fits(const struct change *change, const struct limit_write *write,
+		      struct error *err)
+{
+	uint64_t wanted = strtoull(write->text, NULL, 10), current;
+	char used[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX];
+	struct error ignored;
+	int r;
+
+	if (strcmp(write->text, "max") == 0 ||
+	    app_cgroup_read_number(change->dir, ".", "memory.current", &current, &ignored) < 0 ||
+	    current <= wanted)
+		return 0;
+	r = error_set(err, ERROR_CONFLICT, 0,
+		      "%s: %s are in use, so it can't be lowered to %s: stop what uses them first "
+		      "(or lower that of an app with force)",
+		      write->field, figure_size(current, used), figure_size(wanted, limit));
+	error_set_path(err, "%s", write->field);
+	return r;
+}
+
+/* Drops what holds already, so that it is not enforced anew, and what does not fit. */
+static int check_memory(struct change *change, struct error *err)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < change->count; i++) {
+		const struct limit_write *write = &change->writes[i];
+		char held[64];
+		struct error ignored;
+		int fits = 0;
+
+		assert(write->file != NULL);
+		if (strcmp(write->file, "memory.max") == 0 ||
+		    strcmp(write->file, "memory.high") == 0) {
+			if (file_read_at(change->dir, write->file, held, sizeof(held), &ignored) >=
+				    0 &&
+			    limits_read_back_matches(write, held))
+				continue;
+			fits = check_fits(change, write, err);
+		}
+		if (fits < 0 && !change->partly)
+			return fits;
+		if (fits < 0)
+			r = fits;
+		else
+			change->writes[kept++] = *write;
+	}
+	change->count = kept;
+	return r;
+}
+
+/* Disks that io.max still names, and the limits don't. */
+static int lift_other_disks(const struct change *change, struct error *err)
+{
+	struct disk others[LIMIT_OTHER_DISKS_MAX];
+	char held[FILE_KERNEL_MAX];
+	struct error mine;
+	size_t count;
+	int r = 0;
+
+	if (file_read_at(change->dir, "io.max", held, sizeof(held), &mine) < 0)
+		return 0; /* no io controller: nothing can have been limited */
+	count = limits_other_disks(held, change->disks, change->limits.io_count, others);
+	for (size_t i = 0; i < count; i++) {
+		struct limit_write write;
+
+		limits_lift_disk(&others[i], &write);
+		r = cgroup_apply(change->dir, &write, 1, &mine);
+		if (r < 0 && r != -ENODEV && !change->partly) {
+			*err = mine;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int write_all(struct change *change, struct error *err)
+{
+	struct error mine;
+	int r = 0;
+
+	if (!change->partly)
+		return cgroup_apply(change->dir, change->writes, change->count, err);
+	for (size_t i = 0; i < change->count; i++) {
+		int written = cgroup_apply(change->dir, &change->writes[i], 1, &mine);
+
+		if (written < 0) {
+			*err = mine;
+			r = written;
+		}
+	}
+	return r;
+}
+
+static int carry_out(struct change *change, struct error *err)
+{
+	int disks, fits, written, lifted;
+
+	disks = find_disks(change, err);
+	if (disks < 0 && !change->partly)
+		return disks;
+	change->count = limits_writes(&change->limits, change->disks, page_size(), change->writes);
+	fits = check_memory(change, err);
+	if (change->check || (fits < 0 && !change->partly))
+		return fits;
+	written = write_all(change, err);
+	if (written < 0 && !change->partly)
+		return written;
+	lifted = lift_other_disks(change, err);
+	return disks < 0 ? disks : fits < 0 ? fits : written < 0 ? written : lifted;
+}
+
+/* "No limit" is said where silence would leave an old one in force. */
+static void say_open(int dir, struct limits *limits)
+{
+	const struct {
+		const char *file;
+		uint64_t *limit, none;
+	} files[] = {
+		{ "memory.max", &limits->memory_max, LIMIT_MAX },
+		{ "memory.high", &limits->memory_high, LIMIT_MAX },
+		{ "memory.swap.max", &limits->memory_swap_max, LIMIT_MAX },
+		{ "cpu.max", &limits->cpu_max, LIMIT_MAX },
+		{ "cpu.weight", &limits->cpu_weight, CPU_WEIGHT_DEFAULT },
+		{ "pids.max", &limits->pids_max, LIMIT_MAX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (*files[i].limit == LIMIT_UNSET && faccessat(dir, files[i].file, W_OK, 0) == 0)
+			*files[i].limit = files[i].none;
+	for (size_t i = 0; i < limits->io_count; i++) {
+		struct io_limit *io = &limits->io[i];
+		uint64_t *values[] = { &io->rbps, &io->wbps, &io->riops, &io->wiops };
+
+		for (size_t key = 0; key < ARRAY_SIZE(values); key++)
+			if (*values[key] == LIMIT_UNSET)
+				*values[key] = LIMIT_MAX;
+	}
+}
+
+/* Paths of limits are borrowed. */
+static int change_limits(int root, const char *path, const struct limits *limits,
+			 struct change *change, struct error *err)
 {
 	_cleanup_close_ int dir = -1;
 	int r;
 
-	if (mkdirat(root, path, 0755) < 0 && errno != EEXIST)
+	r = cgroup_open(root, path, &dir, err);
+	if (r < 0)
+		return r;
+	change->dir = dir;
+	change->limits = *limits;
+	say_open(dir, &change->limits);
+	return carry_out(change, err);
+}
+
+int app_cgroup_check_limits(int root, const char *path, const struct limits *limits,
+			    struct error *err)
+{
+	struct change change = { .check = true };
+
+	return change_limits(root, path, limits, &change, err);
+}
+
+int app_cgroup_set_limits(int root, const char *path, const struct limits *limits,
+			  struct error *err)
+{
+	struct change change = { 0 };
+
+	return change_limits(root, path, limits, &change, err);
+}
+
+int app_cgroup_renew_limits(int root, const char *path, const struct limits *limits,
+			    struct error *err)
+{
+	struct change change = { .partly = true };
+
+	return change_limits(root, path, limits, &change, err);
+}
+
+static int change_tenant(int root, const struct tenant *tenant, bool partly, struct error *err)
+{
+	struct change change = { .partly = partly };
+	char path[APP_CGROUP_PATH_MAX];
+	int r;
+
+	r = change_limits(root, tenant_path(tenant->name, path), &tenant->limits, &change, err);
+
+	/* none of its apps has been started yet */
+	return r == -ENOENT ? 0 : r;
+}
+
+int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, struct error *err)
+{
+	return change_tenant(root, tenant, false, err);
+}
+
+int app_cgroup_renew_tenant_limits(int root, const struct tenant *tenant, struct error *err)
+{
+	return change_tenant(root, tenant, true, err);
+}
+
+/* --- making them ---------------------------------------------------------------------------- */
+
+/* A new one has no limits but those that are written now; one that is there may have old ones. */
+static int make_one(int root, const char *path, const struct limits *limits, int *ret_dir,
+		    struct error *err)
+{
+	_cleanup_close_ int dir = -1;
+	bool is_new = mkdirat(root, path, 0755) == 0;
+	struct change change = { .limits = *limits };
+	int r;
+
+	if (!is_new && errno != EEXIST)
 		return error_set(err, ERROR_SYSTEM, errno, "cgroup: mkdir %s", path);
 	r = cgroup_open(root, path, &dir, err);
+	if (r < 0)
+		return r;
+	change.dir = dir;
+	if (!is_new)
+		say_open(dir, &change.limits);
+	r = carry_out(&change, err);
+	if (r >= 0)
+		*ret_dir = TAKE_FD(dir);
+	return r;
+}
+
+/* With all controllers that there are: an app may get a limit later, while it runs. */
+static int make_tenant(int root, const struct tenant *tenant, unsigned controllers,
+		       struct error *err)
+{
+	_cleanup_close_ int dir = -1;
+	char path[APP_CGROUP_PATH_MAX];
+	int r;
+
+	r = make_one(root, tenant_path(tenant->name, path), &tenant->limits, &dir, err);
 	if (r >= 0)
 		r = cgroup_enable(dir, controllers, path, err);
 	if (r >= 0)
-		r = apply(dir, limits, err);
+		cgroup_enable_available(dir);
 	return r;
+}
+
+static int make_app(int root, const struct app_spec *spec, unsigned controllers, struct error *err)
+{
+	_cleanup_close_ int dir = -1;
+	char path[APP_CGROUP_PATH_MAX];
+	int r;
+
+	r = make_one(root, app_cgroup_path(spec->tenant, spec->name, path), &spec->limits, &dir,
+		     err);
+	return r < 0 ? r : cgroup_enable(dir, controllers, path, err);
 }
 
 int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec *spec,
@@ -81,104 +355,14 @@ int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec
 {
 	unsigned controllers =
 		CONTROLLER_MEMORY | CONTROLLER_PIDS | limits_controllers(&spec->limits);
-	char path[APP_CGROUP_PATH_MAX];
 	int r;
 
 	if (tenant != NULL)
 		controllers |= limits_controllers(&tenant->limits);
 	r = cgroup_enable(root, controllers, "of all apps", err);
 	if (r >= 0 && tenant != NULL)
-		r = make_one(root, tenant_path(tenant->name, path), controllers, &tenant->limits,
-			     err);
-	if (r >= 0)
-		r = make_one(root, app_cgroup_path(spec->tenant, spec->name, path), controllers,
-			     &spec->limits, err);
-	return r;
-}
-
-/* --- live changes --------------------------------------------------------------------------- */
-
-static bool has_io(const struct limits *limits, const char *path)
-{
-	for (size_t i = 0; i < limits->io_count; i++)
-		if (strcmp(limits->io[i].path, path) == 0)
-			return true;
-	return false;
-}
-
-static uint64_t lifted(uint64_t now, uint64_t before, uint64_t none)
-{
-	return now == LIMIT_UNSET && before != LIMIT_UNSET ? none : now;
-}
-
-/* `limits`, with "no limit" said where silence would leave the old one in force. Paths are
- * borrowed. */
-static void say_lifted(const struct limits *limits, const struct limits *before, struct limits *ret)
-{
-	*ret = *limits;
-	ret->memory_max = lifted(limits->memory_max, before->memory_max, LIMIT_MAX);
-	ret->memory_high = lifted(limits->memory_high, before->memory_high, LIMIT_MAX);
-	ret->memory_swap_max = lifted(limits->memory_swap_max, before->memory_swap_max, LIMIT_MAX);
-	ret->cpu_max = lifted(limits->cpu_max, before->cpu_max, LIMIT_MAX);
-	ret->cpu_weight = lifted(limits->cpu_weight, before->cpu_weight, CPU_WEIGHT_DEFAULT);
-	ret->pids_max = lifted(limits->pids_max, before->pids_max, LIMIT_MAX);
-	for (size_t i = 0; i < ret->io_count; i++) {
-		ret->io[i].rbps = lifted(ret->io[i].rbps, LIMIT_MAX, LIMIT_MAX);
-		ret->io[i].wbps = lifted(ret->io[i].wbps, LIMIT_MAX, LIMIT_MAX);
-		ret->io[i].riops = lifted(ret->io[i].riops, LIMIT_MAX, LIMIT_MAX);
-		ret->io[i].wiops = lifted(ret->io[i].wiops, LIMIT_MAX, LIMIT_MAX);
-	}
-	for (size_t i = 0; i < before->io_count && ret->io_count < SPEC_IO_MAX; i++)
-		if (!has_io(limits, before->io[i].path))
-			ret->io[ret->io_count++] =
-				(struct io_limit){ before->io[i].path, LIMIT_MAX, LIMIT_MAX,
-						   LIMIT_MAX, LIMIT_MAX };
-}
-
-int app_cgroup_set_limits(int root, const char *path, const struct limits *limits,
-			  const struct limits *before, struct error *err)
-{
-	_cleanup_close_ int dir = -1;
-	struct limits said;
-	int r;
-
-	say_lifted(limits, before, &said);
-	r = cgroup_open(root, path, &dir, err);
-	if (r >= 0)
-		r = apply(dir, &said, err);
-	return r;
-}
-
-void app_cgroup_any_limits(int root, const char *path, struct limits *ret)
-{
-	const struct {
-		const char *file;
-		uint64_t *limit;
-	} files[] = {
-		{ "memory.max", &ret->memory_max },	      { "memory.high", &ret->memory_high },
-		{ "memory.swap.max", &ret->memory_swap_max }, { "cpu.max", &ret->cpu_max },
-		{ "cpu.weight", &ret->cpu_weight },	      { "pids.max", &ret->pids_max },
-	};
-
-	*ret = (struct limits){ 0 };
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		char file[APP_CGROUP_PATH_MAX + 32];
-
-		snprintf(file, sizeof(file), "%s/%s", path, files[i].file);
-		*files[i].limit = faccessat(root, file, W_OK, 0) == 0 ? LIMIT_MAX : LIMIT_UNSET;
-	}
-}
-
-int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, const struct limits *before,
-				 struct error *err)
-{
-	char path[APP_CGROUP_PATH_MAX];
-	int r;
-
-	r = app_cgroup_set_limits(root, tenant_path(tenant->name, path), &tenant->limits, before,
-				  err);
-	/* none of its apps has been started yet */
-	return r == -ENOENT ? 0 : r;
+		r = make_tenant(root, tenant, controllers, err);
+	return r < 0 ? r : make_app(root, spec, controllers, err);
 }
 
 /* -------------------------------------------------------------------------------------------- */

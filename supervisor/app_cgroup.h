@@ -25,14 +25,23 @@ int app_cgroup_find_disks(const struct limits *limits, struct disk disks[static 
 int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec *spec,
 		    struct error *err);
 
-/* Writes the limits of what is there (path below root), reads them back. What `before` limited and
- * `limits` doesn't is set to no limit. */
+/* Makes `limits` those of what is there (path below root), and reads them back: what they leave
+ * open is no limit, nor is any disk that they don't name. memory.max or memory.high below what is
+ * in use is ERROR_CONFLICT, and nothing is written: the kernel would reclaim for seconds within the
+ * write, then kill. One that holds already is fine. */
 int app_cgroup_set_limits(int root, const char *path, const struct limits *limits,
-			  const struct limits *before, struct error *err);
-/* For `before`: every limit of memory, CPU and processes that may be set here. */
-void app_cgroup_any_limits(int root, const char *path, struct limits *ret);
-int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, const struct limits *before,
-				 struct error *err);
+			  struct error *err);
+/* Whether that would be refused, for what can be told before. */
+int app_cgroup_check_limits(int root, const char *path, const struct limits *limits,
+			    struct error *err);
+/* The same as far as it can be done: what does not fit, and disks that are gone, are left out.
+ * Tells one of the reasons. */
+int app_cgroup_renew_limits(int root, const char *path, const struct limits *limits,
+			    struct error *err);
+
+/* Both for a tenant's; one whose slice is not there has no app that was started, which is fine. */
+int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, struct error *err);
+int app_cgroup_renew_tenant_limits(int root, const struct tenant *tenant, struct error *err);
 
 /* The app's slice, and the tenant's if that was its last app. Kills what is in it. */
 int app_cgroup_remove(int root, const char *tenant, const char *app, struct error *err);

@@ -134,6 +134,24 @@ int cgroup_enable(int dir, unsigned controllers, const char *where, struct error
 	return file_write_at(dir, "cgroup.subtree_control", text, err);
 }
 
+void cgroup_enable_available(int dir)
+{
+	char available[FILE_KERNEL_MAX];
+	unsigned controllers = 0;
+	struct error ignored;
+
+	if (file_read_at(dir, "cgroup.controllers", available, sizeof(available), &ignored) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(controller_names); i++)
+		if (has_word(available, controller_names[i].name))
+			controllers |= controller_names[i].bit;
+	if (cgroup_enable(dir, controllers, "", &ignored) >= 0)
+		return;
+	/* one write is all or nothing: a realtime process alone keeps cpu from being enabled */
+	for (size_t i = 0; i < ARRAY_SIZE(controller_names); i++)
+		(void)cgroup_enable(dir, controllers & controller_names[i].bit, "", &ignored);
+}
+
 int cgroup_apply(int dir, const struct limit_write *writes, size_t count, struct error *err)
 {
 	char text[FILE_KERNEL_MAX];

@@ -35,6 +35,9 @@ int cgroup_open(int parent, const char *name, int *ret_fd, struct error *err);
  * ERROR_UNSUPPORTED and named; `where` is the path for the message. */
 int cgroup_enable(int dir, unsigned controllers, const char *where, struct error *err);
 
+/* As many of the four as there are; what can't be is left. */
+void cgroup_enable_available(int dir);
+
 /* Writes each limit and reads it back; another value than asked for is an error. */
 int cgroup_apply(int dir, const struct limit_write *writes, size_t count, struct error *err);
 

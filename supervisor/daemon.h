@@ -159,7 +159,7 @@ int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
  * administrator), spec (taken over) is put in force. *ret_app: the app, new or not. On failure all
  * is as it was. */
 int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
-		 bool force, struct app **ret_app, struct error *err);
+		 struct app **ret_app, struct error *err);
 
 /* Loads the configuration at the start: a wrong file costs only itself, but for pysbxd.json. */
 int daemon_load(struct daemon *daemon, struct error *err);
@@ -180,9 +180,11 @@ json_t *daemon_read_state(struct daemon *daemon);
 uint64_t daemon_state_cursor(const json_t *state);
 /* Takes over what runs; before any app is started. */
 void daemon_restore(struct daemon *daemon, const json_t *state);
+/* The kernel's limits of a tenant are those of the one given, as far as that can be. */
+void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant);
 
 /* --- methods --------------------------------------------------------------------------------- */
 
 /* Fills tables[] for control_start(); returns their number. */
-#define DAEMON_TABLES 6
+#define DAEMON_TABLES 7
 size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[DAEMON_TABLES]);

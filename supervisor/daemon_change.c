@@ -137,13 +137,15 @@ static const struct limits *limits_of(const struct config *config, const char *t
 	return found != NULL ? &found->tenant.limits : NULL;
 }
 
-/* The kernel's limits of tenants and apps, from those of one config to another's. */
-static int set_tenant_limits(const struct reload *reload, const struct config_tenant *tenant,
-			     const struct limits *before, struct error *err)
+static int set_tenant_limits(const struct reload *reload, const struct tenant *tenant,
+			     struct error *err)
 {
-	if (before == NULL || reload->daemon->scope.fd < 0)
-		return 0; /* made with the first of its apps */
-	return app_cgroup_set_tenant_limits(reload->daemon->scope.fd, &tenant->tenant, before, err);
+	const struct limits *before = limits_of(reload->daemon->config, tenant->name);
+
+	if (reload->daemon->scope.fd < 0 ||
+	    (before != NULL && limits_equal(before, &tenant->limits)))
+		return 0;
+	return app_cgroup_set_tenant_limits(reload->daemon->scope.fd, tenant, err);
 }
 
 static int live_step(struct reload *reload, struct error *err)
@@ -152,18 +154,17 @@ static int live_step(struct reload *reload, struct error *err)
 	int r = 0;
 
 	for (; r >= 0 && reload->tenants_done < config->tenant_count; reload->tenants_done++) {
-		const struct config_tenant *tenant = &config->tenants[reload->tenants_done];
+		const struct tenant *tenant = &config->tenants[reload->tenants_done].tenant;
 
-		r = set_tenant_limits(reload, tenant,
-				      limits_of(reload->daemon->config, tenant->tenant.name), err);
+		r = set_tenant_limits(reload, tenant, err);
 		if (r < 0)
-			error_prefix(err, "tenant %s", tenant->tenant.name);
+			error_prefix(err, "tenant %s", tenant->name);
 	}
 	for (; r >= 0 && reload->apps_done < config->app_count; reload->apps_done++) {
 		const struct app_spec *spec = &config->apps[reload->apps_done].spec;
 		struct app *app = daemon_find_app(reload->daemon, spec->name);
 
-		r = app != NULL ? app_change_live(app, spec, false, err) : 0;
+		r = app != NULL ? app_change_live(app, spec, err) : 0;
 		if (r < 0)
 			error_prefix(err, "app %s", spec->name);
 	}
@@ -172,22 +173,21 @@ static int live_step(struct reload *reload, struct error *err)
 
 static void undo(struct reload *reload)
 {
-	const struct config *old = reload->daemon->config;
-	struct error ignored;
+	struct daemon *daemon = reload->daemon;
 
 	for (size_t i = 0; i < reload->tenants_done; i++) {
 		const struct tenant *changed = &reload->config->tenants[i].tenant;
-		const struct config_tenant *was = config_find_tenant(old, changed->name);
+		const struct config_tenant *was = config_find_tenant(daemon->config, changed->name);
 
-		if (was != NULL)
-			(void)set_tenant_limits(reload, was, &changed->limits, &ignored);
+		if (was != NULL && !limits_equal(&was->tenant.limits, &changed->limits))
+			daemon_renew_tenant(daemon, &was->tenant);
 	}
 	for (size_t i = 0; i < reload->apps_done; i++) {
 		const struct app_spec *changed = &reload->config->apps[i].spec;
-		struct app *app = daemon_find_app(reload->daemon, changed->name);
+		struct app *app = daemon_find_app(daemon, changed->name);
 
-		if (app != NULL)
-			app_undo_live(app, changed);
+		if (app != NULL && !limits_equal(&app->spec.limits, &changed->limits))
+			app_renew_limits(app);
 	}
 }
 
@@ -371,7 +371,7 @@ static int apply_new(struct daemon *daemon, const json_t *object, const char *by
 }
 
 int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, struct app_spec *spec,
-		 bool force, struct app **ret_app, struct error *err)
+		 struct app **ret_app, struct error *err)
 {
 	struct app *app = daemon_find_app(daemon, spec->name);
 	int r;
@@ -386,12 +386,12 @@ int daemon_apply(struct daemon *daemon, const json_t *object, const char *by, st
 		*ret_app = app;
 		return 0;
 	}
-	r = app_change_live(app, spec, force, err);
+	r = app_change_live(app, spec, err);
 	if (r < 0)
 		return r;
 	r = config_keep_declaration(daemon->config, spec->name, object, by, err);
 	if (r < 0) {
-		app_undo_live(app, spec);
+		app_renew_limits(app);
 		return r;
 	}
 	commit_change(daemon, app, spec);

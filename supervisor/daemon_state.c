@@ -175,6 +175,16 @@ uint64_t daemon_state_cursor(const json_t *state)
 
 /* --- taking over ---------------------------------------------------------------------------- */
 
+void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant)
+{
+	struct error err;
+
+	if (daemon->scope.fd >= 0 &&
+	    app_cgroup_renew_tenant_limits(daemon->scope.fd, tenant, &err) < 0)
+		log_message(&daemon->log, LOG_LEVEL_ERROR, NULL, "tenant %s: %s", tenant->name,
+			    err.text);
+}
+
 /* The scope was stopped while no daemon was there, or the machine has put it away: nothing runs. */
 static bool all_has_ended(const struct daemon *daemon)
 {
@@ -194,15 +204,14 @@ static bool end_unseen(struct app *app)
 /* False: the record is of no use. */
 static bool restore(struct daemon *daemon, struct app *app, const json_t *record)
 {
-	const bool undeclared = app->remove;
-	bool same = true, was_queued;
+	bool undeclared = app->remove, same = true, was_queued;
 	struct error err;
 
 	if (app_record_read(app, record, &same, &err) < 0) {
 		log_event(&daemon->log, LOG_EVENT_STATE_UNREADABLE, NULL, "%s", err.text);
 		return false;
 	}
-	app->remove = app->remove || undeclared;
+	app->remove |= undeclared;
 	was_queued = app->queued;
 	if (all_has_ended(daemon) && app_state_has_process(app_state(app)))
 		was_queued = end_unseen(app);
@@ -289,11 +298,8 @@ static void restore_undeclared(struct daemon *daemon, const char *name, const js
 	app = add_undeclared(daemon, name, tenant);
 	if (app == NULL)
 		return;
-	(void)restore(daemon, app, record);
-	if (app->held)
-		return;
-	app->remove = true;
-	daemon_remove_app(daemon, app);
+	if (!restore(daemon, app, record) && app->remove)
+		daemon_remove_app(daemon, app);
 }
 
 /* A launcher that the state file does not know, or of a life that began after it was written: it
@@ -344,6 +350,8 @@ void daemon_restore(struct daemon *daemon, const json_t *state)
 	const char *name;
 	void *next;
 
+	for (size_t i = 0; i < daemon->config->tenant_count; i++)
+		daemon_renew_tenant(daemon, &daemon->config->tenants[i].tenant);
 	json_object_foreach_safe(records, next, name, record)
 	{
 		struct app *app = daemon_find_app(daemon, name);

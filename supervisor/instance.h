@@ -84,6 +84,7 @@ struct instance_host {
 		       struct error *err);
 	/* All may be NULL. */
 	void (*on_change)(struct instance *instance, enum app_state from);
+	/* id: "" for an end that is no incident. */
 	void (*on_incident)(struct instance *instance, const char *id,
 			    const struct verdict *verdict);
 	/* Puts on record what has just been judged; returns when it is. */

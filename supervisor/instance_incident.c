@@ -343,11 +343,14 @@ void instance_judge(struct instance *instance, bool child, struct verdict *ret)
 		      ret);
 	if (!child)
 		instance->exit_code = verdict_exit_code(&death, ret);
-	if (ret->is_incident)
+	if (ret->is_incident) {
 		report(instance, &facts, &death, ret);
-	else
+	} else {
 		log_event(instance->host->log, LOG_EVENT_APP_STOPPED, &subject, "%s",
 			  ret->sentence);
+		if (instance->host->on_incident != NULL)
+			instance->host->on_incident(instance, "", ret);
+	}
 	instance->explained = facts.deltas;
 	free(facts.victim.command_line);
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * app.*: declaring apps, and telling them what to do. What takes time is answered when it is done:
- * the call waits for a state of the app.
- */
+/* app.*: declaring apps, changing and removing them. */
 #include "policy/document.h"
 #include "policy/figure.h"
 #include "policy/own.h"
@@ -16,201 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BIT(state) (1U << (state))
-/* A start has succeeded or failed, or was overtaken by a stop. "stopped" alone says nothing: a
- * restart comes through it. */
-#define STARTED (BIT(APP_RUNNING) | BIT(APP_BACKOFF) | BIT(APP_FAILED) | APP_SETTLED)
-/* A stop is done, and maybe was followed by a start. */
-#define STOPPED \
-	(APP_SETTLED | BIT(APP_FAILED) | BIT(APP_STARTING) | BIT(APP_RUNNING) | BIT(APP_BACKOFF))
-
-/* --- answers that come later ---------------------------------------------------------------- */
-
-/* A call, and what it is answered when the app is where it was to be. */
-struct pending {
-	struct call *call;
-	json_t *result; /* NULL: name and state */
-	unsigned wanted;
-	bool save; /* the answer is only true once it is on record */
-};
-
-static void answer_state(struct call *call, json_t *result, const struct app *app)
-{
-	if (result == NULL)
-		result = methods_name_and_state(app);
-	else
-		(void)json_object_set_new(result, "state",
-					  json_string(app_state_name(app_state(app))));
-	call_reply(call, result);
-}
-
-static void on_there(struct app *app, int result, void *userdata)
-{
-	struct pending *pending = userdata;
-	struct error err;
-
-	if (result == 0 && pending->save)
-		daemon_save_due(app->host->userdata);
-	if (result == 0 && (pending->wanted & BIT(app_state(app))) != 0) {
-		answer_state(pending->call, TAKE_PTR(pending->result), app);
-	} else if (result == 0) {
-		(void)error_set(&err, ERROR_FAILED, 0, "app %s is %s%s%s", app->spec.name,
-				app_state_name(app_state(app)), app->last != NULL ? ": " : "",
-				app->last != NULL ? app->last->sentence : "");
-		call_fail(pending->call, &err);
-	} else {
-		(void)error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile",
-				app->spec.name);
-		call_fail(pending->call, &err);
-	}
-	json_decref(pending->result);
-	free(pending);
-}
-
-static bool is_gone(const void *userdata)
-{
-	const struct pending *pending = userdata;
-
-	return methods_is_gone(pending->call);
-}
-
-/* To be asked before anything is done that is waited for. */
-static int check_waiting(struct app *app, const struct call *call, struct error *err)
-{
-	return app_can_wait(app, call_tenant(call) == NULL, err);
-}
-
-/* The app that the call names, if it may be started. */
-static struct app *find_to_start(const struct daemon *daemon, const struct call *call,
-				 const json_t *params, struct error *err)
-{
-	struct app *app = methods_find_app(daemon, call, params, err);
-
-	if (app == NULL || check_waiting(app, call, err) < 0 || daemon_check_scope(daemon, err) < 0)
-		return NULL;
-	if (!app->remove)
-		return app;
-	(void)error_set(err, ERROR_CONFLICT, 0, "app %s is being removed", app->spec.name);
-	return NULL;
-}
-
-/* Answers when the app is in one of `states`: well if it is one of `wanted`. result is stolen. */
-static int answer_when(struct call *call, struct app *app, unsigned states, unsigned wanted,
-		       json_t *result, struct error *err)
-{
-	struct pending *pending = malloc(sizeof(*pending));
-	int r;
-
-	if (pending == NULL) {
-		json_decref(result);
-		return error_no_memory(err);
-	}
-	*pending = (struct pending){ call, result, wanted, states == STOPPED };
-	r = app_wait(app,
-		     &(struct app_wait){ .states = states,
-					 .callback = on_there,
-					 .is_gone = is_gone,
-					 .admin = call_tenant(call) == NULL,
-					 .userdata = pending },
-		     err);
-	if (r < 0) {
-		json_decref(result);
-		free(pending);
-	}
-	return r;
-}
-
-/* --- start, stop and their like ------------------------------------------------------------- */
-
-static int start(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = find_to_start(userdata, call, params, err);
-
-	if (app == NULL)
-		return -ENOENT;
-	daemon_start_app(app);
-	return answer_when(call, app, STARTED | BIT(APP_SUSPENDED),
-			   BIT(APP_RUNNING) | BIT(APP_SUSPENDED), NULL, err);
-}
-
-static int stop(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = methods_find_app(userdata, call, params, err);
-
-	if (app == NULL || check_waiting(app, call, err) < 0)
-		return -ENOENT;
-	app_set_queued(app, false);
-	if (app_state(app) == APP_STOPPING && rpc_params_boolean(params, "force", false))
-		app_kill(app);
-	else
-		app_stop(app);
-	return answer_when(call, app, STOPPED, STOPPED | BIT(APP_STOPPED), NULL, err);
-}
-
-static int restart(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = find_to_start(userdata, call, params, err);
-
-	if (app == NULL)
-		return -ENOENT;
-	if (app_state_has_process(app_state(app)))
-		app_restart(app);
-	else
-		daemon_start_app(app);
-	return answer_when(call, app, STARTED, BIT(APP_RUNNING), NULL, err);
-}
-
-static int send_signal(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	struct app *app = methods_find_app(userdata, call, params, err);
-	int number, r;
-
-	if (app == NULL)
-		return -ENOENT;
-	r = spec_signal_parse(rpc_params_string(params, "signal", ""), &number, err);
-	if (r < 0) {
-		error_prefix(err, "signal");
-		error_set_path(err, "params.signal");
-		return r;
-	}
-	if (!app_state_has_process(app_state(app)))
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s: there is no process",
-				 app->spec.name, app_state_name(app_state(app)));
-	instance_signal(&app->instance, number);
-	call_reply(call, methods_name_and_state(app));
-	return 0;
-}
-
-static int suspend_or_resume(struct call *call, const json_t *params, void *userdata,
-			     enum app_state wanted, struct error *err)
-{
-	struct app *app = methods_find_app(userdata, call, params, err);
-
-	if (app == NULL)
-		return -ENOENT;
-	if (wanted == APP_SUSPENDED)
-		instance_suspend(&app->instance);
-	else
-		instance_resume(&app->instance);
-	if (app_state(app) != wanted)
-		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s, and can't be %s",
-				 app->spec.name, app_state_name(app_state(app)),
-				 wanted == APP_SUSPENDED ? "suspended" : "resumed");
-	daemon_save_due(userdata);
-	call_reply(call, methods_name_and_state(app));
-	return 0;
-}
-
-static int suspend(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	return suspend_or_resume(call, params, userdata, APP_SUSPENDED, err);
-}
-
-static int resume(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	return suspend_or_resume(call, params, userdata, APP_RUNNING, err);
-}
 
 /* --- apply ---------------------------------------------------------------------------------- */
 
@@ -251,14 +53,24 @@ static int check_number(const struct daemon *daemon, const struct config_tenant 
 			 plan->plan.name, (unsigned long long)plan->plan.apps);
 }
 
+/* app.apply, or app.set_limits if there are limits. */
 struct apply {
 	struct daemon *daemon;
 	struct call *call;
 	json_t *object; /* the declaration as it is kept: owned */
+	char *name;	/* of the app whose limits are set: both owned */
+	json_t *limits;
 	bool force;
 	/* Who has declared what the call only changes; "": an administrator, or nobody yet. */
 	char by[SPEC_NAME_MAX + 1];
 };
+
+static void apply_clear(struct apply *apply)
+{
+	json_decref(apply->object);
+	json_decref(apply->limits);
+	free(apply->name);
+}
 
 /* Whose words it is: a tenant's, NULL for an administrator's. Those of a tenant stay its own when
  * an administrator changes limits in them. */
@@ -327,10 +139,9 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 	int r;
 
 	app = daemon_find_app(apply->daemon, spec->name);
-	r = app != NULL ? check_waiting(app, apply->call, err) : 0;
+	r = app != NULL ? methods_check_waiting(app, apply->call, err) : 0;
 	if (r >= 0)
-		r = daemon_apply(apply->daemon, apply->object, declarer_of(apply), spec,
-				 apply->force, &app, err);
+		r = daemon_apply(apply->daemon, apply->object, declarer_of(apply), spec, &app, err);
 	if (r < 0) {
 		json_decref(result);
 		return r;
@@ -342,35 +153,11 @@ static int carry_out(const struct apply *apply, struct app_spec *spec, struct er
 			       json_pack("{s:b, s:O}", "created", created, "changed",
 					 json_object_get(result, "changed")));
 	if ((created && app->spec.enabled) || restarts)
-		return answer_when(apply->call, app, STARTED, BIT(APP_RUNNING), result, err);
-	answer_state(apply->call, result, app);
+		return methods_answer_when(apply->call, app, METHODS_STARTED,
+					   METHODS_BIT(APP_RUNNING), result, err);
+	methods_answer_state(apply->call, result, app);
 	return 0;
 }
-
-static int apply_app(struct call *call, const json_t *params, void *userdata, struct error *err)
-{
-	_cleanup_json_ json_t *object = json_copy((json_t *)rpc_params_value(params, "app"));
-	const struct apply apply = { .daemon = userdata,
-				     .call = call,
-				     .object = object,
-				     .force = rpc_params_boolean(params, "force", false) };
-	struct app_spec spec;
-	int r;
-
-	if (object == NULL)
-		return error_no_memory(err);
-	r = make_spec(&apply, &spec, err);
-	if (r < 0)
-		return r;
-	if (rpc_params_boolean(params, "dry_run", false))
-		call_reply(call, describe(userdata, &spec));
-	else
-		r = carry_out(&apply, &spec, err);
-	spec_clear(&spec);
-	return r;
-}
-
-/* --- set_limits ----------------------------------------------------------------------------- */
 
 /* The declaration on disk, with these limits in place of its own: null takes one away. */
 static int read_with_limits(struct apply *apply, const char *name, const json_t *limits,
@@ -402,97 +189,131 @@ static int read_with_limits(struct apply *apply, const char *name, const json_t 
 	return 0;
 }
 
-static int set_now(struct apply *apply, struct error *err)
+/* --- lowering memory: it is given back first, by a process of its own ----------------------- */
+
+static int put_in_force(struct apply *apply, bool lowered, struct error *err);
+
+/* As much as could be was given back: now it holds or fits, or it is refused. */
+static void on_reclaimed(void *userdata)
 {
-	struct app_spec spec;
+	struct apply *apply = userdata;
+	struct app *app = daemon_find_app(apply->daemon, apply->name);
+	struct error err;
 	int r;
 
-	r = make_spec(apply, &spec, err);
+	if (app == NULL || app->remove) {
+		r = error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile",
+			      apply->name);
+	} else {
+		app->lowering = false;
+		r = put_in_force(apply, true, &err);
+		if (r < 0)
+			app_renew_limits(app);
+	}
+	if (r < 0)
+		call_fail(apply->call, &err);
+	apply_clear(apply);
+	free(apply);
+}
+
+static int lower_first(struct apply *now, struct app *app, const struct app_spec *spec,
+		       struct error *err)
+{
+	struct apply *apply;
+	int r;
+
+	if (app->lowering)
+		return error_set(err, ERROR_CONFLICT, 0,
+				 "the memory limits of app %s are being lowered: try again when "
+				 "that is done",
+				 app->spec.name);
+	if (now->name == NULL)
+		now->name = strdup(app->spec.name);
+	apply = now->name != NULL ? malloc(sizeof(*apply)) : NULL;
+	if (apply == NULL)
+		return error_no_memory(err);
+	*apply = *now;
+	r = reclaim_start(apply->daemon->event, apply->daemon->scope.fd, app->path, &spec->limits,
+			  apply->force, on_reclaimed, apply, err);
+	if (r < 0) {
+		free(apply);
+		return r;
+	}
+	*now = (struct apply){ 0 }; /* it has moved there */
+	app->lowering = true;
+	events_publish(apply->daemon->events, "app.progress", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s}", "step", "reclaim"));
+	return 0;
+}
+
+/* limits are put into the declaration as it is now: it may have been changed since the call. */
+static int put_in_force(struct apply *apply, bool lowered, struct error *err)
+{
+	struct app_spec spec;
+	struct app *app;
+	int r = 0;
+
+	if (apply->limits != NULL)
+		r = read_with_limits(apply, apply->name, apply->limits, err);
+	if (r >= 0)
+		r = make_spec(apply, &spec, err);
 	if (r < 0)
 		return r;
-	r = carry_out(apply, &spec, err);
+	app = daemon_find_app(apply->daemon, spec.name);
+	if (!lowered && app != NULL && app->has_slice && !app->remove && !app->held &&
+	    limits_lower_memory(&spec.limits, &app->spec.limits))
+		r = lower_first(apply, app, &spec, err);
+	else
+		r = carry_out(apply, &spec, err);
 	spec_clear(&spec);
 	return r;
 }
 
-/* As much as could be was given back: now it fits, or it is refused. */
-static void on_reclaimed(void *userdata)
+static int dry_run(const struct apply *apply, struct error *err)
 {
-	struct apply *apply = userdata;
-	const char *name = json_string_value(json_object_get(apply->object, "name"));
-	const struct app *app = daemon_find_app(apply->daemon, name);
-	struct error err;
-	int r;
+	struct app_spec spec;
+	int r = make_spec(apply, &spec, err);
 
-	if (app == NULL || app->remove)
-		r = error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile", name);
-	else
-		r = set_now(apply, &err);
 	if (r < 0)
-		call_fail(apply->call, &err);
-	json_decref(apply->object);
-	free(apply);
+		return r;
+	call_reply(apply->call, describe(apply->daemon, &spec));
+	spec_clear(&spec);
+	return 0;
 }
 
-/* How far memory.current is above the new limit; 0: it fits. */
-static uint64_t excess(const struct app *app, const struct app_spec *spec)
+static int apply_app(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct error ignored;
-	uint64_t current;
-
-	if (!app->has_slice || spec->limits.memory_max >= LIMIT_UNSET ||
-	    app_cgroup_read_number(app->host->instance.root_fd, app->path, "memory.current",
-				   &current, &ignored) < 0 ||
-	    current <= spec->limits.memory_max)
-		return 0;
-	return current - spec->limits.memory_max;
-}
-
-static int reclaim_first(const struct apply *now, const struct app *app, uint64_t bytes,
-			 struct error *err)
-{
-	struct apply *apply = malloc(sizeof(*apply));
+	struct apply apply = { .daemon = userdata,
+			       .call = call,
+			       .object = json_copy((json_t *)rpc_params_value(params, "app")),
+			       .force = rpc_params_boolean(params, "force", false) };
 	int r;
 
-	if (apply == NULL)
+	if (apply.object == NULL)
 		return error_no_memory(err);
-	*apply = *now;
-	json_incref(apply->object);
-	events_publish(apply->daemon->events, "app.progress", app->spec.name, app->spec.tenant,
-		       json_pack("{s:s}", "step", "reclaim"));
-	r = reclaim_start(apply->daemon->event, apply->daemon->scope.fd, app->path, bytes,
-			  on_reclaimed, apply, err);
-	if (r < 0) {
-		json_decref(apply->object);
-		free(apply);
-	}
+	r = rpc_params_boolean(params, "dry_run", false) ? dry_run(&apply, err)
+							 : put_in_force(&apply, false, err);
+	apply_clear(&apply);
 	return r;
 }
 
 static int set_limits(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
-	struct app *app = methods_find_app(userdata, call, params, err);
+	const struct app *app = methods_find_app(userdata, call, params, err);
 	struct apply apply = { .daemon = userdata,
 			       .call = call,
 			       .force = rpc_params_boolean(params, "force", false) };
-	struct app_spec spec;
-	uint64_t above;
 	int r;
 
 	if (app == NULL)
 		return -ENOENT;
 	r = check_place(userdata, call, app->spec.name, err);
-	if (r >= 0)
-		r = read_with_limits(&apply, app->spec.name, rpc_params_value(params, "limits"),
-				     err);
-	if (r >= 0)
-		r = make_spec(&apply, &spec, err);
-	if (r >= 0) {
-		above = apply.force ? 0 : excess(app, &spec);
-		spec_clear(&spec);
-		r = above > 0 ? reclaim_first(&apply, app, above, err) : set_now(&apply, err);
-	}
-	json_decref(apply.object);
+	if (r < 0)
+		return r;
+	apply.name = strdup(app->spec.name);
+	apply.limits = json_incref((json_t *)rpc_params_value(params, "limits"));
+	r = apply.name == NULL ? error_no_memory(err) : put_in_force(&apply, false, err);
+	apply_clear(&apply);
 	return r;
 }
 
@@ -522,7 +343,7 @@ static int remove_app(struct call *call, const json_t *params, void *userdata, s
 		return -ENOENT;
 	r = check_place(daemon, call, app->spec.name, err);
 	if (r >= 0)
-		r = check_waiting(app, call, err);
+		r = methods_check_waiting(app, call, err);
 	if (r >= 0)
 		r = store_remove(config_directory(daemon->config, CONFIG_APPS, directory),
 				 app->spec.name, err);
@@ -560,16 +381,6 @@ static const struct rpc_param apply_params[] = {
 	  .help = "Only tell what would change, and whether it would restart" },
 	FORCE("Also lower limits.memory below what is in use: the kernel kills then"),
 };
-static const struct rpc_param stop_params[] = {
-	NAME, FORCE("Of one that is stopping already: kill it now")
-};
-static const struct rpc_param signal_params[] = {
-	NAME,
-	{ .name = "signal",
-	  .type = RPC_STRING,
-	  .required = true,
-	  .help = "A name as in HUP, or a number" },
-};
 static const struct rpc_param limits_params[] = {
 	NAME,
 	{ .name = "limits",
@@ -594,42 +405,6 @@ const struct control_method methods_app_change[] = {
 	  .flags = METHOD_TENANT,
 	  PARAMS(name_only),
 	  .handle = remove_app },
-	{ .name = "app.start",
-	  .summary = "Starts an app, and answers when it runs",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = start },
-	{ .name = "app.stop",
-	  .summary = "Stops an app, with its grace, and answers when it has ended",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(stop_params),
-	  .handle = stop },
-	{ .name = "app.restart",
-	  .summary = "Stops an app if it runs, starts it, and answers when it runs",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = restart },
-	{ .name = "app.signal",
-	  .summary = "Sends a signal to the app's main process",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(signal_params),
-	  .handle = send_signal },
-	{ .name = "app.suspend",
-	  .summary = "Freezes an app: it keeps its memory and gets no CPU",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = suspend },
-	{ .name = "app.resume",
-	  .summary = "Thaws a suspended app",
-	  .result = "name, state",
-	  .flags = METHOD_TENANT,
-	  PARAMS(name_only),
-	  .handle = resume },
 	{ .name = "app.set_limits",
 	  .summary = "Changes limits of an app, live where the kernel can; lowering memory "
 		     "reclaims first",

@@ -220,28 +220,28 @@ static int apply(struct call *call, const json_t *params, struct daemon *daemon,
 
 /* --- the table ------------------------------------------------------------------------------ */
 
-#define HANDLERS(family)                                                                      \
-	static int family##_get(struct call *call, const json_t *params, void *userdata,      \
-				struct error *err)                                            \
-	{                                                                                     \
-		return get(call, params, userdata, &family, err);                             \
-	}                                                                                     \
-	static int family##_list(struct call *call, const json_t *params, void *userdata,     \
-				 struct error *err)                                           \
-	{                                                                                     \
-		(void)params;                                                                 \
-		return list(call, userdata, &family, err);                                    \
-	}                                                                                     \
-	static int family##_apply(struct call *call, const json_t *params, void *userdata,    \
-				  struct error *err)                                          \
-	{                                                                                     \
-		return apply(call, params, userdata, &family, err);                           \
-	}                                                                                     \
-	static int family##_remove(struct call *call, const json_t *params, void *userdata,   \
-				   struct error *err)                                         \
-	{                                                                                     \
-		return change(call, userdata, &family, rpc_params_string(params, "name", ""), \
-			      NULL, err);                                                     \
+#define HANDLERS(family)                                                                        \
+	static int family##_get(struct call *call, const json_t *params, void *userdata,        \
+				struct error *err)                                              \
+	{                                                                                       \
+		return get(call, params, userdata, &(family), err);                             \
+	}                                                                                       \
+	static int family##_list(struct call *call, const json_t *params, void *userdata,       \
+				 struct error *err)                                             \
+	{                                                                                       \
+		(void)params;                                                                   \
+		return list(call, userdata, &(family), err);                                    \
+	}                                                                                       \
+	static int family##_apply(struct call *call, const json_t *params, void *userdata,      \
+				  struct error *err)                                            \
+	{                                                                                       \
+		return apply(call, params, userdata, &(family), err);                           \
+	}                                                                                       \
+	static int family##_remove(struct call *call, const json_t *params, void *userdata,     \
+				   struct error *err)                                           \
+	{                                                                                       \
+		return change(call, userdata, &(family), rpc_params_string(params, "name", ""), \
+			      NULL, err);                                                       \
 	}
 HANDLERS(plans)
 HANDLERS(tenants)

@@ -128,6 +128,7 @@ size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[D
 	const struct control_table all[] = {
 		{ methods_daemon, methods_daemon_count, daemon },
 		{ methods_apps, methods_apps_count, daemon },
+		{ methods_app_life, methods_app_life_count, daemon },
 		{ methods_app_change, methods_app_change_count, daemon },
 		{ methods_config, methods_config_count, daemon },
 		{ methods_incidents, methods_incidents_count, daemon },

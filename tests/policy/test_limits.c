@@ -249,3 +249,88 @@ Test(limits, knows_which_controllers_are_needed)
 	EXPECT_NEEDS(tmp_size, 100, 0);
 #undef EXPECT_NEEDS
 }
+
+Test(limits, tells_a_lower_memory_limit_from_others)
+{
+	static const struct {
+		uint64_t now, before;
+		bool lower;
+	} cases[] = {
+		{ 100, 200, true },	   { 100, LIMIT_UNSET, true },
+		{ 100, LIMIT_MAX, true },  { 200, 200, false },
+		{ 300, 200, false },	   { LIMIT_UNSET, 200, false },
+		{ LIMIT_MAX, 200, false }, { LIMIT_UNSET, LIMIT_MAX, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct limits now = spec_no_limits, before = spec_no_limits;
+
+		now.memory_max = cases[i].now;
+		before.memory_max = cases[i].before;
+		cr_expect_eq(limits_lower_memory(&now, &before), cases[i].lower, "memory %zu", i);
+		now.memory_max = before.memory_max = LIMIT_UNSET;
+		now.memory_high = cases[i].now;
+		before.memory_high = cases[i].before;
+		cr_expect_eq(limits_lower_memory(&now, &before), cases[i].lower, "high %zu", i);
+	}
+}
+
+Test(limits, compares_each_of_them)
+{
+	char path[] = "/srv", other[] = "/var";
+	const struct limits none = spec_no_limits;
+	struct limits a = none, b = none;
+
+	cr_expect(limits_equal(&a, &b));
+	a.tmp_size = 1;
+	cr_expect(!limits_equal(&a, &b));
+	a = none;
+	a.io[a.io_count++] = (struct io_limit){ path, 1000, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET };
+	cr_expect(!limits_equal(&a, &b));
+	b = a;
+	cr_expect(limits_equal(&a, &b));
+	b.io[0].wiops = 7;
+	cr_expect(!limits_equal(&a, &b));
+	b = a;
+	b.io[0].path = other;
+	cr_expect(!limits_equal(&a, &b));
+}
+
+Test(limits, finds_the_disks_of_io_max_that_are_not_named)
+{
+	static const struct disk named[] = { { 8, 0 }, { 253, 1 } };
+	struct disk others[LIMIT_OTHER_DISKS_MAX];
+
+	cr_assert_eq(limits_other_disks("", named, 2, others), 0);
+	cr_assert_eq(limits_other_disks("8:16 rbps=1 wbps=max riops=max wiops=max\n"
+					"8:0 rbps=1 wbps=max riops=max wiops=max\n"
+					"garbage\n"
+					"259:3 rbps=max wbps=5 riops=max wiops=max\n",
+					named, 2, others),
+		     2);
+	cr_expect(others[0].major == 8 && others[0].minor == 16);
+	cr_expect(others[1].major == 259 && others[1].minor == 3);
+}
+
+Test(limits, takes_no_more_other_disks_than_there_is_room_for)
+{
+	struct disk others[LIMIT_OTHER_DISKS_MAX];
+	char text[(LIMIT_OTHER_DISKS_MAX + 2) * 16] = "";
+	size_t length = 0;
+
+	for (unsigned i = 0; i < LIMIT_OTHER_DISKS_MAX + 2; i++)
+		length +=
+			(size_t)snprintf(text + length, sizeof(text) - length, "8:%u rbps=1\n", i);
+	cr_assert_eq(limits_other_disks(text, NULL, 0, others), LIMIT_OTHER_DISKS_MAX);
+}
+
+Test(limits, lifts_all_limits_of_a_disk)
+{
+	static const struct disk disk = { 8, 16 };
+	struct limit_write write;
+
+	limits_lift_disk(&disk, &write);
+	cr_expect_str_eq(write.file, "io.max");
+	cr_expect_str_eq(write.text, "8:16 rbps=max wbps=max riops=max wiops=max");
+	cr_expect(limits_read_back_matches(&write, ""));
+}

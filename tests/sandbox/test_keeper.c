@@ -172,7 +172,10 @@ Test(keeper, keeps_the_newest_output_and_counts_what_it_dropped)
 	be_away_for_the_end();
 	sandbox_wait_for_message(&box, LAUNCH_SPOOL);
 	sandbox_finish(&box);
-	cr_assert_eq(strlen(box.text[0]), 0, "all was drained");
+	/* what the launcher had no time to drain is still in the pipe, and newer */
+	length -= strlen(box.text[0]);
+	cr_expect_str_eq(box.text[0], expected + length);
+	expected[length] = '\0';
 	dropped = length - LAUNCH_RING_BYTES;
 	for (size_t i = 0; i < dropped; i++)
 		lines += expected[i] == '\n';

@@ -14,6 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define MIB   (UINT64_C(1) << 20)
+#define SLICE "web.slice"
+
 static char directory[64];
 static int root = -1;
 static sd_event *event;
@@ -42,8 +45,11 @@ static void make_directory(void)
 	cr_assert_not_null(mkdtemp(directory));
 	root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cr_assert_geq(root, 0);
-	cr_assert_eq(mkdirat(root, "web.slice", 0700), 0);
-	put("web.slice/memory.reclaim", "");
+	cr_assert_eq(mkdirat(root, SLICE, 0700), 0);
+	put(SLICE "/memory.reclaim", "");
+	put(SLICE "/memory.max", "");
+	put(SLICE "/memory.high", "");
+	put(SLICE "/memory.current", "314572800\n"); /* 300M */
 	cr_assert_geq(sd_event_new(&event), 0);
 	calls = 0;
 }
@@ -76,20 +82,72 @@ static void run_until_called(void)
 	cr_assert_eq(errno, ECHILD);
 }
 
-Test(reclaim, asks_for_so_many_bytes_and_calls_back)
+static int start(const char *path, uint64_t max, uint64_t high, bool force)
 {
+	struct limits limits = spec_no_limits;
 	struct error err;
 
-	cr_assert_eq(reclaim_start(event, root, "web.slice", 8192, on_done, &calls, &err), 0, "%s",
-		     err.text);
-	run_until_called();
-	cr_assert_str_eq(get("web.slice/memory.reclaim"), "8192");
+	limits.memory_max = max;
+	limits.memory_high = high;
+	return reclaim_start(event, root, path, &limits, force, on_done, &calls, &err);
 }
 
-Test(reclaim, calls_back_when_the_cgroup_is_gone)
+Test(reclaim, lowers_what_fits_without_reclaiming)
 {
-	struct error err;
-
-	cr_assert_eq(reclaim_start(event, root, "other.slice", 8192, on_done, &calls, &err), 0);
+	cr_assert_eq(start(SLICE, 512 * MIB, 400 * MIB, false), 0);
 	run_until_called();
+	cr_expect_str_eq(get(SLICE "/memory.reclaim"), "");
+	cr_expect_str_eq(get(SLICE "/memory.max"), "536870912");
+	cr_expect_str_eq(get(SLICE "/memory.high"), "419430400");
+}
+
+Test(reclaim, reclaims_and_leaves_all_as_it_is_if_that_does_not_help)
+{
+	cr_assert_eq(start(SLICE, 200 * MIB, 100 * MIB, false), 0);
+	run_until_called();
+	cr_expect_str_eq(get(SLICE "/memory.reclaim"), "104857600");
+	cr_expect_str_eq(get(SLICE "/memory.max"), "");
+	cr_expect_str_eq(get(SLICE "/memory.high"), "");
+}
+
+Test(reclaim, lowers_memory_max_below_what_is_in_use_with_force)
+{
+	cr_assert_eq(start(SLICE, 200 * MIB, LIMIT_UNSET, true), 0);
+	run_until_called();
+	cr_expect_str_eq(get(SLICE "/memory.reclaim"), "");
+	cr_expect_str_eq(get(SLICE "/memory.max"), "209715200");
+	cr_expect_str_eq(get(SLICE "/memory.high"), "");
+}
+
+Test(reclaim, leaves_it_to_the_kernel_to_reach_memory_high)
+{
+	cr_assert_eq(start(SLICE, LIMIT_UNSET, 100 * MIB, false), 0);
+	run_until_called();
+	cr_expect_str_eq(get(SLICE "/memory.high"), "104857600");
+}
+
+Test(reclaim, says_at_once_that_the_cgroup_is_gone)
+{
+	cr_assert_eq(start("other.slice", 512 * MIB, LIMIT_UNSET, false), -ENOENT);
+	cr_assert_eq(calls, 0);
+}
+
+Test(reclaim, holds_no_descriptor_of_the_daemon_and_does_not_hold_it_up)
+{
+	int pair[2], fifo;
+	char c;
+
+	/* opened for writing, this waits for a reader, as a write may wait for a disk */
+	cr_assert_eq(unlinkat(root, SLICE "/memory.max", 0), 0);
+	cr_assert_eq(mkfifoat(root, SLICE "/memory.max", 0600), 0);
+	cr_assert_eq(pipe2(pair, O_CLOEXEC), 0);
+	cr_assert_eq(start(SLICE, 512 * MIB, LIMIT_UNSET, false), 0);
+	close(pair[1]);
+	cr_assert_eq(read(pair[0], &c, 1), 0, "the other end is open");
+	close(pair[0]);
+	cr_assert_eq(calls, 0);
+	fifo = openat(root, SLICE "/memory.max", O_RDONLY | O_CLOEXEC);
+	cr_assert_geq(fifo, 0);
+	run_until_called();
+	close(fifo);
 }

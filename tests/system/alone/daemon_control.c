@@ -114,7 +114,6 @@ Test(control, hup_has_gunicorn_replace_its_workers)
 
 Test(control, restart_and_stop_answer_when_they_are_done)
 {
-	_cleanup_json_ json_t *error = NULL;
 	struct bench bench;
 	const char *name = open_with(&bench, "again", WORDS("sleep", "600"));
 	pid_t pid = main_pid(name);
@@ -125,8 +124,8 @@ Test(control, restart_and_stop_answer_when_they_are_done)
 	cr_expect_lt(kill(pid, 0), 0);
 	daemon_do("app.stop", "{s:s}", "name", name);
 	app_await_state(name, "stopped", 0);
-	error = daemon_refusal("conflict", "app.signal",
-			       json_pack("{s:s, s:s}", "name", name, "signal", "HUP"));
+	json_decref(daemon_refusal("conflict", "app.signal",
+				   json_pack("{s:s, s:s}", "name", name, "signal", "HUP")));
 	daemon_do("app.start", "{s:s}", "name", name);
 	app_await_state(name, "running", 0);
 	finish(&bench);
@@ -157,7 +156,7 @@ Test(control, a_start_that_can_never_succeed_is_tried_once_and_explained)
 
 Test(control, a_wait_ends_with_the_state_or_with_its_time)
 {
-	_cleanup_json_ json_t *error = NULL, *answer = NULL, *still = NULL;
+	_cleanup_json_ json_t *still = NULL;
 	struct bench bench;
 	const char *name = open_with(&bench, "wait", WORDS("sleep", "600"));
 	struct link link;
@@ -165,9 +164,9 @@ Test(control, a_wait_ends_with_the_state_or_with_its_time)
 
 	daemon_do("app.wait", "{s:s, s:[s, s]}", "name", name, "states", "running", "failed");
 	began = clock_msec();
-	error = daemon_refusal(
-		"failed", "app.wait",
-		json_pack("{s:s, s:[s], s:s}", "name", name, "states", "stopped", "timeout", "1s"));
+	json_decref(daemon_refusal("failed", "app.wait",
+				   json_pack("{s:s, s:[s], s:s}", "name", name, "states", "stopped",
+					     "timeout", "1s")));
 	cr_expect_geq(clock_msec() - began, 1000);
 	link_open(&link);
 	link_request(&link, 7, "app.wait",
@@ -255,13 +254,13 @@ static long long follow_on(struct link *link, long long cursor)
 
 Test(control, who_comes_back_with_a_cursor_has_missed_nothing)
 {
-	_cleanup_json_ json_t *first = NULL, *second = NULL, *third = NULL, *fourth = NULL;
+	_cleanup_json_ json_t *second = NULL, *third = NULL, *fourth = NULL;
 	struct bench bench;
 	const char *name = open_with(&bench, "cursor", WORDS("sleep", "600"));
 	long long cursor, later;
 	struct link link;
 
-	first = subscribe(&link, json_pack("{s:i}", "cursor", 0));
+	json_decref(subscribe(&link, json_pack("{s:i}", "cursor", 0)));
 	cursor = follow_on(&link, 0);
 	cr_expect_gt(cursor, 1);
 	link_close(&link);

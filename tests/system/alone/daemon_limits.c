@@ -42,6 +42,7 @@ static void set_limits(const char *name, json_t *limits)
 Test(live_limits, raised_limits_hold_at_once_and_nothing_restarts)
 {
 	_cleanup_json_ json_t *told = NULL;
+	_cleanup_free_ char *io = NULL;
 	char mark[JOURNAL_MARK_MAX];
 	struct bench bench;
 	const char *name;
@@ -63,7 +64,8 @@ Test(live_limits, raised_limits_hold_at_once_and_nothing_restarts)
 	expect_limit(NULL, name, "cpu.max", "80000 100000");
 	expect_limit(NULL, name, "cpu.weight", "50");
 	expect_limit(NULL, name, "pids.max", "30");
-	cr_expect_not_null(strstr(limit_read(NULL, name, "io.max"), "wbps=5242880"));
+	io = limit_read(NULL, name, "io.max");
+	cr_expect_not_null(strstr(io, "wbps=5242880"), "%s", io);
 	told = journal_await(mark,
 			     WORDS("MESSAGE_ID=56a4e8c4dcbd42068d2dc1393a54cb60",
 				   bench_format(&bench, "PYSBX_APP=%s", name)),
@@ -195,7 +197,7 @@ Test(live_limits, a_reload_applies_what_differs_and_restarts_only_what_it_must)
 
 Test(live_limits, one_wrong_file_leaves_all_as_it_was)
 {
-	_cleanup_json_ json_t *error = NULL, *told = NULL;
+	_cleanup_json_ json_t *error = NULL;
 	char mark[JOURNAL_MARK_MAX];
 	struct hosting hosting;
 	pid_t blog, shop;
@@ -208,7 +210,7 @@ Test(live_limits, one_wrong_file_leaves_all_as_it_was)
 	shop = app_main_pid(hosting.shop);
 	journal_mark(mark);
 	write_app(&hosting, hosting.blog, json_pack("{s:s}", "memory", "90M"),
-		  WORDS("sleep", "601"));
+		  WORDS("sleep", "600"));
 	write_app(&hosting, hosting.shop, json_pack("{s:s}", "memory", "12Q"),
 		  WORDS("sleep", "600"));
 	error = daemon_refusal("invalid", "daemon.reload", NULL);
@@ -221,7 +223,7 @@ Test(live_limits, one_wrong_file_leaves_all_as_it_was)
 	expect_limit(HOSTING_ACME, hosting.blog, "memory.max", "134217728");
 	cr_expect_eq(app_main_pid(hosting.blog), blog);
 	cr_expect_eq(app_main_pid(hosting.shop), shop);
-	told = journal_await(mark, WORDS(EVENT_CONFIG_REFUSED), 1, REACTION_MSEC);
+	json_decref(journal_await(mark, WORDS(EVENT_CONFIG_REFUSED), 1, REACTION_MSEC));
 	/* the same by systemctl, which is told that it failed */
 	cr_expect_neq(shell(NULL, "systemctl reload pysbxd 2>/dev/null"), 0);
 	cr_expect_eq(app_main_pid(hosting.blog), blog);

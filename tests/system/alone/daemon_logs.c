@@ -101,7 +101,7 @@ Test(daemon_logs, events_of_the_daemon_are_found_by_their_id_and_explained)
 	name = open_bench(&bench, "ids");
 	of_app = bench_format(&bench, "PYSBX_APP=%s", name);
 	app_apply(app_object(&bench, name, WORDS("sleep", "600")));
-	journal_await(mark, WORDS(EVENT_DAEMON_STARTED), 1, REACTION_MSEC);
+	json_decref(journal_await(mark, WORDS(EVENT_DAEMON_STARTED), 1, REACTION_MSEC));
 	started = journal_await(mark, WORDS(EVENT_APP_STARTED, of_app), 1, REACTION_MSEC);
 	cr_expect_str_neq(journal_text(json_array_get(started, 0), "CODE_FUNC"), "");
 	daemon_do("app.signal", "{s:s, s:s}", "name", name, "signal", "KILL");
@@ -206,9 +206,9 @@ Test(daemon_logs, a_stuck_journal_holds_up_neither_worker_nor_daemon)
 		      START_MSEC);
 	cr_expect_eq(kill(journald, SIGCONT), 0); /* before anything can fail and ask it */
 	cr_expect(ended, "the worker was held up");
-	journal_await("",
-		      WORDS(EVENT_LOG_LINES_DROPPED, bench_format(&bench, "PYSBX_APP=%s", name)), 1,
-		      START_MSEC);
+	json_decref(journal_await(
+		"", WORDS(EVENT_LOG_LINES_DROPPED, bench_format(&bench, "PYSBX_APP=%s", name)), 1,
+		START_MSEC));
 	finish(&bench);
 }
 

@@ -195,7 +195,7 @@ Test(socket, a_tenants_user_sees_no_trace_of_another_tenant)
 	static const char *const methods[] = { "app.get",     "app.start",  "app.stop",
 					       "app.restart", "app.remove", "app.suspend",
 					       "app.resume",  "app.stats",  "app.logs" };
-	_cleanup_json_ json_t *incidents = NULL, *of_site = NULL, *events = NULL, *apps = NULL;
+	_cleanup_json_ json_t *incidents = NULL, *events = NULL, *apps = NULL;
 	const char *incident;
 	struct hosting hosting;
 	struct link link;
@@ -219,8 +219,8 @@ Test(socket, a_tenants_user_sees_no_trace_of_another_tenant)
 			  json_pack("{s:s}", "id", incident));
 	incidents = result_as(USER_ACME, "incident.list", NULL);
 	cr_expect_eq(json_array_size(json_object_get(incidents, "incidents")), 0);
-	of_site = result_as(USER_ACME, "incident.list", json_pack("{s:s}", "app", hosting.site));
-	cr_expect_eq(json_array_size(json_object_get(of_site, "incidents")), 0);
+	expect_refused_as(USER_ACME, "not-found", NULL, "incident.list",
+			  json_pack("{s:s}", "app", hosting.site));
 	apps = result_as(USER_ACME, "app.list", json_pack("{s:s}", "tenant", HOSTING_BETA));
 	cr_expect_eq(json_array_size(json_object_get(apps, "apps")), 0);
 	link_open_as(&link, USER_ACME);
@@ -465,6 +465,7 @@ static char *long_line(size_t length, size_t depth)
 
 Test(socket, lines_beyond_the_bounds_are_refused)
 {
+	static const char info[] = INFO "}";
 	_cleanup_free_ char *deep = long_line(100001, 100000);
 	_cleanup_free_ char *most = long_line((1 << 20) + 1, 0);
 	_cleanup_free_ char *more = long_line((1 << 20) + 2, 1);
@@ -475,7 +476,8 @@ Test(socket, lines_beyond_the_bounds_are_refused)
 	hosting_open(&hosting, "long");
 	daemon_start();
 	fds = count_fds(daemon_pid());
-	memcpy(most, INFO "}", strlen(INFO "}"));
+	for (size_t i = 0; info[i] != '\0'; i++)
+		most[i] = info[i];
 	expect_answer(deep, strlen(deep), "parse-error");
 	expect_answer(more, strlen(more), "parse-error");
 	expect_answer(much_more, strlen(much_more), "parse-error");

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/app_record.h"
+
+#include "policy/document.h"
+#include "policy/own.h"
+#include "policy/spec_json.h"
+#include "supervisor/clock.h"
+
+#include <criterion/criterion.h>
+
+TestSuite(app_record, .timeout = 30);
+
+static struct app_host host = { .log = { .now_usec = clock_monotonic_usec } };
+
+static void make_spec(const char *text, struct app_spec *ret)
+{
+	_cleanup_json_ json_t *object = json_loads(text, 0, NULL);
+	struct error err;
+
+	cr_assert_not_null(object, "%s", text);
+	cr_assert_eq(spec_from_json(object, NULL, ret, &err), 0, "%s", err.text);
+	cr_assert_eq(spec_complete(ret, &err), 0, "%s", err.text);
+}
+
+#define WEB(more) "{\"name\": \"web\", \"command\": [\"x\"], \"directory\": \"/srv\"" more "}"
+
+static struct app *app_of(struct app_spec *spec)
+{
+	struct app *app = NULL;
+	struct error err;
+
+	cr_assert_eq(app_new(&host, spec, SOURCE_FILE, &app, &err), 0, "%s", err.text);
+	snprintf(app->instance.leaf_name, sizeof(app->instance.leaf_name), "0");
+	return app;
+}
+
+static struct app *app_of_text(const char *text)
+{
+	struct app_spec spec;
+
+	make_spec(text, &spec);
+	return app_of(&spec);
+}
+
+static json_t *record_of(struct app *app)
+{
+	json_t *record;
+	struct error err;
+
+	cr_assert_eq(app_record_make(app, &err), 0, "%s", err.text);
+	record = json_loads(app->saved, 0, NULL);
+	cr_assert_not_null(record);
+	return record;
+}
+
+/* As it is at the start of a daemon: name and record are all that there is. */
+static struct app *held_app(const json_t *record)
+{
+	struct app_spec spec;
+	bool same = false;
+	struct error err;
+	struct app *app;
+
+	cr_assert_eq(spec_init(&spec, &err), 0);
+	spec.name = strdup("web");
+	app = app_of(&spec);
+	app->held = true;
+	cr_assert_eq(app_record_read(app, record, &same, &err), 0, "%s", err.text);
+	cr_expect(same, "nothing is known to differ");
+	return app;
+}
+
+static bool is_of(const struct app *app, const char *text)
+{
+	struct app_spec spec;
+	bool is;
+
+	make_spec(text, &spec);
+	is = app_record_is_of(app, &spec);
+	spec_clear(&spec);
+	return is;
+}
+
+Test(app_record, an_app_that_is_held_keeps_the_record_of_what_it_was_started_with)
+{
+	struct app *first = app_of_text(WEB("")), *held, *again;
+	_cleanup_json_ json_t *record = record_of(first), *next = NULL;
+
+	held = held_app(record);
+	next = record_of(held);
+	cr_expect_str_eq(json_string_value(json_object_get(next, "spec")),
+			 json_string_value(json_object_get(record, "spec")));
+	again = held_app(next);
+	cr_expect(is_of(again, WEB("")));
+	cr_expect(is_of(again, WEB(", \"limits\": {\"memory\": \"64M\"}")), "changed live");
+	cr_expect_not(is_of(again, WEB(", \"environment\": {\"A\": \"1\"}")));
+	app_free(first);
+	app_free(held);
+	app_free(again);
+}
+
+Test(app_record, a_declaration_puts_an_end_to_the_hold)
+{
+	struct app *first = app_of_text(WEB(""));
+	_cleanup_json_ json_t *record = record_of(first);
+	struct app *held = held_app(record);
+	struct app_spec spec;
+
+	make_spec(WEB(""), &spec);
+	app_change_commit(held, &spec);
+	cr_expect_not(held->held);
+	cr_expect_str_eq(held->spec.directory, "/srv");
+	cr_expect_null(spec.name, "taken over");
+	app_free(first);
+	app_free(held);
+}
