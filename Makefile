@@ -84,9 +84,11 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 LAUNCHER := build/pysbx-launch
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone
+SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone $(B)/tests/system-daemon \
+	$(B)/tests/system-survives
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
+.SECONDEXPANSION:
 .DEFAULT_GOAL := all
 .PHONY: all tests check check-unit check-host asan fuzz bench lint format install install-tests \
 	clean deps demo guest-image guest-shell guest-push help FORCE
@@ -160,12 +162,13 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call say,LINK,$@)
 	$(call link_test,$(SUPERVISOR_LIBS))
 
-# Two system tests run at a time; those below alone/ one by one.
+# Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/ and
+# survives/ share the one daemon that a machine has.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
 
-$(B)/tests/system-alone: $(call obj,$(wildcard tests/system/alone/*.c tests/system/harness*.c)) $(POLICY_LIB)
+$(B)/tests/system-%: $$(call obj,$$(wildcard tests/system/$$*/*.c tests/system/harness*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
 
