@@ -16,7 +16,7 @@ static struct app_host host;
 static struct config *config;
 static struct app *app;
 static unsigned settled; /* calls of on_settled */
-static int scope_errno;	 /* what a start fails with */
+static int start_errno;	 /* what a start fails with */
 
 static void ignore_change(struct app *changed, enum app_state from)
 {
@@ -39,10 +39,18 @@ static void record_nothing(struct app *of)
 	(void)of;
 }
 
+/* Whichever step of a start comes first. */
 static int refuse_scope(void *userdata, struct error *err)
 {
 	(void)userdata;
-	return error_set(err, ERROR_SYSTEM, scope_errno, "no place for apps");
+	return error_set(err, ERROR_SYSTEM, start_errno, "no place for apps");
+}
+
+static int refuse_start(struct instance *instance, struct plan **ret_plan, int *ret_filter_fd,
+			struct error *err)
+{
+	(void)instance, (void)ret_plan, (void)ret_filter_fd;
+	return error_set(err, ERROR_SYSTEM, start_errno, "no start");
 }
 
 static uint32_t count_up(void)
@@ -80,7 +88,8 @@ static void begin(void)
 	cr_assert_geq(sd_event_new(&host.instance.event), 0);
 	host.log.event = host.instance.event;
 	app_host_init(&host);
-	scope_errno = ENOENT;
+	host.instance.prepare = refuse_start;
+	start_errno = ENOENT;
 	cr_assert_eq(spec_init(&spec, &err), 0);
 	spec.name = strdup("web");
 	cr_assert_eq(app_new(&host, &spec, SOURCE_SOCKET, &app, &err), 0, "%s", err.text);
@@ -319,7 +328,7 @@ Test(app, keeps_who_starts_one_that_stops_until_it_was_started)
 {
 	static struct caller start, seen;
 
-	scope_errno = EAGAIN;
+	start_errno = EAGAIN;
 	enter(APP_RUNNING);
 	app_stop(app);
 	app_start(app);

@@ -19,6 +19,14 @@ static void record_nothing(struct app *app)
 	(void)app;
 }
 
+/* The first step of a start: here it goes no further than the scope, which there isn't. */
+static int need_scope(struct instance *instance, struct plan **ret_plan, int *ret_filter_fd,
+		      struct error *err)
+{
+	(void)instance, (void)ret_plan, (void)ret_filter_fd;
+	return daemon_need_scope(&daemon_, err);
+}
+
 static uint32_t count_up(void)
 {
 	static uint32_t number;
@@ -83,6 +91,7 @@ static void begin(void)
 	};
 	daemon_set_callbacks(&daemon_);
 	daemon_.host.record = record_nothing;
+	daemon_.host.instance.prepare = need_scope;
 }
 
 static void end(void)
