@@ -6,8 +6,10 @@
  *
  * "line": an answer ends with a newline (pysbxd). "http": it has a Content-Length (supervisord).
  * The answers are counted, not parsed, so the time is the daemon's. Up to DEPTH requests are under
- * way at once; with 1 each call's time is measured. Output, one line: calls a second, median and
- * 99th percentile of the calls' times in usec (with DEPTH 1, else 0), bytes of the last answer.
+ * way at once; with 1 each call's time is measured. SOCKET "-": a process of our own that sends
+ * each request back, which is the least that a call can take here. Output, one line: calls a
+ * second, median and 99th percentile of the calls' times in usec (with DEPTH 1, else 0), bytes of
+ * the last answer.
  */
 #include "policy/own.h"
 
@@ -62,6 +64,38 @@ static int connect_to(const char *path)
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return fail(path);
 	return TAKE_FD(fd);
+}
+
+/* Ends with our end of the connection. */
+static void __attribute__((noreturn)) echo(int fd)
+{
+	static char data[REQUEST_MAX];
+	ssize_t n;
+
+	while ((n = recv(fd, data, sizeof(data), 0)) > 0) {
+		if (send(fd, data, (size_t)n, MSG_NOSIGNAL) != n)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static int connect_to_echo(void)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail("socketpair");
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		echo(pair[1]);
+	}
+	close(pair[1]);
+	if (pid > 0)
+		return pair[0];
+	close(pair[0]);
+	return fail("fork");
 }
 
 /* The length of the first answer that is there, 0 if it is not whole yet. */
@@ -180,7 +214,7 @@ static int measure(struct probe *probe, const char *path)
 
 	if (times == NULL)
 		return fail("memory");
-	probe->fd = connect_to(path);
+	probe->fd = strcmp(path, "-") == 0 ? connect_to_echo() : connect_to(path);
 	if (probe->fd < 0 || read_request(probe) < 0)
 		return -1;
 	began = now_usec();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """pysbxd and supervisord behind one interface, for tests/bench/daemon.
 
-Each has `count` idle programs from the start, and three that are started when they are measured:
+Each has `count` idle programs from the start, and four that are started when they are measured:
 "victim" is killed again and again, "crash" ends at once, "bomb" forks and writes log, "flood" writes
 log as fast as it is taken.
 """
@@ -198,8 +198,10 @@ class Supervisord(Supervisor):
     def prepare(self):
         os.makedirs(self.logs, exist_ok=True)
         sections = [
-            f"[supervisord]\nnodaemon=true\nminfds=65536\nminprocs=200\nlogfile={self.logs}/main.log\n"
-            f"childlogdir={self.logs}\npidfile={self.logs}/pid\nlogfile_maxbytes=0",
+            # each of its children closes minfds descriptors, open or not: no more than it needs
+            f"[supervisord]\nnodaemon=true\nminfds={max(1024, 6 * self.count)}\nminprocs=200\n"
+            f"logfile={self.logs}/main.log\nchildlogdir={self.logs}\n"
+            f"pidfile={self.logs}/pid\nlogfile_maxbytes=0",
             f"[unix_http_server]\nfile={self.socket}",
             f"[supervisorctl]\nserverurl=unix://{self.socket}",
             "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = "
