@@ -244,9 +244,18 @@ fuzz:
 fuzz-run: $(FUZZERS)
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
-## make bench        measure, side by side with the peers that are installed
-bench: all
-	tests/bench/run $(B)
+## make bench        measure, side by side with the peers; T=starts or T=daemon for one part
+BENCH_PROGRAMS := $(B)/bench/bench-worker $(B)/bench/rpc-probe
+bench: all $(BENCH_PROGRAMS)
+	tests/bench/run $(B) $(T)
+
+$(B)/bench/bench-worker: $(call static_obj,tests/bench/bench_worker.c)
+	$(call say,LINK,$@ (static))
+	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(LDLIBS)
+
+$(B)/bench/rpc-probe: $(call obj,tests/bench/rpc_probe.c)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(LINK) -pie -o $@ $^ $(LDLIBS)
 
 ## make lint         formatter's diff, clang-tidy, shellcheck, man pages; changes nothing
 C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
