@@ -85,7 +85,7 @@ LAUNCHER := build/pysbx-launch
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
 SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone $(B)/tests/system-daemon \
-	$(B)/tests/system-survives
+	$(B)/tests/system-survives $(B)/tests/system-returns
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
 .SECONDEXPANSION:
@@ -162,8 +162,8 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call say,LINK,$@)
 	$(call link_test,$(SUPERVISOR_LIBS))
 
-# Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/ and
-# survives/ share the one daemon that a machine has.
+# Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/,
+# survives/ and returns/ share the one daemon that a machine has.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
