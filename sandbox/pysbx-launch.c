@@ -97,6 +97,8 @@ int main(void)
 				       "run \"pysbx run -- COMMAND\"\n");
 		return 1;
 	}
+	/* executed from a memfd, it would be called after that */
+	(void)prctl(PR_SET_NAME, "pysbx-launch", 0, 0, 0);
 	umask(0);
 	init_block_signals();
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {

@@ -39,7 +39,7 @@
  * SCOPE_TIMEOUT_USEC of the loop's time. */
 #define DAEMON_SCOPE_PAUSE_USEC UINT64_C(10000000)
 #define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
-#define DAEMON_SYSTEM_AGE_USEC	UINT64_C(5000000) /* what is known of the system's paths */
+#define DAEMON_SYSTEM_AGE_USEC	UINT64_C(30000000) /* what is known of the system's paths */
 #define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
 #define DAEMON_CURSOR_GAP	UINT64_C(1000000) /* more than can happen between two saves */
 /* With many apps a save takes its time: of the loop's it gets at most one part in so many. */

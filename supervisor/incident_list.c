@@ -186,7 +186,8 @@ int incident_list_newest(const char *directory, const struct strings *apps, size
 		qsort(list.items, list.count, sizeof(*list.items), compare_stamps);
 	for (size_t i = 0; r >= 0 && i < list.count; i++) {
 		/* nothing of it, and of those after it, is as new as what there is */
-		if (rows.count == max && strcmp(rows.items[max - 1].id, list.items[i].stamp) > 0)
+		if (rows.count == max && rows.items != NULL &&
+		    strcmp(rows.items[max - 1].id, list.items[i].stamp) > 0)
 			break;
 		r = take_app(fd, list.items[i].name, max, &rows, err);
 	}

@@ -188,7 +188,8 @@ bool incident_store_recall(const char *directory, const char *app, char id[stati
 		const char *name = entries[i]->d_name;
 
 		if (!found && is_same_but_for_time(name, id)) {
-			memcpy(id, name, strlen(name) - strlen(SUFFIX));
+			/* of the same length */
+			snprintf(id, strlen(id) + 1, "%.*s", (int)strlen(id), name);
 			found = true;
 		}
 		free(entries[i]);

@@ -256,9 +256,9 @@ static void expect_exit(struct instance *instance)
 
 	if (launcher_wake(&instance->launcher, &err) < 0)
 		say_error(instance, &err);
-	if (instance->launcher.pidfd < 0)
-		instance_conclude(instance); /* adopted, and gone before it said who it is */
-	else if (instance->exit_source == NULL && add_exit_source(instance) < 0)
+	/* adopted, and gone before it said who it is; or there is no memory to wait with */
+	if (instance->launcher.pidfd < 0 ||
+	    (instance->exit_source == NULL && add_exit_source(instance) < 0))
 		instance_conclude(instance);
 }
 

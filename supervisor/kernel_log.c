@@ -131,12 +131,15 @@ size_t kernel_log_read_oom(struct kernel_log *log, const char *cgroup,
 
 	read_on(log);
 	for (size_t i = 0; i < log->waiting_count; i++) {
-		if (is_ours(log->waiting[i], cgroup, &victims)) {
-			keep_line(log->waiting[i], ret_lines, max, &count);
-			free(log->waiting[i]);
-		} else {
-			log->waiting[kept++] = log->waiting[i];
+		struct kernel_line *line = log->waiting[i];
+
+		/* never NULL */
+		if (line == NULL || !is_ours(line, cgroup, &victims)) {
+			log->waiting[kept++] = line;
+			continue;
 		}
+		keep_line(line, ret_lines, max, &count);
+		free(line);
 	}
 	log->waiting_count = kept;
 	return count;
