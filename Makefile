@@ -233,7 +233,7 @@ check-host: all tests stage
 
 ## make asan         the unit tests under address and undefined-behaviour sanitizers
 asan: $(LAUNCHER)
-	$(Q)$(MAKE) --no-print-directory VARIANT=asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	$(Q)LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 $(MAKE) --no-print-directory VARIANT=asan CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
 
 ## make fuzz         each fuzz target for FUZZ_SECONDS (clang's libFuzzer)

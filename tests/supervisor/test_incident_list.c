@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LONG_ONE "a-name-of-more-than-twenty-six-letters"
+#define LONG_ONE      "a-name-of-more-than-twenty-six-letters"
+#define LONG_ONE_MORE LONG_ONE "-2"
 
 static char base[64];
 
@@ -74,8 +75,8 @@ Test(incident_list, tells_the_newest_of_all_apps)
 	char id[INCIDENT_ID_MAX];
 
 	for (unsigned i = 0; i < 4; i++) {
-		incident("a", 10 * i, 1, id);
-		incident("b", 10 * i + 20, 1, id);
+		incident("a", 10L * i, 1, id);
+		incident("b", 10L * i + 20, 1, id);
 	}
 	incident("c", 0, 1, id);
 	cr_expect_str_eq(newest(NULL, 20), "543322100");
@@ -130,7 +131,7 @@ Test(incident_list, finds_whose_an_incident_is)
 {
 	static const char *const apps[] = { "web",    "a-b-0-c",
 					    "x.y_z",  "abcdefghijklmnopqrstuvwxyz",
-					    LONG_ONE, LONG_ONE "-2" };
+					    LONG_ONE, LONG_ONE_MORE };
 	char ids[ARRAY_SIZE(apps)][INCIDENT_ID_MAX];
 	char app[SPEC_NAME_MAX + 1];
 	struct error err = { 0 };
