@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define LONG_ONE      "a-name-of-more-than-twenty-six-letters"
-#define LONG_ONE_MORE LONG_ONE "-2"
+#define LONG_ONE_MORE "a-name-of-more-than-twenty-six-letters-2"
 
 static char base[64];
 
