@@ -242,7 +242,8 @@ static void reset_life(struct instance *instance)
 	}
 	instance->watch = (struct watch){ 0 };
 	instance->explained = (struct event_deltas){ 0 };
-	instance->last_words = (struct launch_message){ 0 };
+	free(instance->last_words.text);
+	instance->last_words = (struct instance_end){ 0 };
 	instance->worker_pid = 0;
 	instance->judged = false;
 	instance->killed_by_us = false;
@@ -272,8 +273,27 @@ static int errno_of(const struct error *err)
 	}
 }
 
+/* Without memory for the text the rest is still told. */
+void instance_set_last_words(struct instance *instance, const struct launch_message *message)
+{
+	free(instance->last_words.text);
+	instance->last_words = (struct instance_end){
+		.type = (enum launch_message_type)message->type,
+		.stage = (enum launch_stage)message->stage,
+		.errnum = message->errnum,
+		.wait_status = message->wait_status,
+		.user_usec = message->user_usec,
+		.system_usec = message->system_usec,
+		.maxrss_bytes = message->maxrss_bytes,
+		.started_nsec = message->started_nsec,
+		.ended_nsec = message->ended_nsec,
+		.text = message->text[0] != '\0' ? strdup(message->text) : NULL,
+	};
+}
+
 static void spawn(struct instance *instance)
 {
+	struct launch_message failure;
 	struct error err;
 
 	instance->spawned_usec = clock_monotonic_usec();
@@ -282,11 +302,11 @@ static void spawn(struct instance *instance)
 		return;
 	/* nobody is there to say it: the supervisor's own failure is the last word */
 	launcher_kill(&instance->launcher);
-	instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
-							.errnum = errno_of(&err),
-							.stage = STAGE_PREPARE };
-	snprintf(instance->last_words.text, sizeof(instance->last_words.text), "%.*s",
-		 LAUNCH_TEXT_MAX - 1, err.text);
+	failure = (struct launch_message){ .type = LAUNCH_FAILED,
+					   .errnum = errno_of(&err),
+					   .stage = STAGE_PREPARE };
+	snprintf(failure.text, sizeof(failure.text), "%.*s", LAUNCH_TEXT_MAX - 1, err.text);
+	instance_set_last_words(instance, &failure);
 	instance_conclude(instance);
 }
 

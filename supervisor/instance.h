@@ -91,6 +91,16 @@ struct instance_host {
 	void (*record)(struct instance *instance);
 };
 
+/* LAUNCH_FAILED or LAUNCH_ENDED, as far as it is needed: a thousand instances have one. */
+struct instance_end {
+	enum launch_message_type type; /* 0 before */
+	enum launch_stage stage;
+	int errnum, wait_status;
+	uint64_t user_usec, system_usec, maxrss_bytes;
+	uint64_t started_nsec, ended_nsec; /* CLOCK_MONOTONIC */
+	char *text;			   /* owned; NULL: none */
+};
+
 struct instance {
 	const struct instance_host *host;
 	const struct app_spec *spec; /* borrowed */
@@ -118,12 +128,12 @@ struct instance {
 	struct launcher launcher;
 	int worker_pidfd; /* run mode only: the daemon can do without, and has a thousand of them */
 	pid_t worker_pid;
-	uid_t uid;			  /* of the worker */
-	char command[64];		  /* its program's name */
-	uint64_t spawned_usec;		  /* CLOCK_MONOTONIC */
-	struct launch_message last_words; /* LAUNCH_FAILED or LAUNCH_ENDED, type 0 before */
-	bool judged;			  /* this life's end; then: */
-	uint64_t judged_usec;		  /* CLOCK_MONOTONIC */
+	uid_t uid;	       /* of the worker */
+	char command[64];      /* its program's name */
+	uint64_t spawned_usec; /* CLOCK_MONOTONIC */
+	struct instance_end last_words;
+	bool judged;	      /* this life's end; then: */
+	uint64_t judged_usec; /* CLOCK_MONOTONIC */
 	enum decision decision;
 	struct relay relay;
 	int pipes[2];	  /* read ends that wait for LAUNCH_RUNNING; -1 */
@@ -190,6 +200,7 @@ void instance_conclude(struct instance *instance);
 
 /* Takes the events of a connected launcher, and its end. */
 int instance_attach_launcher(struct instance *instance, struct error *err);
+void instance_set_last_words(struct instance *instance, const struct launch_message *message);
 void instance_kill_launcher(struct instance *instance);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);

@@ -141,7 +141,7 @@ static void read_facts(struct instance *instance, bool child, struct facts *fact
 
 static uint64_t uptime_usec(const struct instance *instance, bool child)
 {
-	const struct launch_message *words = &instance->last_words;
+	const struct instance_end *words = &instance->last_words;
 
 	if (!child && words->type == LAUNCH_ENDED && words->ended_nsec > words->started_nsec)
 		return (words->ended_nsec - words->started_nsec) / 1000;
@@ -151,7 +151,7 @@ static uint64_t uptime_usec(const struct instance *instance, bool child)
 static void fill_death(const struct instance *instance, bool child, const struct facts *facts,
 		       struct death *death)
 {
-	const struct launch_message *words = &instance->last_words;
+	const struct instance_end *words = &instance->last_words;
 	const struct incident_memory *before = &instance->last.memory;
 	bool pids_matter =
 		instance->pids_moved_usec != 0 &&
@@ -165,7 +165,7 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.killed_by_us = instance->killed_by_us,
 		.start_failed = !child && words->type == LAUNCH_FAILED,
 		.failed_stage = launch_stage_name(words->stage),
-		.failed_text = words->text,
+		.failed_text = words->text != NULL ? words->text : "",
 		.failed_errno = words->errnum,
 		.events = facts->deltas,
 		.explained = instance->explained,
@@ -230,7 +230,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 			  const struct death *death, const struct verdict *verdict,
 			  struct incident *incident)
 {
-	const struct launch_message *words = &instance->last_words;
+	const struct instance_end *words = &instance->last_words;
 	const struct limits *limits = &instance->spec->limits;
 
 	*incident = (struct incident){

@@ -202,7 +202,7 @@ static void hear_last_words(struct instance *instance, const struct launch_messa
 {
 	if (instance->last_words.type != 0)
 		return;
-	instance->last_words = *message;
+	instance_set_last_words(instance, message);
 	start_relay(instance);
 	(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
 	if (message->type == LAUNCH_ENDED && message->signal == SIGTERM)
@@ -294,10 +294,11 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 	if (instance->state == APP_STARTING && instance->last_words.type == 0) {
-		instance->last_words = (struct launch_message){ .type = LAUNCH_FAILED,
-								.stage = STAGE_EXEC,
-								.errnum = ETIMEDOUT,
-								.text = "no execve within 60 s" };
+		instance_set_last_words(
+			instance, &(struct launch_message){ .type = LAUNCH_FAILED,
+							    .stage = STAGE_EXEC,
+							    .errnum = ETIMEDOUT,
+							    .text = "no execve within 60 s" });
 		instance_kill_launcher(instance);
 		(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC,
 				   on_deadline);
