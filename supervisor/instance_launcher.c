@@ -173,9 +173,12 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	instance_step(instance, EVENT_EXEC);
 }
 
+/* Where there is a record to keep, the launcher goes only when the end is on it. Else the judgement
+ * waits for the launcher's own end: until then a stop that was asked for meanwhile may be heard. */
 static void collect(struct instance *instance)
 {
-	instance_judge_end(instance);
+	if (instance->host->record != NULL)
+		instance_judge_end(instance);
 	answer(instance, LAUNCH_COLLECTED);
 }
 
