@@ -58,7 +58,7 @@ Test(control_turn, half_a_line_and_then_silence_is_cut_off, .timeout = 20)
 	int fd, other;
 
 	bench_init(&bench);
-	bench.config.line_timeout_usec = 200000;
+	bench.config.line_timeout_usec = 2000000;
 	bench_start(&bench);
 	fd = bench_dial(&bench);
 	other = bench_dial(&bench);
