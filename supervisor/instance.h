@@ -35,8 +35,8 @@
 
 #define INSTANCE_SAMPLE_USEC	 UINT64_C(1000000)
 #define INSTANCE_OOM_SETTLE_USEC UINT64_C(400000)
-/* After a death by SIGTERM that nobody has asked for: systemd may be stopping the whole scope, and
- * its anchor, who tells us, be slower than that worker. */
+/* After an exit, or a death by SIGTERM, that nobody has asked for: systemd may be stopping the
+ * whole scope, and its anchor, who tells us, be slower than that worker. */
 #define INSTANCE_STOP_SETTLE_USEC UINT64_C(500000)
 /* With memory.oom.group the main process dies too; one that was left alive is killed after this. */
 #define INSTANCE_OOM_GROUP_SETTLE_USEC UINT64_C(10000000)

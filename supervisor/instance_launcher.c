@@ -196,8 +196,8 @@ static int on_stop_settled(sd_event_source *source, uint64_t usec, void *userdat
 static bool may_be_asked_for(const struct instance *instance, const struct launch_message *message)
 {
 	return instance->host->keeper_directory != NULL && !instance->stop_requested &&
-	       message->type == LAUNCH_ENDED && WIFSIGNALED(message->wait_status) &&
-	       WTERMSIG(message->wait_status) == SIGTERM;
+	       message->type == LAUNCH_ENDED &&
+	       (WIFEXITED(message->wait_status) || WTERMSIG(message->wait_status) == SIGTERM);
 }
 
 /* The end, or a start that has failed. */

@@ -630,7 +630,7 @@ Test(survives, apps_go_on_when_their_anchor_is_killed)
 	cr_assert_eq(kill(pid, SIGKILL), 0);
 	json_decref(app_await_incident(bench.name, 1, REACTION_MSEC));
 	app_await_state(bench.name, "running", REACTION_MSEC);
-	cr_expect(is_settled(bench.name, UINT64_C(48) << 20));
+	cr_expect(AWAIT(is_settled(bench.name, UINT64_C(48) << 20), REACTION_MSEC));
 	pid = only_pid(bench.name);
 	/* while nobody looks */
 	daemon_stop();
@@ -644,7 +644,7 @@ Test(survives, apps_go_on_when_their_anchor_is_killed)
 	kill_anchor();
 	pause_msec(100);
 	daemon_do("app.start", "{s:s}", "name", bench.name);
-	cr_expect(is_settled(bench.name, UINT64_C(48) << 20));
+	cr_expect(AWAIT(is_settled(bench.name, UINT64_C(48) << 20), REACTION_MSEC));
 	close_all(&bench);
 }
 
