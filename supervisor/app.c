@@ -6,6 +6,7 @@
 #include "policy/plan_build.h"
 #include "policy/spec_diff.h"
 #include "supervisor/app_record.h"
+#include "supervisor/clock.h"
 #include "supervisor/file.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
@@ -15,16 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-static uint64_t realtime_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static struct app *app_of(struct instance *instance)
 {
@@ -226,7 +218,7 @@ static void on_change(struct instance *instance, enum app_state from)
 {
 	struct app *app = app_of(instance);
 
-	app->since_usec = realtime_usec();
+	app->since_usec = clock_realtime_usec();
 	if (instance->state == APP_RUNNING)
 		app->start_again = false; /* it has been */
 	if (from == APP_BACKOFF && instance->state == APP_STARTING)
@@ -245,7 +237,7 @@ static void on_incident(struct instance *instance, const char *id, const struct 
 	if (app->last != NULL) {
 		*app->last = (struct app_last){ .cause = verdict->cause,
 						.exit_code = instance->exit_code,
-						.time_usec = realtime_usec() };
+						.time_usec = clock_realtime_usec() };
 		snprintf(app->last->incident, sizeof(app->last->incident), "%s", id);
 		escape_string(verdict->sentence, ESCAPE_FOR_JSON, app->last->sentence,
 			      sizeof(app->last->sentence));
@@ -294,7 +286,7 @@ int app_new(const struct app_host *host, struct app_spec *spec, enum config_sour
 	app->source = source;
 	app->spec = *spec;
 	*spec = (struct app_spec){ 0 };
-	app->since_usec = realtime_usec();
+	app->since_usec = clock_realtime_usec();
 	app_cgroup_path(app->spec.tenant, app->spec.name, app->path);
 	instance_init(&app->instance, &host->instance, &app->spec, app->path, 0, NULL, -1);
 	app_log_init(&app->log, &host->log, &app->spec, 0);

@@ -21,7 +21,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOCK_FILE	    DAEMON_RUN "/pysbxd.lock"
@@ -324,20 +323,12 @@ static void close_all(struct daemon *daemon)
 	sd_event_unref(daemon->event);
 }
 
-static uint64_t realtime_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 int daemon_run(const struct daemon_options *options, struct error *err)
 {
 	struct daemon daemon = {
 		.options = *options,
 		.lock_fd = -1,
-		.started_usec = realtime_usec(),
+		.started_usec = clock_realtime_usec(),
 		.scope = { .fd = -1, .init_fd = -1, .anchor = { .pidfd = -1, .socket = -1 } },
 		.reader = { .pidfd = -1, .socket = -1 },
 		.kernel_log = { .fd = -1 },

@@ -139,3 +139,18 @@ int file_sealed_memfd(const char *name, const void *data, size_t length, bool ex
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
+
+int file_write_whole(int fd, const char *data, size_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(fd, data, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		data += written;
+		length -= (size_t)written;
+	}
+	return 0;
+}

@@ -25,6 +25,9 @@ int file_read_whole(const char *path, size_t max, char **ret_text, size_t *ret_l
 /* One write(2) of the whole text: what cgroup files want. */
 int file_write_at(int dirfd, const char *name, const char *text, struct error *err);
 
+/* All of it, however many writes that takes. 0 or a negative errno. */
+int file_write_whole(int fd, const char *data, size_t length);
+
 /* A memfd with these bytes, sealed against every change, close-on-exec, offset 0. executable: may
  * be given to execveat(2). */
 int file_sealed_memfd(const char *name, const void *data, size_t length, bool executable,

@@ -4,6 +4,7 @@
 #include "policy/incident.h"
 #include "policy/own.h"
 #include "policy/spec.h"
+#include "supervisor/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -83,29 +84,14 @@ static bool id_is_valid(const char *id)
 	       strchr(id, '/') == NULL;
 }
 
-static int write_whole(int fd, const char *data, size_t length)
-{
-	while (length > 0) {
-		ssize_t written = write(fd, data, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		data += written;
-		length -= (size_t)written;
-	}
-	return 0;
-}
-
 static int fill_file(int fd, const char *name, const char *json, struct error *err)
 {
 	size_t length = strlen(json);
 	bool ends_line = length > 0 && json[length - 1] == '\n';
-	int r = write_whole(fd, json, length);
+	int r = file_write_whole(fd, json, length);
 
 	if (r == 0 && !ends_line)
-		r = write_whole(fd, "\n", 1);
+		r = file_write_whole(fd, "\n", 1);
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, -r, "write %s", name);
 	/* the mode whatever the umask is */

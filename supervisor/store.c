@@ -35,19 +35,6 @@ static int make_directory(const char *path, int *ret_fd, struct error *err)
 	return *ret_fd < 0 ? error_set(err, ERROR_SYSTEM, errno, "open %s", path) : 0;
 }
 
-static int write_whole(int fd, const char *text, size_t length)
-{
-	while (length > 0) {
-		ssize_t n = write(fd, text, length);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		text += n > 0 ? n : 0;
-		length -= (size_t)(n > 0 ? n : 0);
-	}
-	return 0;
-}
-
 static int fill(int directory, const char *temporary, const char *text, size_t length, bool durable)
 {
 	_cleanup_close_ int fd = -1;
@@ -59,7 +46,7 @@ static int fill(int directory, const char *temporary, const char *text, size_t l
 		    FILE_MODE);
 	if (fd < 0)
 		return -errno;
-	r = write_whole(fd, text, length);
+	r = file_write_whole(fd, text, length);
 	if (r >= 0 && durable && fsync(fd) < 0)
 		r = -errno;
 	return r;
