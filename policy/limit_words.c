@@ -36,12 +36,6 @@ static void clear_object(json_t **object)
 }
 #define _cleanup_json_ __attribute__((cleanup(clear_object)))
 
-static void clear_limits(struct limits *limits)
-{
-	for (size_t i = 0; i < limits->io_count; i++)
-		free(limits->io[i].path);
-}
-
 /* Takes `value` over in any case. */
 static int put(json_t *object, const char *key, json_t *value, struct error *err)
 {
@@ -76,7 +70,7 @@ static int put_io(json_t *io, const struct io_limit *limit, struct error *err)
 
 static int read_io(json_t *object, const char *text, struct error *err)
 {
-	__attribute__((cleanup(clear_limits))) struct limits limits = { 0 };
+	__attribute__((cleanup(spec_clear_limits))) struct limits limits = spec_no_limits;
 	json_t *io = json_object_get(object, "io");
 	int r = spec_parse_io(text, &limits, err);
 

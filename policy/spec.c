@@ -69,21 +69,42 @@ void spec_clear_limits(struct limits *limits)
 {
 	for (size_t i = 0; i < limits->io_count; i++)
 		free(limits->io[i].path);
+	free(limits->io);
 	*limits = spec_no_limits;
+}
+
+/* A copy of it, with a path of its own. */
+static int append_io(struct limits *limits, const struct io_limit *io, struct error *err)
+{
+	struct io_limit *larger;
+	char *path;
+
+	if (limits->io_count >= SPEC_IO_MAX)
+		return error_set(err, ERROR_INVALID, 0, "more than %d io limits", SPEC_IO_MAX);
+	larger = reallocarray(limits->io, limits->io_count + 1, sizeof(*larger));
+	if (larger == NULL)
+		return error_no_memory(err);
+	limits->io = larger;
+	path = strdup(io->path);
+	if (path == NULL)
+		return error_no_memory(err);
+	limits->io[limits->io_count] = *io;
+	limits->io[limits->io_count++].path = path;
+	return 0;
 }
 
 int spec_copy_limits(const struct limits *from, struct limits *ret, struct error *err)
 {
 	struct limits copy = *from;
+	int r = 0;
 
-	for (copy.io_count = 0; copy.io_count < from->io_count; copy.io_count++) {
-		char *path = strdup(from->io[copy.io_count].path);
-
-		if (path == NULL) {
-			spec_clear_limits(&copy);
-			return error_no_memory(err);
-		}
-		copy.io[copy.io_count].path = path;
+	copy.io = NULL;
+	copy.io_count = 0;
+	for (size_t i = 0; r == 0 && i < from->io_count; i++)
+		r = append_io(&copy, &from->io[i], err);
+	if (r < 0) {
+		spec_clear_limits(&copy);
+		return r;
 	}
 	*ret = copy;
 	return 0;
@@ -254,18 +275,17 @@ struct io_limit *spec_find_io(struct limits *limits, const char *path)
 
 int spec_add_io(struct limits *limits, const char *path, struct io_limit **ret, struct error *err)
 {
+	/* the path is only read */
+	const struct io_limit open = { (char *)path, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET,
+				       LIMIT_UNSET };
 	struct io_limit *io = spec_find_io(limits, path);
-	char *copy;
+	int r;
 
 	if (io == NULL) {
-		if (limits->io_count >= SPEC_IO_MAX)
-			return error_set(err, ERROR_INVALID, 0, "more than %d io limits",
-					 SPEC_IO_MAX);
-		copy = strdup(path);
-		if (copy == NULL)
-			return error_no_memory(err);
-		io = &limits->io[limits->io_count++];
-		*io = (struct io_limit){ copy, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET };
+		r = append_io(limits, &open, err);
+		if (r < 0)
+			return r;
+		io = &limits->io[limits->io_count - 1];
 	}
 	*ret = io;
 	return 0;
@@ -321,17 +341,11 @@ int spec_parse_io(const char *text, struct limits *limits, struct error *err)
 				 "%s is not PATH=RBPS/WBPS[/RIOPS/WIOPS], for example "
 				 "/srv=20M/10M",
 				 quote_text(text, shown));
-	if (limits->io_count >= SPEC_IO_MAX)
-		return error_set(err, ERROR_INVALID, 0, "more than %d io limits", SPEC_IO_MAX);
-
 	path = strndup(text, (size_t)(equals - text));
 	values = strdup(equals + 1);
 	if (path == NULL || values == NULL)
 		return error_no_memory(err);
+	io.path = path;
 	r = parse_rates(text, values, &io, err);
-	if (r < 0)
-		return r;
-	io.path = TAKE_PTR(path);
-	limits->io[limits->io_count++] = io;
-	return 0;
+	return r < 0 ? r : append_io(limits, &io, err);
 }

@@ -98,9 +98,9 @@ struct limits {
 	uint64_t cpu_max;	  /* thousandths of a core */
 	uint64_t cpu_weight;	  /* 1 to 10000 */
 	uint64_t pids_max;
-	uint64_t nofile;   /* RLIMIT_NOFILE, soft and hard */
-	uint64_t tmp_size; /* bytes of tmpfs on /tmp; never LIMIT_MAX */
-	struct io_limit io[SPEC_IO_MAX];
+	uint64_t nofile;     /* RLIMIT_NOFILE, soft and hard */
+	uint64_t tmp_size;   /* bytes of tmpfs on /tmp; never LIMIT_MAX */
+	struct io_limit *io; /* owned, at most SPEC_IO_MAX; NULL if there is none */
 	size_t io_count;
 };
 
@@ -203,7 +203,8 @@ extern const struct limits spec_no_limits;
 int spec_copy_limits(const struct limits *from, struct limits *ret, struct error *err);
 void spec_clear_limits(struct limits *limits);
 struct io_limit *spec_find_io(struct limits *limits, const char *path);
-/* The limit on `path`, added with all four unset where there is none. */
+/* The limit on `path`, added with all four unset where there is none. Either moves when another is
+ * added. */
 int spec_add_io(struct limits *limits, const char *path, struct io_limit **ret, struct error *err);
 
 /* Fills what nothing was said about and what follows from the rest: the name from the command;

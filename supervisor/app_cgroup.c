@@ -56,13 +56,23 @@ static uint64_t page_size(void)
 /* What is to be written into one directory. */
 struct change {
 	int dir;
-	bool partly; /* what can't be done is left out, and does not hold up the rest */
-	bool check;  /* write nothing */
-	struct limits limits;
+	bool partly;	      /* what can't be done is left out, and does not hold up the rest */
+	bool check;	      /* write nothing */
+	struct limits limits; /* its io is the one below */
+	struct io_limit io[SPEC_IO_MAX];
 	struct disk disks[SPEC_IO_MAX];
 	struct limit_write writes[LIMIT_WRITES_MAX];
 	size_t count;
 };
+
+/* To be changed on the way; the paths stay borrowed. */
+static void take_limits(struct change *change, const struct limits *limits)
+{
+	change->limits = *limits;
+	change->limits.io = change->io;
+	if (limits->io_count > 0)
+		memcpy(change->io, limits->io, limits->io_count * sizeof(*limits->io));
+}
 
 /* The disk that limits.io[i] was set for has gone, or its path: with it went the limit. */
 static void leave_out(struct limits *limits, size_t i)
@@ -236,7 +246,6 @@ static void say_open(int dir, struct limits *limits)
 	}
 }
 
-/* Paths of limits are borrowed. */
 static int change_limits(int root, const char *path, const struct limits *limits,
 			 struct change *change, struct error *err)
 {
@@ -247,7 +256,7 @@ static int change_limits(int root, const char *path, const struct limits *limits
 	if (r < 0)
 		return r;
 	change->dir = dir;
-	change->limits = *limits;
+	take_limits(change, limits);
 	say_open(dir, &change->limits);
 	return carry_out(change, err);
 }
@@ -306,7 +315,7 @@ static int make_one(int root, const char *path, const struct limits *limits, int
 {
 	_cleanup_close_ int dir = -1;
 	bool is_new = mkdirat(root, path, 0755) == 0;
-	struct change change = { .limits = *limits };
+	struct change change = { 0 };
 	int r;
 
 	if (!is_new && errno != EEXIST)
@@ -315,6 +324,7 @@ static int make_one(int root, const char *path, const struct limits *limits, int
 	if (r < 0)
 		return r;
 	change.dir = dir;
+	take_limits(&change, limits);
 	if (!is_new)
 		say_open(dir, &change.limits);
 	r = carry_out(&change, err);

@@ -64,6 +64,7 @@ Test(limits, writes_all_that_is_set_with_file_controller_and_field)
 		{ "io.max", "io", "limits.io", "8:16 rbps=1048576 wiops=20" },
 	};
 	static const struct disk disk = { 8, 16 };
+	struct io_limit io = { NULL, UINT64_C(1) << 20, LIMIT_UNSET, LIMIT_UNSET, 20 };
 	struct limits limits = nothing;
 	struct limit_write writes[LIMIT_WRITES_MAX];
 
@@ -73,7 +74,7 @@ Test(limits, writes_all_that_is_set_with_file_controller_and_field)
 	limits.memory_swap_max = 0;
 	limits.memory_high = UINT64_C(128) << 20;
 	limits.pids_max = 100;
-	limits.io[0] = (struct io_limit){ NULL, UINT64_C(1) << 20, LIMIT_UNSET, LIMIT_UNSET, 20 };
+	limits.io = &io;
 	limits.io_count = 1;
 
 	cr_assert_eq(limits_writes(&limits, &disk, PAGE, writes), ARRAY_SIZE(expected));
@@ -88,11 +89,12 @@ Test(limits, writes_all_that_is_set_with_file_controller_and_field)
 Test(limits, says_max_as_each_file_wants_it)
 {
 	static const struct disk disk = { 253, 0 };
+	struct io_limit io = { NULL, LIMIT_MAX, 5000, LIMIT_UNSET, LIMIT_MAX };
 	struct limits limits = nothing;
 
 	limits.cpu_max = limits.memory_max = limits.memory_high = LIMIT_MAX;
 	limits.memory_swap_max = limits.pids_max = LIMIT_MAX;
-	limits.io[0] = (struct io_limit){ NULL, LIMIT_MAX, 5000, LIMIT_UNSET, LIMIT_MAX };
+	limits.io = &io;
 	limits.io_count = 1;
 	cr_expect_str_eq(written(&limits, &disk, "cpu.max"), "max 100000");
 	cr_expect_str_eq(written(&limits, &disk, "memory.max"), "max");
@@ -136,14 +138,17 @@ Test(limits, rounds_memory_down_to_pages)
 Test(limits, merges_io_limits_of_one_disk_to_the_tighter_values)
 {
 	static const struct disk disks[] = { { 8, 0 }, { 8, 16 }, { 8, 0 }, { 259, 0 }, { 8, 0 } };
+	struct io_limit io[] = {
+		{ NULL, 3000000, LIMIT_UNSET, LIMIT_MAX, LIMIT_UNSET },
+		{ NULL, LIMIT_UNSET, 77777, LIMIT_UNSET, LIMIT_UNSET },
+		{ NULL, 2000000, 5000, LIMIT_UNSET, LIMIT_UNSET },
+		{ NULL, 1, 2, 3, 4 },
+		{ NULL, 2500000, 4096, 100, LIMIT_UNSET },
+	};
 	struct limit_write writes[LIMIT_WRITES_MAX];
 	struct limits limits = nothing;
 
-	limits.io[0] = (struct io_limit){ NULL, 3000000, LIMIT_UNSET, LIMIT_MAX, LIMIT_UNSET };
-	limits.io[1] = (struct io_limit){ NULL, LIMIT_UNSET, 77777, LIMIT_UNSET, LIMIT_UNSET };
-	limits.io[2] = (struct io_limit){ NULL, 2000000, 5000, LIMIT_UNSET, LIMIT_UNSET };
-	limits.io[3] = (struct io_limit){ NULL, 1, 2, 3, 4 };
-	limits.io[4] = (struct io_limit){ NULL, 2500000, 4096, 100, LIMIT_UNSET };
+	limits.io = io;
 	limits.io_count = ARRAY_SIZE(disks);
 
 	cr_assert_eq(limits_writes(&limits, disks, PAGE, writes), 3);
@@ -156,6 +161,7 @@ Test(limits, has_room_for_every_limit_at_its_longest)
 {
 	struct limit_write writes[LIMIT_WRITES_MAX];
 	struct disk disks[SPEC_IO_MAX];
+	struct io_limit io[SPEC_IO_MAX];
 	struct limits limits = {
 		.memory_max = SIZE_LIMIT_BYTES,
 		.memory_high = SIZE_LIMIT_BYTES,
@@ -163,13 +169,14 @@ Test(limits, has_room_for_every_limit_at_its_longest)
 		.cpu_max = CPU_MILLI_LIMIT,
 		.cpu_weight = SPEC_CPU_WEIGHT_MAX,
 		.pids_max = SPEC_PIDS_LIMIT,
+		.io = io,
 		.io_count = SPEC_IO_MAX,
 	};
 
 	for (unsigned i = 0; i < SPEC_IO_MAX; i++) {
 		disks[i] = (struct disk){ UINT32_MAX - i, UINT32_MAX };
-		limits.io[i] = (struct io_limit){ NULL, LIMIT_UNSET - 1, LIMIT_UNSET - 1,
-						  LIMIT_UNSET - 1, LIMIT_UNSET - 1 };
+		io[i] = (struct io_limit){ NULL, LIMIT_UNSET - 1, LIMIT_UNSET - 1, LIMIT_UNSET - 1,
+					   LIMIT_UNSET - 1 };
 	}
 	cr_assert_eq(limits_writes(&limits, disks, PAGE, writes), 6 + SPEC_IO_MAX);
 	cr_expect_str_eq(writes[6].text, "4294967295:4294967295 rbps=18446744073709551613 "
@@ -279,20 +286,23 @@ Test(limits, compares_each_of_them)
 {
 	char path[] = "/srv", other[] = "/var";
 	const struct limits none = spec_no_limits;
+	struct io_limit one = { path, 1000, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET }, two = one;
 	struct limits a = none, b = none;
 
 	cr_expect(limits_equal(&a, &b));
 	a.tmp_size = 1;
 	cr_expect(!limits_equal(&a, &b));
 	a = none;
-	a.io[a.io_count++] = (struct io_limit){ path, 1000, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET };
+	a.io = &one;
+	a.io_count = 1;
 	cr_expect(!limits_equal(&a, &b));
-	b = a;
+	b.io = &two;
+	b.io_count = 1;
 	cr_expect(limits_equal(&a, &b));
-	b.io[0].wiops = 7;
+	two.wiops = 7;
 	cr_expect(!limits_equal(&a, &b));
-	b = a;
-	b.io[0].path = other;
+	two = one;
+	two.path = other;
 	cr_expect(!limits_equal(&a, &b));
 }
 

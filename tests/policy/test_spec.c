@@ -283,10 +283,11 @@ Test(spec, reads_io_limits)
 
 	cr_assert_eq(spec_init(&spec, &err), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
-		const struct io_limit *io = &spec.limits.io[i], *expected = &samples[i].io;
+		const struct io_limit *io, *expected = &samples[i].io;
 
 		cr_assert_eq(spec_parse_io(samples[i].text, &spec.limits, &err), 0, "%s", err.text);
 		cr_assert_eq(spec.limits.io_count, i + 1);
+		io = &spec.limits.io[i];
 		cr_expect_str_eq(io->path, expected->path);
 		cr_expect_eq(io->rbps, expected->rbps, "%s", samples[i].text);
 		cr_expect_eq(io->wbps, expected->wbps, "%s", samples[i].text);
@@ -351,6 +352,32 @@ Test(spec, adds_an_io_limit_once_for_each_path)
 	cr_expect_eq(first, again);
 	cr_expect_eq(spec_find_io(&spec.limits, "/srv"), first);
 	cr_expect_eq(spec.limits.io_count, 1);
+}
+
+Test(spec, copies_limits_with_paths_of_their_own)
+{
+	_cleanup_spec_ struct app_spec spec;
+	struct limits copy = spec_no_limits;
+	struct error err = { 0 };
+
+	cr_assert_eq(spec_init(&spec, &err), 0);
+	spec.limits.pids_max = 7;
+	cr_assert_eq(spec_copy_limits(&spec.limits, &copy, &err), 0);
+	cr_expect_eq(copy.pids_max, 7);
+	cr_expect_null(copy.io, "none costs nothing");
+	for (size_t i = 0; i < SPEC_IO_MAX; i++)
+		cr_assert_eq(spec_parse_io("/srv=1M/2M/-/9", &spec.limits, &err), 0);
+	cr_assert_eq(spec_copy_limits(&spec.limits, &copy, &err), 0);
+	cr_assert_eq(copy.io_count, SPEC_IO_MAX);
+	for (size_t i = 0; i < SPEC_IO_MAX; i++) {
+		cr_expect_neq(copy.io[i].path, spec.limits.io[i].path);
+		cr_expect_str_eq(copy.io[i].path, "/srv");
+		cr_expect_eq(copy.io[i].wbps, UINT64_C(2) << 20);
+		cr_expect_eq(copy.io[i].wiops, 9);
+	}
+	spec_clear_limits(&copy);
+	cr_expect_eq(copy.io_count, 0);
+	cr_expect_null(copy.io);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */

@@ -162,12 +162,13 @@ Test(app_cgroup, renews_all_but_what_does_not_fit)
 
 Test(app_cgroup, renews_without_a_path_that_is_gone)
 {
-	struct limits limits = spec_no_limits;
 	char path[] = "/nonexistent/pysbx";
+	struct io_limit io = { path, 1000, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET };
+	struct limits limits = spec_no_limits;
 	struct error err;
 
-	limits.io[limits.io_count++] =
-		(struct io_limit){ path, 1000, LIMIT_UNSET, LIMIT_UNSET, LIMIT_UNSET };
+	limits.io = &io;
+	limits.io_count = 1;
 	limits.pids_max = 64;
 	cr_assert_lt(app_cgroup_set_limits(root, SLICE, &limits, &err), 0);
 	expect_text(SLICE "/pids.max", "");
