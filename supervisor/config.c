@@ -562,10 +562,16 @@ void config_free(struct config *config)
 		tenant_clear(&config->tenants[i].tenant);
 		free(config->tenants[i].uids);
 	}
-	for (size_t i = 0; i < config->app_count; i++)
-		spec_clear(&config->apps[i].spec);
+	config_forget_apps(config);
 	free(config->plans);
 	free(config->tenants);
-	free(config->apps);
 	free(config);
+}
+
+void config_forget_apps(struct config *config)
+{
+	for (size_t i = 0; i < config->app_count; i++)
+		spec_clear(&config->apps[i].spec);
+	free(TAKE_PTR(config->apps));
+	config->app_count = 0;
 }

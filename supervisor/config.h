@@ -79,6 +79,8 @@ int config_load(const struct config_paths *paths, bool lenient,
 		const struct config_overlay *overlay, config_complaint *complain, void *userdata,
 		struct config **ret, struct error *err);
 void config_free(struct config *config);
+/* Without its apps from now on: who has put them in force has taken what it needs of each spec. */
+void config_forget_apps(struct config *config);
 
 /* NULL if there is none. */
 const struct config_plan *config_find_plan(const struct config *config, const char *name);

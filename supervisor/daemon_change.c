@@ -60,7 +60,7 @@ int daemon_load(struct daemon *daemon, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	daemon->config->app_count = 0;
+	config_forget_apps(daemon->config);
 	return 0;
 }
 
@@ -263,12 +263,11 @@ static void commit(struct reload *reload)
 		app->source = declared->source;
 		commit_change(daemon, app, &declared->spec);
 		daemon_keep_app(daemon, app);
-		spec_clear(&declared->spec);
 		/* while it was held nothing could start it */
 		if (was_held && app->spec.enabled && app_state(app) == APP_FAILED)
 			daemon_queue_app(daemon, app);
 	}
-	reload->config->app_count = 0;
+	config_forget_apps(reload->config);
 	for (size_t i = 0; i < daemon->config->tenant_count; i++)
 		drop_clients(reload, &daemon->config->tenants[i]);
 	config_free(daemon->config);

@@ -119,6 +119,19 @@ Test(config, the_app_comes_before_its_plan_and_the_plan_before_the_defaults)
 	cr_expect_eq(config_find_app(config, "web")->spec.limits.pids_max, 77, "of the defaults");
 }
 
+Test(config, forgets_its_apps_alone)
+{
+	struct config *config _cleanup_config_ = NULL;
+
+	make_all();
+	config = load_well();
+	config_forget_apps(config);
+	cr_expect_null(config_find_app(config, "web"));
+	cr_expect_null(config->apps);
+	cr_expect_not_null(config_find_tenant(config, "acme"));
+	cr_expect_not_null(config_find_plan(config, "big"));
+}
+
 Test(config, other_files_in_the_directories_are_passed_over)
 {
 	struct config *config _cleanup_config_ = NULL;
