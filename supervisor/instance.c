@@ -187,6 +187,16 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 	return 0;
 }
 
+/* The memory before anything happens; returns the counters. */
+static struct event_deltas take_first_reading(struct instance *instance)
+{
+	struct watch_reading reading;
+
+	watch_read(&instance->watch, &reading);
+	instance->memory = reading.memory;
+	return reading.counters;
+}
+
 static int begin_life(struct instance *instance, struct error *err)
 {
 	_cleanup_plan_ struct plan *made = NULL;
@@ -205,8 +215,7 @@ static int begin_life(struct instance *instance, struct error *err)
 		r = start_watch(instance, leaf, err);
 	if (r < 0)
 		return r;
-	watch_read(&instance->watch, &instance->last);
-	instance->base = instance->last.counters;
+	instance->base = take_first_reading(instance);
 	/* make_slice may have opened the root anew */
 	start.init_cgroup_fd = instance->host->init_cgroup_fd;
 	start.leaf_cgroup_fd = leaf;
@@ -513,7 +522,7 @@ static int adopt_launcher(struct instance *instance, struct error *err)
 		return r;
 	if (start_watch(instance, -1, err) < 0)
 		say_error(instance, err);
-	watch_read(&instance->watch, &instance->last);
+	(void)take_first_reading(instance);
 	return instance_attach_launcher(instance, err);
 }
 
@@ -589,7 +598,10 @@ void instance_see_next_life(struct instance *instance, uint64_t started_usec)
 
 void instance_explain_all(struct instance *instance)
 {
-	watch_subtract(&instance->last.counters, &instance->base, &instance->explained);
+	struct watch_reading reading;
+
+	watch_read(&instance->watch, &reading);
+	watch_subtract(&reading.counters, &instance->base, &instance->explained);
 }
 
 void instance_leave(struct instance *instance)

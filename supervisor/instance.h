@@ -143,7 +143,7 @@ struct instance {
 	struct process_table processes;
 	struct event_deltas base;      /* counters when it started */
 	struct event_deltas explained; /* deltas that incidents of this life have told about */
-	struct watch_reading last;     /* newest reading in which no unexplained OOM kill shows */
+	struct incident_memory memory; /* the newest in which no unexplained OOM kill shows */
 	uint64_t pressure_noted_usec, pids_noted_usec;
 	uint64_t table_usec;	  /* when the processes were last looked at */
 	uint64_t pids_moved_usec; /* when pids.max was last seen to refuse a fork */

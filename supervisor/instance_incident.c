@@ -152,7 +152,7 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		       struct death *death)
 {
 	const struct instance_end *words = &instance->last_words;
-	const struct incident_memory *before = &instance->last.memory;
+	const struct incident_memory *before = &instance->memory;
 	bool pids_matter =
 		instance->pids_moved_usec != 0 &&
 		clock_monotonic_usec() - instance->pids_moved_usec < INSTANCE_PIDS_MATTER_USEC;
@@ -248,7 +248,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 		.memory_max = limit_in_force(limits->memory_max),
 		.memory_high = limit_in_force(limits->memory_high),
 		.pids_max = limit_in_force(limits->pids_max),
-		.before = instance->last.memory,
+		.before = instance->memory,
 		.after = facts->now.memory,
 		.events = facts->deltas,
 		.memory_pressure =

@@ -40,7 +40,7 @@ static void keep_reading(struct instance *instance, const struct watch_reading *
 	uint64_t now = clock_monotonic_usec();
 	struct error ignored;
 
-	instance->last = *reading;
+	instance->memory = reading->memory;
 	/* a descriptor for each process of a thousand idle apps would be too many: not before the
 	 * kernel has told that memory is short */
 	if (instance->host->notifier != NULL && !is_short_of_memory(instance, reading))
