@@ -13,6 +13,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ANCESTORS_MAX 8
+
+enum watch_file {
+	WATCH_APP_MEMORY_EVENTS,
+	WATCH_APP_MEMORY_EVENTS_LOCAL,
+	WATCH_APP_MEMORY_STAT,
+	WATCH_APP_MEMORY_CURRENT,
+	WATCH_APP_MEMORY_PEAK,
+	WATCH_APP_SWAP_CURRENT,
+	WATCH_APP_PIDS_EVENTS,
+	WATCH_APP_MEMORY_PRESSURE,
+	WATCH_APP_CPU_PRESSURE,
+	WATCH_APP_IO_PRESSURE,
+	WATCH_LEAF_MEMORY_EVENTS_LOCAL,
+	WATCH_LEAF_PIDS_EVENTS,
+	WATCH_LEAF_CGROUP_EVENTS,
+	WATCH_FILE_COUNT,
+};
+
 enum place { APP, LEAF };
 
 static const struct {
@@ -40,26 +59,35 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(files) == WATCH_FILE_COUNT, "a row for each file");
 
+/* What a full watch keeps open. */
+struct watch_files {
+	struct watch *watch;
+	int fds[WATCH_FILE_COUNT]; /* -1: not there on this kernel */
+	sd_event_source *sources[WATCH_FILE_COUNT];
+	int ancestors[ANCESTORS_MAX]; /* memory.events.local above the app's slice */
+	size_t ancestor_count;
+};
+
 /* Reading from the start re-arms the notification; what it says is read by watch_read. */
 static int on_file_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	struct watch *watch = userdata;
+	const struct watch_files *kept = userdata;
 	char text[FILE_KERNEL_MAX];
 	struct error ignored;
 
 	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
-		if (watch->sources[i] != source)
+		if (kept->sources[i] != source)
 			continue;
 		/* EPOLLERR without EPOLLPRI: the cgroup is gone */
 		if ((revents & EPOLLPRI) == 0 || file_read_fd(fd, text, sizeof(text), &ignored) < 0)
 			(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-		watch->on_event(files[i].event, watch->userdata);
+		kept->watch->on_event(files[i].event, kept->watch->userdata);
 		break;
 	}
 	return 0;
 }
 
-static int arm_trigger(struct watch *watch, int fd)
+static int arm_trigger(int fd)
 {
 	const char *trigger = WATCH_PSI_TRIGGER;
 
@@ -67,30 +95,29 @@ static int arm_trigger(struct watch *watch, int fd)
 	if (write(fd, trigger, strlen(trigger) + 1) >= 0)
 		return 0;
 	trigger = WATCH_PSI_TRIGGER_UNPRIVILEGED;
-	watch->slow_psi = true;
 	return write(fd, trigger, strlen(trigger) + 1) >= 0 ? 0 : -errno;
 }
 
-static int open_file(struct watch *watch, sd_event *event, size_t i, int dir, struct error *err)
+static int open_file(struct watch_files *kept, sd_event *event, size_t i, int dir,
+		     struct error *err)
 {
 	char text[FILE_KERNEL_MAX];
 	int r;
 
-	watch->fds[i] =
+	kept->fds[i] =
 		openat(dir, files[i].name, (files[i].trigger ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	if (watch->fds[i] < 0)
+	if (kept->fds[i] < 0)
 		return files[i].required ? error_set(err, ERROR_SYSTEM, errno, "watch: open %s",
 						     files[i].name)
 					 : 0;
 	if (!files[i].polled)
 		return 0;
-	if (files[i].trigger && arm_trigger(watch, watch->fds[i]) < 0)
+	if (files[i].trigger && arm_trigger(kept->fds[i]) < 0)
 		return 0; /* PSI is switched off: readings say so */
-	r = file_read_fd(watch->fds[i], text, sizeof(text), err);
+	r = file_read_fd(kept->fds[i], text, sizeof(text), err);
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(event, &watch->sources[i], watch->fds[i], EPOLLPRI, on_file_event,
-			    watch);
+	r = sd_event_add_io(event, &kept->sources[i], kept->fds[i], EPOLLPRI, on_file_event, kept);
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, -r, "watch: %s", files[i].name);
 	return 0;
@@ -98,12 +125,12 @@ static int open_file(struct watch *watch, sd_event *event, size_t i, int dir, st
 
 /* Up from the app's slice to the mount's root, whose own memory.events does not exist. Returns how
  * many there are. */
-static size_t open_ancestors(int app, int fds[static WATCH_ANCESTORS_MAX])
+static size_t open_ancestors(int app, int fds[static ANCESTORS_MAX])
 {
-	char path[64 + WATCH_ANCESTORS_MAX * 3] = "..";
+	char path[64 + ANCESTORS_MAX * 3] = "..";
 	size_t count = 0;
 
-	while (count < WATCH_ANCESTORS_MAX) {
+	while (count < ANCESTORS_MAX) {
 		_cleanup_close_ int dir = openat(app, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		int fd = dir >= 0 ? openat(dir, "memory.events.local", O_RDONLY | O_CLOEXEC) : -1;
 
@@ -121,18 +148,23 @@ int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
 		void (*on_event)(enum watch_event event, void *userdata), void *userdata,
 		struct error *err)
 {
+	struct watch_files *kept = calloc(1, sizeof(*kept));
 	int r = 0;
 
-	*watch = (struct watch){ .on_event = on_event, .userdata = userdata };
+	*watch = (struct watch){ 0 };
+	if (kept == NULL)
+		return error_no_memory(err);
+	*watch = (struct watch){ .files = kept, .on_event = on_event, .userdata = userdata };
+	kept->watch = watch;
 	for (size_t i = 0; i < WATCH_FILE_COUNT; i++)
-		watch->fds[i] = -1;
+		kept->fds[i] = -1;
 	for (size_t i = 0; i < WATCH_FILE_COUNT && r >= 0; i++)
-		r = open_file(watch, event, i, files[i].place == APP ? app : leaf, err);
+		r = open_file(kept, event, i, files[i].place == APP ? app : leaf, err);
 	if (r < 0) {
 		watch_stop(watch);
 		return r;
 	}
-	watch->ancestor_count = open_ancestors(app, watch->ancestors);
+	kept->ancestor_count = open_ancestors(app, kept->ancestors);
 	return 0;
 }
 
@@ -185,8 +217,6 @@ int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int r
 				 .root = root,
 				 .app = app,
 				 .leaf = leaf };
-	for (size_t i = 0; i < WATCH_FILE_COUNT; i++)
-		watch->fds[i] = -1;
 	for (size_t i = 0; i < WATCH_NOTIFIED; i++)
 		watch->notified[i] = -1;
 	places = open_places(watch);
@@ -207,25 +237,31 @@ int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int r
 
 /* -------------------------------------------------------------------------------------------- */
 
+static void close_files(struct watch_files *kept)
+{
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
+		kept->sources[i] = sd_event_source_disable_unref(kept->sources[i]);
+		close_and_clear(&kept->fds[i]);
+	}
+	for (size_t i = 0; i < kept->ancestor_count; i++)
+		close_and_clear(&kept->ancestors[i]);
+	free(kept);
+}
+
 void watch_stop(struct watch *watch)
 {
 	if (watch->on_event == NULL) /* never started */
 		return;
 	for (size_t i = 0; watch->notifier != NULL && i < WATCH_NOTIFIED; i++)
 		watch_notifier_remove(watch->notifier, watch->notified[i]);
-	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
-		watch->sources[i] = sd_event_source_disable_unref(watch->sources[i]);
-		close_and_clear(&watch->fds[i]);
-	}
-	for (size_t i = 0; i < watch->ancestor_count; i++)
-		close_and_clear(&watch->ancestors[i]);
-	watch->ancestor_count = 0;
+	if (watch->files != NULL)
+		close_files(TAKE_PTR(watch->files));
 	watch->on_event = NULL;
 }
 
 /* One reading: kept-open files, or those in the places. */
 struct reading {
-	const struct watch *watch;
+	const struct watch_files *kept; /* NULL: lean */
 	const struct places *places;
 };
 
@@ -233,7 +269,8 @@ struct reading {
 static const char *read_text(const struct reading *reading, enum watch_file file, char *buffer,
 			     size_t size)
 {
-	int fd = reading->watch->fds[file], dir = reading->places->dirs[files[file].place];
+	int fd = reading->kept != NULL ? reading->kept->fds[file] : -1;
+	int dir = reading->places->dirs[files[file].place];
 	struct error ignored;
 	int r = -1;
 
@@ -293,13 +330,19 @@ static void add_events(int fd, struct memory_events *sum)
 
 static void read_ancestors_of(int app, struct memory_events *sum)
 {
-	int fds[WATCH_ANCESTORS_MAX];
+	int fds[ANCESTORS_MAX];
 	size_t count = app >= 0 ? open_ancestors(app, fds) : 0;
 
 	for (size_t i = 0; i < count; i++) {
 		add_events(fds[i], sum);
 		close_and_clear(&fds[i]);
 	}
+}
+
+static void add_kept_ancestors(const struct watch_files *kept, struct memory_events *sum)
+{
+	for (size_t i = 0; i < kept->ancestor_count; i++)
+		add_events(kept->ancestors[i], sum);
 }
 
 static void read_counters(const struct reading *reading, struct event_deltas *ret)
@@ -320,10 +363,10 @@ static void read_counters(const struct reading *reading, struct event_deltas *re
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		keyed_memory_events(read_text(reading, events[i].file, text, sizeof(text)),
 				    events[i].events);
-	if (reading->watch->notifier != NULL)
+	if (reading->kept == NULL)
 		read_ancestors_of(reading->places->dirs[APP], &ret->above);
-	for (size_t i = 0; i < reading->watch->ancestor_count; i++)
-		add_events(reading->watch->ancestors[i], &ret->above);
+	else
+		add_kept_ancestors(reading->kept, &ret->above);
 	/* before Linux 6.11 the forker's cgroup counts, since then the one whose limit it is */
 	keyed_read(read_text(reading, WATCH_APP_PIDS_EVENTS, text, sizeof(text)), &app_pids, 1);
 	keyed_read(read_text(reading, WATCH_LEAF_PIDS_EVENTS, text, sizeof(text)), &leaf_pids, 1);
@@ -333,7 +376,7 @@ static void read_counters(const struct reading *reading, struct event_deltas *re
 void watch_read(const struct watch *watch, struct watch_reading *ret)
 {
 	struct places places _cleanup_places_ = open_places(watch);
-	const struct reading reading = { watch, &places };
+	const struct reading reading = { watch->files, &places };
 	char text[1024];
 	struct error ignored;
 	int r;

@@ -23,27 +23,9 @@
  */
 #define WATCH_PSI_TRIGGER	       "some 50000 500000"
 #define WATCH_PSI_TRIGGER_UNPRIVILEGED "some 200000 2000000"
-#define WATCH_ANCESTORS_MAX	       8
 #define WATCH_NOTIFIED		       3 /* files of a lean watch that the notifier has */
 
 enum watch_event { WATCH_MEMORY_EVENTS, WATCH_PIDS_EVENTS, WATCH_POPULATED, WATCH_PRESSURE };
-
-enum watch_file {
-	WATCH_APP_MEMORY_EVENTS,
-	WATCH_APP_MEMORY_EVENTS_LOCAL,
-	WATCH_APP_MEMORY_STAT,
-	WATCH_APP_MEMORY_CURRENT,
-	WATCH_APP_MEMORY_PEAK,
-	WATCH_APP_SWAP_CURRENT,
-	WATCH_APP_PIDS_EVENTS,
-	WATCH_APP_MEMORY_PRESSURE,
-	WATCH_APP_CPU_PRESSURE,
-	WATCH_APP_IO_PRESSURE,
-	WATCH_LEAF_MEMORY_EVENTS_LOCAL,
-	WATCH_LEAF_PIDS_EVENTS,
-	WATCH_LEAF_CGROUP_EVENTS,
-	WATCH_FILE_COUNT,
-};
 
 struct watch_reading {
 	struct event_deltas counters; /* absolute values here: subtract two readings */
@@ -52,19 +34,17 @@ struct watch_reading {
 	bool pressure_valid;
 };
 
+struct watch_files;
+
 struct watch {
-	int fds[WATCH_FILE_COUNT]; /* -1: not there on this kernel */
-	sd_event_source *sources[WATCH_FILE_COUNT];
-	int ancestors[WATCH_ANCESTORS_MAX]; /* memory.events.local above the app's slice */
-	size_t ancestor_count;
-	bool slow_psi; /* the unprivileged window is in use */
+	struct watch_files *files; /* full: owned; NULL: lean */
 	/* lean: */
-	struct watch_notifier *notifier; /* NULL: full */
+	struct watch_notifier *notifier;
 	int notified[WATCH_NOTIFIED];
 	int root;	  /* borrowed: where the paths begin */
 	const char *app;  /* borrowed: "acme.tenant/web.slice" */
 	const char *leaf; /* borrowed: "0", below app */
-	void (*on_event)(enum watch_event event, void *userdata);
+	void (*on_event)(enum watch_event event, void *userdata); /* NULL: not started */
 	void *userdata;
 };
 
