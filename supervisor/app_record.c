@@ -18,7 +18,8 @@
 
 /* --- numbers -------------------------------------------------------------------------------- */
 
-/* One row a member: where it is, and its key. All are unsigned but exit_code, which is small. */
+/* One row a member: where it is, and its key. All are unsigned but exit_code, which is small. What
+ * is 0 is left out: that is most of an app that runs as it should. */
 #define ROWS(X)                                                                \
 	X("lost_leaves", app->instance.lost_leaves, unsigned)                  \
 	X("in_row", app->instance.restarts.in_row, unsigned)                   \
@@ -48,7 +49,8 @@ static int set_numbers(const struct app *app, json_t *record)
 	int r = 0;
 
 #define SET(key, member, type) \
-	r |= json_object_set_new(record, key, json_integer((json_int_t)(member)));
+	if ((member) != 0)     \
+		r |= json_object_set_new(record, key, json_integer((json_int_t)(member)));
 	ROWS(SET)
 #undef SET
 	return r;
@@ -61,22 +63,31 @@ static void get_numbers(struct app *app, const json_t *record)
 #undef GET
 }
 
-static json_t *pack_deltas(const struct event_deltas *deltas)
+static int set_deltas(json_t *record, const char *key, const struct event_deltas *deltas)
 {
-	json_t *array = json_array();
-	uint64_t numbers[DELTA_NUMBERS];
+	uint64_t numbers[DELTA_NUMBERS], any = 0;
+	json_t *array;
 
 	static_assert(sizeof(numbers) == sizeof(*deltas), "nothing but numbers");
 	memcpy(numbers, deltas, sizeof(numbers));
+	for (size_t i = 0; i < DELTA_NUMBERS; i++)
+		any |= numbers[i];
+	if (any == 0)
+		return 0;
+	array = json_array();
 	for (size_t i = 0; array != NULL && i < DELTA_NUMBERS; i++)
 		(void)json_array_append_new(array, json_integer((json_int_t)numbers[i]));
-	return array;
+	return json_object_set_new(record, key, array);
 }
 
 static bool unpack_deltas(const json_t *array, struct event_deltas *ret)
 {
 	uint64_t numbers[DELTA_NUMBERS];
 
+	if (array == NULL) {
+		*ret = (struct event_deltas){ 0 };
+		return true;
+	}
 	if (json_array_size(array) != DELTA_NUMBERS)
 		return false;
 	for (size_t i = 0; i < DELTA_NUMBERS; i++)
@@ -117,13 +128,15 @@ static int digest_spec(const struct app_spec *spec, uint64_t *ret, struct error 
 
 /* --- the record ----------------------------------------------------------------------------- */
 
-static json_t *pack_last(const struct app_last *last)
+static int set_last(json_t *record, const struct app_last *last)
 {
-	return last == NULL ? json_null()
-			    : json_pack("{s:s, s:i, s:I, s:s, s:s}", "cause",
-					cause_name(last->cause), "exit_code", last->exit_code,
-					"time_usec", (json_int_t)last->time_usec, "incident",
-					last->incident, "sentence", last->sentence);
+	if (last == NULL)
+		return 0;
+	return json_object_set_new(record, "last",
+				   json_pack("{s:s, s:i, s:I, s:s, s:s}", "cause",
+					     cause_name(last->cause), "exit_code", last->exit_code,
+					     "time_usec", (json_int_t)last->time_usec, "incident",
+					     last->incident, "sentence", last->sentence));
 }
 
 static int make_object(const struct app *app, json_t **ret, struct error *err)
@@ -138,12 +151,13 @@ static int make_object(const struct app *app, json_t **ret, struct error *err)
 	if (r < 0)
 		return r;
 	snprintf(digest_text, sizeof(digest_text), "%016" PRIx64, digest);
-	record = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:o, s:o, s:o}", "state",
-			   app_state_name(app_state(app)), "leaf", app->instance.leaf_name,
-			   "command", app->instance.command, "spec", digest_text, "tenant",
-			   app->spec.tenant, "base", pack_deltas(&app->instance.base), "explained",
-			   pack_deltas(&app->instance.explained), "last", pack_last(app->last));
-	if (record == NULL || set_numbers(app, record) < 0)
+	record = json_pack("{s:s, s:s, s:s, s:s, s:s*}", "state", app_state_name(app_state(app)),
+			   "leaf", app->instance.leaf_name, "command", app->instance.command,
+			   "spec", digest_text, "tenant", app->spec.tenant);
+	if (record == NULL || set_numbers(app, record) < 0 ||
+	    set_deltas(record, "base", &app->instance.base) < 0 ||
+	    set_deltas(record, "explained", &app->instance.explained) < 0 ||
+	    set_last(record, app->last) < 0)
 		return error_no_memory(err);
 	*ret = TAKE_PTR(record);
 	return 0;

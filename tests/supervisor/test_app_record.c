@@ -81,6 +81,45 @@ static bool is_of(const struct app *app, const char *text)
 	return is;
 }
 
+Test(app_record, what_is_0_is_left_out)
+{
+	struct app *app = app_of_text(WEB(""));
+	_cleanup_json_ json_t *record = record_of(app);
+
+	cr_expect_null(json_object_get(record, "base"));
+	cr_expect_null(json_object_get(record, "explained"));
+	cr_expect_null(json_object_get(record, "last"));
+	cr_expect_null(json_object_get(record, "restarts"));
+	cr_expect_lt(app->saved_length, 200, "%s", app->saved);
+	app_free(app);
+}
+
+Test(app_record, what_was_counted_is_read_back)
+{
+	struct app *first = app_of_text(WEB("")), *next = app_of_text(WEB(""));
+	_cleanup_json_ json_t *record = NULL;
+	struct error err;
+	bool same = false;
+
+	first->restarts = 7;
+	first->instance.base.app.high = 3;
+	first->instance.explained.pids_max = UINT64_C(1) << 40;
+	record = record_of(first);
+	next->restarts = next->instance.lost_leaves = 1;
+	next->instance.base.above.max = 1;
+	cr_assert_eq(app_record_read(next, record, &same, &err), 0, "%s", err.text);
+	cr_expect(same);
+	cr_expect_eq(next->restarts, 7);
+	cr_expect_eq(next->instance.lost_leaves, 0);
+	cr_expect_eq(next->instance.base.app.high, 3);
+	cr_expect_eq(next->instance.base.above.max, 0);
+	cr_expect_eq(next->instance.explained.pids_max, UINT64_C(1) << 40);
+	(void)json_object_set_new(record, "base", json_pack("[i]", 1));
+	cr_expect_eq(app_record_read(next, record, &same, &err), -EINVAL);
+	app_free(first);
+	app_free(next);
+}
+
 Test(app_record, an_app_that_is_held_keeps_the_record_of_what_it_was_started_with)
 {
 	struct app *first = app_of_text(WEB("")), *held, *again;
