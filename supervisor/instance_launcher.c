@@ -132,7 +132,7 @@ static int add_exit_source(struct instance *instance)
 /* From now on its end shows as the end of the socket, see on_socket(). */
 static void let_rest(struct instance *instance)
 {
-	if (instance->host->notifier == NULL || !instance->launcher.is_child)
+	if (instance->host->notifier == NULL)
 		return;
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	launcher_rest(&instance->launcher);
