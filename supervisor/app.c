@@ -278,16 +278,20 @@ static void on_settled(struct instance *instance, void *userdata)
 int app_new(const struct app_host *host, struct app_spec *spec, enum config_source source,
 	    struct app **ret, struct error *err)
 {
+	char path[APP_CGROUP_PATH_MAX];
 	struct app *app = calloc(1, sizeof(*app));
 
-	if (app == NULL)
+	if (app != NULL)
+		app->path = strdup(app_cgroup_path(spec->tenant, spec->name, path));
+	if (app == NULL || app->path == NULL) {
+		free(app);
 		return error_no_memory(err);
+	}
 	app->host = host;
 	app->source = source;
 	app->spec = *spec;
 	*spec = (struct app_spec){ 0 };
 	app->since_usec = clock_realtime_usec();
-	app_cgroup_path(app->spec.tenant, app->spec.name, app->path);
 	instance_init(&app->instance, &host->instance, &app->spec, app->path, 0, NULL, -1);
 	app_log_init(&app->log, &host->log, &app->spec, 0);
 	app->instance.sink = app_log_sink(&app->log);
@@ -314,6 +318,7 @@ void app_free(struct app *app)
 	instance_leave(&app->instance);
 	app_log_clear(&app->log);
 	spec_clear(&app->spec);
+	free(app->path);
 	free(app->last);
 	free(app->saved);
 	free(app);

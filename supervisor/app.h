@@ -61,7 +61,7 @@ struct app {
 	const struct app_host *host;
 	enum config_source source;
 	struct app_spec spec; /* in force: what runs was started with it, or it was applied live */
-	char path[APP_CGROUP_PATH_MAX];
+	char *path;	      /* of its slice; owned */
 	struct instance instance;
 	struct app_log log;
 	uid_t uid;	       /* of its own (no user named); 0: not given yet */
