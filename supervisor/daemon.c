@@ -342,7 +342,6 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 	r = open_all(&daemon, err);
 	if (r >= 0) {
 		(void)sd_event_set_watchdog(daemon.event, true);
-		daemon_trim_soon(&daemon);
 		log_event(&daemon.log, LOG_EVENT_DAEMON_STARTED, NULL,
 			  "pysbxd " PYSBX_VERSION " with %zu apps", daemon.app_count);
 		(void)sd_notifyf(0, "READY=1\nSTATUS=%zu apps", daemon.app_count);

@@ -112,7 +112,8 @@ void daemon_keep_app(struct daemon *daemon, struct app *app);
 void daemon_start_app(struct app *app);
 void daemon_queue_app(struct daemon *daemon, struct app *app);
 
-/* Gives memory back that is no longer used. */
+/* Gives memory back that is no longer used: after a load of all files, and after each write of the
+ * state, which follows whatever happens to apps. */
 void daemon_trim_soon(struct daemon *daemon);
 
 /* While systemd stops the scope there is no place for a process, not even in the directories that

@@ -179,12 +179,17 @@ static int on_trimmer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* What many starts or a load of all files have left behind goes back to the kernel. */
+/* When there is nothing more of it to come. */
 void daemon_trim_soon(struct daemon *daemon)
 {
-	daemon->trimmer = sd_event_source_disable_unref(daemon->trimmer);
-	(void)sd_event_add_time_relative(daemon->event, &daemon->trimmer, CLOCK_MONOTONIC,
-					 DAEMON_TRIM_DELAY_USEC, USEC_PER_SEC, on_trimmer, daemon);
+	if (daemon->trimmer == NULL) {
+		(void)sd_event_add_time_relative(daemon->event, &daemon->trimmer, CLOCK_MONOTONIC,
+						 DAEMON_TRIM_DELAY_USEC, USEC_PER_SEC, on_trimmer,
+						 daemon);
+		return;
+	}
+	(void)sd_event_source_set_time_relative(daemon->trimmer, DAEMON_TRIM_DELAY_USEC);
+	(void)sd_event_source_set_enabled(daemon->trimmer, SD_EVENT_ONESHOT);
 }
 
 /* --- starting ------------------------------------------------------------------------------- */
@@ -251,8 +256,6 @@ static int on_starter(sd_event_source *source, void *userdata)
 		daemon_start_app(app);
 		started++;
 	}
-	if (daemon->queue_count == 0)
-		daemon_trim_soon(daemon);
 	(void)sd_event_source_set_enabled(source, !waits && has_turn(daemon) ? SD_EVENT_ONESHOT
 									     : SD_EVENT_OFF);
 	return 0;

@@ -300,6 +300,7 @@ int daemon_reload(struct daemon *daemon, const struct config_overlay *overlay,
 	int r;
 
 	daemon_find_admins(daemon);
+	daemon_trim_soon(daemon);
 	r = load(daemon, false, overlay, &reload.config, err);
 	if (r < 0) {
 		log_event(&daemon->log, LOG_EVENT_CONFIG_REFUSED, NULL,

@@ -87,6 +87,7 @@ void daemon_save(struct daemon *daemon)
 	daemon->save_took_usec = clock_monotonic_usec() - started;
 	if (daemon->saver != NULL)
 		(void)sd_event_source_set_enabled(daemon->saver, SD_EVENT_OFF);
+	daemon_trim_soon(daemon);
 	if (r < 0 && !daemon->save_failed)
 		log_message(&daemon->log, LOG_LEVEL_ERROR, NULL,
 			    "%s: a restart of pysbxd would not know what it knows now", err.text);
