@@ -38,10 +38,11 @@
 /* systemd did not give us a scope: it is not asked again for so long. To ask it may take up to
  * SCOPE_TIMEOUT_USEC of the loop's time. */
 #define DAEMON_SCOPE_PAUSE_USEC UINT64_C(10000000)
-#define DAEMON_TRIM_DELAY_USEC	UINT64_C(2000000)
-#define DAEMON_SYSTEM_AGE_USEC	UINT64_C(30000000) /* what is known of the system's paths */
-#define DAEMON_SAVE_DELAY_USEC	UINT64_C(50000)
-#define DAEMON_CURSOR_GAP	UINT64_C(1000000) /* more than can happen between two saves */
+/* Freed memory is given back so late: by then all launchers that were found have been heard. */
+#define DAEMON_TRIM_DELAY_USEC UINT64_C(10000000)
+#define DAEMON_SYSTEM_AGE_USEC UINT64_C(30000000) /* what is known of the system's paths */
+#define DAEMON_SAVE_DELAY_USEC UINT64_C(50000)
+#define DAEMON_CURSOR_GAP      UINT64_C(1000000) /* more than can happen between two saves */
 /* With many apps a save takes its time: of the loop's it gets at most one part in so many. */
 #define DAEMON_SAVE_SHARE 20
 

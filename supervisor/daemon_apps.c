@@ -174,22 +174,20 @@ void daemon_keep_app(struct daemon *daemon, struct app *app)
 
 static int on_trimmer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	(void)source, (void)usec, (void)userdata;
+	struct daemon *daemon = userdata;
+	(void)source, (void)usec;
+
+	daemon->trimmer = sd_event_source_disable_unref(daemon->trimmer);
 	(void)malloc_trim(0);
 	return 0;
 }
 
-/* When there is nothing more of it to come. */
 void daemon_trim_soon(struct daemon *daemon)
 {
-	if (daemon->trimmer == NULL) {
+	if (daemon->trimmer == NULL)
 		(void)sd_event_add_time_relative(daemon->event, &daemon->trimmer, CLOCK_MONOTONIC,
 						 DAEMON_TRIM_DELAY_USEC, USEC_PER_SEC, on_trimmer,
 						 daemon);
-		return;
-	}
-	(void)sd_event_source_set_time_relative(daemon->trimmer, DAEMON_TRIM_DELAY_USEC);
-	(void)sd_event_source_set_enabled(daemon->trimmer, SD_EVENT_ONESHOT);
 }
 
 /* --- starting ------------------------------------------------------------------------------- */
