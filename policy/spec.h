@@ -76,6 +76,13 @@ enum restart_mode { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER, RESTART_M
 enum oom_policy { OOM_WORKER, OOM_APP, OOM_POLICY_COUNT };
 enum log_target { LOG_TO_JOURNAL, LOG_TO_FILE, LOG_TARGET_COUNT };
 
+/* The door that a spec came through: what its user calls the fields (policy/setting.h). */
+enum spec_door {
+	DOOR_OPTIONS, /* of `pysbx run` */
+	DOOR_FILE,    /* an administrator's, read by the daemon */
+	DOOR_SOCKET,  /* of the daemon */
+};
+
 /* Where the daemon puts a worker's output; `pysbx run` passes it on to its own. */
 struct log_policy {
 	enum log_target target;
@@ -113,6 +120,7 @@ struct restart_policy {
 };
 
 struct app_spec {
+	enum spec_door door;
 	char *name;
 	char *tenant; /* NULL: none; daemon only, as are the three that follow */
 	char *plan; /* name of a hosting plan (policy/hosting_plan.h), NULL: the tenant's, if any */

@@ -176,6 +176,7 @@ int spec_from_json(const json_t *object, const json_t *defaults, struct app_spec
 	r = read_app(object, &spec, err);
 	if (r < 0)
 		return r;
+	spec.door = DOOR_SOCKET;
 	*ret = spec;
 	spec = (struct app_spec){ 0 };
 	return 0;

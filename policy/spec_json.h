@@ -6,7 +6,8 @@
  *
  * What is read is what was said: between reading and spec_complete() a hosting plan may give more
  * (policy/hosting_plan.h), and spec_validate() has the last word. Text comes through
- * policy/document.h, which bounds size and depth.
+ * policy/document.h, which bounds size and depth. Its door is the socket; who read it from a file
+ * says so.
  */
 #pragma once
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "policy/keyed.h"
+#include "policy/setting.h"
 #include "policy/spec.h"
 
 #include <stdint.h>
@@ -73,9 +74,11 @@ struct death {
 	struct event_deltas explained;
 	uint64_t uptime_usec;
 	const struct limits *limits;
-	const char *app;      /* for sentences; NULL: "the app" */
-	uint64_t grace_usec;  /* of the stop that was asked for; 0 if unknown */
-	int forwarded_signal; /* the last signal passed on for somebody; 0 = none */
+	const char *app;     /* for sentences; NULL: "the app" */
+	enum spec_door door; /* that its spec came through: how advice names a setting */
+	struct setting_bound plan, tenant; /* that bound its limits */
+	uint64_t grace_usec;		   /* of the stop that was asked for; 0 if unknown */
+	int forwarded_signal;		   /* the last signal passed on for somebody; 0 = none */
 	/* The victim: the child, if OOM kills are new and the main process was not ended by SIGKILL
 	 * itself; else the main process. */
 	const char *victim_name; /* comm or argv[0], NULL if unknown */

@@ -5,10 +5,11 @@
 
 #include "policy/launch_message.h"
 #include "policy/own.h"
+#include "policy/phrase.h"
+#include "policy/setting.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 
 enum memory_part { PART_UNKNOWN, PART_ANON, PART_SHMEM, PART_CACHE, PART_MIXED };
@@ -41,162 +42,200 @@ static enum memory_part largest_part(const struct death *death, unsigned *ret_pe
 	return PART_MIXED;
 }
 
-__attribute__((format(printf, 2, 3))) static void advise(struct verdict *verdict,
-							 const char *format, ...)
+static void add_raise(struct phrase *text, const struct death *death, enum spec_field field)
 {
-	va_list args;
+	const struct setting_place place = { .door = death->door,
+					     .app = death->app,
+					     .limits = death->limits,
+					     .plan = death->plan,
+					     .tenant = death->tenant };
 
-	va_start(args, format);
-	vsnprintf(verdict->advice, sizeof(verdict->advice), format, args);
-	va_end(args);
+	setting_add_raise(text, &place, field);
 }
 
-static void advise_on_own_limit(const struct death *death, struct verdict *verdict)
+static void advise_on_own_limit(const struct death *death, struct phrase *text)
 {
 	unsigned percent = 0;
 
 	switch (largest_part(death, &percent)) {
 	case PART_ANON:
-		advise(verdict,
-		       "%u %% of it was anonymous memory, the Python objects themselves: raise "
-		       "--mem, run fewer workers, or look for a leak (gunicorn --max-requests 1000 "
-		       "renews workers in the meantime)",
-		       percent);
+		phrase_add(text,
+			   "%u %% of it was anonymous memory, the Python objects themselves: ",
+			   percent);
+		add_raise(text, death, FIELD_MEMORY);
+		phrase_add(text, ", run fewer workers, or look for a leak (gunicorn --max-requests "
+				 "1000 renews workers in the meantime)");
 		break;
 	case PART_SHMEM:
-		advise(verdict,
-		       "%u %% of it was files in /tmp and /dev/shm, which are memory: keep less "
-		       "there, write large files to a disk (--rw DIR), or raise --mem",
-		       percent);
+		phrase_add(text,
+			   "%u %% of it was files in /tmp and /dev/shm, which are memory: keep "
+			   "less there, write large files to a disk (%s), or ",
+			   percent, setting_name(death->door, FIELD_WRITABLE));
+		add_raise(text, death, FIELD_MEMORY);
 		break;
 	case PART_CACHE:
-		advise(verdict,
-		       "%u %% of it was file cache that could not be freed in time (being written, "
-		       "or mapped): raise --mem, or write less at once",
-		       percent);
+		phrase_add(text,
+			   "%u %% of it was file cache that could not be freed in time (being "
+			   "written, or mapped): write less at once, or ",
+			   percent);
+		add_raise(text, death, FIELD_MEMORY);
 		break;
 	case PART_MIXED:
-		advise(verdict, "no single part was most of it: raise --mem or run fewer workers");
+		phrase_add(text, "no single part was most of it: run fewer workers, or ");
+		add_raise(text, death, FIELD_MEMORY);
 		break;
 	case PART_UNKNOWN:
-		advise(verdict, "raise --mem, run fewer workers, or look for a leak");
+		add_raise(text, death, FIELD_MEMORY);
+		phrase_add(text, ", run fewer workers, or look for a leak");
 		break;
 	}
 }
 
-static void advise_on_oom(const struct death *death, struct verdict *verdict)
+/* A tenant's slice is the first that lies above; the kernel does not say which one it was. */
+static void advise_on_limit_above(const struct death *death, struct phrase *text)
 {
-	switch (verdict->level) {
+	const struct limits *of_tenant = death->tenant.limits;
+	char shown[QUANTITY_TEXT_MAX];
+
+	phrase_add(text, "the limit of the app did not do this: raise the limit above it (");
+	if (of_tenant != NULL && of_tenant->memory_max < LIMIT_UNSET)
+		phrase_add(text, "limits.memory of tenant %s, now %s for all its apps, or ",
+			   death->tenant.name, quantity_format_size(of_tenant->memory_max, shown));
+	phrase_add(text, "MemoryMax= of its slice or scope), or lower what shares it");
+}
+
+static void advise_on_oom(const struct death *death, enum oom_level level, struct phrase *text)
+{
+	switch (level) {
 	case OOM_LEVEL_HOST:
-		advise(verdict,
-		       "the limit of the app did not do this: give the host more memory or "
-		       "swap, or lower the limits of the apps on it");
+		phrase_add(text,
+			   "the limit of the app did not do this: give the host more memory or "
+			   "swap, or lower the limits of the apps on it");
 		break;
 	case OOM_LEVEL_ABOVE:
-		advise(verdict, "the limit of the app did not do this: raise the limit above it "
-				"(MemoryMax= of its slice or scope), or lower what shares it");
+		advise_on_limit_above(death, text);
 		break;
 	case OOM_LEVEL_INSTANCE:
 	case OOM_LEVEL_APP:
 	case OOM_LEVEL_NONE:
 	case OOM_LEVEL_COUNT:
-		advise_on_own_limit(death, verdict);
+		advise_on_own_limit(death, text);
 		break;
 	}
 }
 
-static void advise_on_exec(const struct death *death, struct verdict *verdict)
+static void advise_on_exec(const struct death *death, struct phrase *text)
 {
 	if (death->failed_errno == ENOENT)
-		advise(verdict,
-		       "check the spelling, or give the absolute path; a command outside "
-		       "the system and the app's directory needs --ro DIR, and so does the "
-		       "interpreter in a script's first line");
+		phrase_add(text,
+			   "check the spelling, or give the absolute path; a command outside "
+			   "the system and the app's directory needs %s, and so does the "
+			   "interpreter in a script's first line",
+			   setting_name(death->door, FIELD_READABLE));
 	else if (death->failed_errno == ENOEXEC)
-		advise(verdict,
-		       "it is no program of this machine: a script needs a first line such "
-		       "as #!/usr/bin/env python3");
+		phrase_add(text,
+			   "it is no program of this machine: a script needs a first line such "
+			   "as #!/usr/bin/env python3");
 	else
-		advise(verdict, "make it executable (chmod +x) and readable for the user it runs "
-				"as, or run it as: python3 FILE");
+		phrase_add(text, "make it executable (chmod +x) and readable for the user it runs "
+				 "as, or run it as: python3 FILE");
 }
 
-static void advise_on_start(const struct death *death, struct verdict *verdict)
+static void advise_on_start(const struct death *death, struct phrase *text)
 {
 	const char *stage = death->failed_stage != NULL ? death->failed_stage : "";
 
-	if (death_new_oom_kills(death) > 0 || death->failed_errno == ENOMEM)
-		advise(verdict, "the memory limit is too small to start it: raise --mem");
-	else if (strcmp(stage, launch_stage_name(STAGE_EXEC)) == 0 && death->failed_errno != EAGAIN)
-		advise_on_exec(death, verdict);
-	else if (death->failed_errno == EAGAIN)
-		advise(verdict, "a limit on processes was reached: raise --pids");
-	else if (strcmp(stage, launch_stage_name(STAGE_DIRECTORY)) == 0)
-		advise(verdict, "the working directory must exist and be open to the user it runs "
-				"as: --chdir DIR, --user USER");
-	else if (strcmp(stage, launch_stage_name(STAGE_ROOT)) == 0)
-		advise(verdict, "check the paths given with --ro and --rw; --print-plan shows all "
-				"that is mounted");
-	else if (strcmp(stage, launch_stage_name(STAGE_NAMESPACES)) == 0)
-		advise(verdict,
-		       "the kernel refused a namespace: check sysctl user.max_*_namespaces, "
-		       "or the container that pysbx itself runs in");
+	if (death_new_oom_kills(death) > 0 || death->failed_errno == ENOMEM) {
+		phrase_add(text, "the memory limit is too small to start it: ");
+		add_raise(text, death, FIELD_MEMORY);
+	} else if (death->failed_errno == EAGAIN) {
+		phrase_add(text, "a limit on processes was reached: ");
+		add_raise(text, death, FIELD_PIDS);
+	} else if (strcmp(stage, launch_stage_name(STAGE_EXEC)) == 0) {
+		advise_on_exec(death, text);
+	} else if (strcmp(stage, launch_stage_name(STAGE_DIRECTORY)) == 0) {
+		phrase_add(text,
+			   "the working directory must exist and be open to the user it runs as: "
+			   "%s, %s",
+			   setting_name(death->door, FIELD_DIRECTORY),
+			   setting_name(death->door, FIELD_USER));
+	} else if (strcmp(stage, launch_stage_name(STAGE_ROOT)) == 0) {
+		phrase_add(text, "check the paths given with %s and %s%s",
+			   setting_name(death->door, FIELD_READABLE),
+			   setting_name(death->door, FIELD_WRITABLE),
+			   death->door == DOOR_OPTIONS ? "; --print-plan shows all that is mounted"
+						       : "");
+	} else if (strcmp(stage, launch_stage_name(STAGE_NAMESPACES)) == 0) {
+		phrase_add(text,
+			   "the kernel refused a namespace: check sysctl user.max_*_namespaces, "
+			   "or the container that pysbx itself runs in");
+	}
 }
 
-static void advise_on_exit(const struct death *death, struct verdict *verdict)
+static void advise_on_exit(const struct death *death, struct phrase *text)
 {
 	if (death_exited(death) && WEXITSTATUS(death->wait_status) != 0)
-		advise(verdict, "the last lines of the log usually hold the Python exception; a "
-				"module that is not found may lie outside the sandbox: --ro DIR");
+		phrase_add(text,
+			   "the last lines of the log usually hold the Python exception; a "
+			   "module that is not found may lie outside the sandbox: %s",
+			   setting_name(death->door, FIELD_READABLE));
 }
 
-static void advise_on_signal(const struct death *death, struct verdict *verdict)
+static void advise_on_signal(const struct death *death, struct phrase *text)
 {
 	int signal = WTERMSIG(death->wait_status);
 
 	if (verdict_is_crash_signal(signal))
-		advise(verdict, "the Python stack of the crash is in the log unless "
-				"PYTHONFAULTHANDLER was switched off; the usual culprit is a C "
-				"extension: update it, or run without it");
+		phrase_add(text, "the Python stack of the crash is in the log unless "
+				 "PYTHONFAULTHANDLER was switched off; the usual culprit is a C "
+				 "extension: update it, or run without it");
 	else if (signal == SIGKILL)
-		advise(verdict, "look for what sends it: systemd-oomd, earlyoom, a deploy script, "
-				"kill -9 by hand, or one of the app's own processes");
+		phrase_add(text, "look for what sends it: systemd-oomd, earlyoom, a deploy script, "
+				 "kill -9 by hand, or one of the app's own processes");
 }
 
 void verdict_write_advice(const struct death *death, struct verdict *verdict)
 {
-	verdict->advice[0] = '\0';
+	struct phrase text = phrase_on(verdict->advice, sizeof(verdict->advice));
+
 	switch (verdict->cause) {
 	case CAUSE_OOM:
-		advise_on_oom(death, verdict);
+		advise_on_oom(death, verdict->level, &text);
 		break;
 	case CAUSE_EXIT:
-		advise_on_exit(death, verdict);
+		advise_on_exit(death, &text);
 		break;
 	case CAUSE_SIGNAL:
-		advise_on_signal(death, verdict);
+		advise_on_signal(death, &text);
 		break;
 	case CAUSE_SECCOMP:
-		advise(verdict, "its seccomp profile kills on this call: the kernel's log names it "
-				"(journalctl -k -g type=1326, syscall=N); allow it in a profile of "
-				"your own: --syscalls FILE");
+		phrase_add(&text,
+			   "its seccomp profile kills on this call: the kernel's log names it "
+			   "(journalctl -k -g type=1326, syscall=N); allow it in a profile of "
+			   "your own: %s",
+			   setting_name(death->door, FIELD_SYSCALLS));
 		break;
 	case CAUSE_PIDS:
-		advise(verdict,
-		       "threads count too: raise --pids, or lower the number of workers and "
-		       "threads (gunicorn --workers, --threads, OMP_NUM_THREADS)");
+		phrase_add(&text, "threads count too: ");
+		add_raise(&text, death, FIELD_PIDS);
+		phrase_add(&text,
+			   ", or lower the number of workers and threads (gunicorn --workers, "
+			   "--threads, OMP_NUM_THREADS)");
 		break;
 	case CAUSE_START_FAILED:
-		advise_on_start(death, verdict);
+		advise_on_start(death, &text);
 		break;
 	case CAUSE_STOPPED:
 		if (death->killed_by_us && death->stop_requested)
-			advise(verdict, "a request, thread or child still ran: raise --grace, or "
-					"make the app end on its stop signal");
+			phrase_add(&text,
+				   "a request, thread or child still ran: raise %s, or "
+				   "make the app end on its stop signal",
+				   setting_name(death->door, FIELD_STOP_GRACE));
 		break;
 	case CAUSE_LOST:
-		advise(verdict, "look for pysbx-launch in the kernel's log (journalctl -k): an OOM "
-				"kill on the host, a crash, or a kill by hand");
+		phrase_add(&text,
+			   "look for pysbx-launch in the kernel's log (journalctl -k): an OOM "
+			   "kill on the host, a crash, or a kill by hand");
 		break;
 	case CAUSE_HUNG:
 	case CAUSE_STALLED:

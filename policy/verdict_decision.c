@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The decision in words. Options are named as the user would type them. */
+/* The decision in words. Settings are named as whoever made them would type them. */
 #include "policy/verdict_text.h"
 
 #include "policy/phrase.h"
+#include "policy/setting.h"
 
 #include <inttypes.h>
 
@@ -28,7 +29,12 @@ static void add_restart(struct phrase *text, const struct death *death,
 {
 	char delay[QUANTITY_TEXT_MAX];
 
-	phrase_add(text, "restart %s", death->child ? "the whole app (--oom app) " : "");
+	phrase_add(text, "restart ");
+	if (death->child) {
+		phrase_add(text, "the whole app (");
+		setting_add_value(text, death->door, FIELD_OOM, spec_oom_policy_name(OOM_APP));
+		phrase_add(text, ") ");
+	}
 	if (delay_usec == 0)
 		phrase_add(text, "at once");
 	else
@@ -38,13 +44,15 @@ static void add_restart(struct phrase *text, const struct death *death,
 		phrase_add(text, " of at most %" PRIu64, policy->max_restarts);
 }
 
-static void add_gave_up(struct phrase *text, const struct restart_policy *policy,
-			const struct restart_state *restarts)
+static void add_gave_up(struct phrase *text, const struct death *death,
+			const struct restart_policy *policy, const struct restart_state *restarts)
 {
 	char stable[QUANTITY_TEXT_MAX];
 
 	if (policy->max_restarts == 0) {
-		phrase_add(text, "gave up: no restart is allowed (--max-restarts 0)");
+		phrase_add(text, "gave up: no restart is allowed (");
+		setting_add_value(text, death->door, FIELD_MAX_RESTARTS, "0");
+		phrase_add(text, ")");
 		return;
 	}
 	phrase_add(text, "gave up after %u restart%s in a row, none of which ran for %s",
@@ -52,17 +60,36 @@ static void add_gave_up(struct phrase *text, const struct restart_policy *policy
 		   quantity_format_time(policy->stable_usec, stable));
 }
 
-static const char *why_ended(const struct death *death, const struct restart_policy *policy,
-			     enum cause cause)
+static void add_ended(struct phrase *text, const struct death *death,
+		      const struct restart_policy *policy, enum cause cause)
 {
-	if (cause == CAUSE_STOPPED)
-		return death->stop_requested ? "not restarted: a stop was asked for"
-					     : "not restarted: pysbx ended it";
-	if (policy->mode == RESTART_NEVER)
-		return "not restarted (--restart never)";
-	if (cause == CAUSE_START_FAILED)
-		return "not restarted: the next try would fail in the same way";
-	return "not restarted: a clean exit is the end (--restart on-failure)";
+	phrase_add(text, "not restarted");
+	if (cause == CAUSE_STOPPED) {
+		phrase_add(text,
+			   death->stop_requested ? ": a stop was asked for" : ": pysbx ended it");
+		return;
+	}
+	if (policy->mode != RESTART_NEVER && cause == CAUSE_START_FAILED) {
+		phrase_add(text, ": the next try would fail in the same way");
+		return;
+	}
+	if (policy->mode != RESTART_NEVER)
+		phrase_add(text, ": a clean exit is the end");
+	phrase_add(text, " (");
+	setting_add_value(text, death->door, FIELD_RESTART, spec_restart_mode_name(policy->mode));
+	phrase_add(text, ")");
+}
+
+static void add_left_to_master(struct phrase *text, const struct death *death)
+{
+	if (death->stop_requested) {
+		phrase_add(text, "left to the main process, which is being stopped");
+		return;
+	}
+	phrase_add(text, "left to the main process, which is alive (gunicorn and uWSGI start a new "
+			 "worker; ");
+	setting_add_value(text, death->door, FIELD_OOM, spec_oom_policy_name(OOM_APP));
+	phrase_add(text, " would restart the whole app)");
 }
 
 void verdict_write_why(const struct death *death, const struct restart_policy *policy,
@@ -75,18 +102,14 @@ void verdict_write_why(const struct death *death, const struct restart_policy *p
 		add_restart(&text, death, policy, restarts, verdict->restart_delay_usec);
 		break;
 	case DECISION_LEFT_TO_MASTER:
-		phrase_add(&text,
-			   death->stop_requested
-				   ? "left to the main process, which is being stopped"
-				   : "left to the main process, which is alive (gunicorn and uWSGI "
-				     "start a new worker; --oom app would restart the whole app)");
+		add_left_to_master(&text, death);
 		break;
 	case DECISION_GAVE_UP:
-		add_gave_up(&text, policy, restarts);
+		add_gave_up(&text, death, policy, restarts);
 		break;
 	case DECISION_ENDED:
 	case DECISION_COUNT:
-		phrase_add(&text, "%s", why_ended(death, policy, verdict->cause));
+		add_ended(&text, death, policy, verdict->cause);
 		break;
 	}
 }

@@ -246,6 +246,20 @@ static void on_incident(struct instance *instance, const char *id, const struct 
 		app->host->on_incident(app, id, verdict);
 }
 
+static void bounds(const struct instance *instance, struct setting_bound *ret_plan,
+		   struct setting_bound *ret_tenant)
+{
+	const struct app *app = instance->userdata;
+	const struct config *config = *app->host->config;
+	const struct config_tenant *tenant = NULL;
+	const struct config_plan *plan = config_find_plan_of(config, &app->spec, &tenant);
+
+	if (plan != NULL)
+		*ret_plan = (struct setting_bound){ plan->plan.name, &plan->plan.limits };
+	if (tenant != NULL)
+		*ret_tenant = (struct setting_bound){ tenant->tenant.name, &tenant->tenant.limits };
+}
+
 static void record(struct instance *instance)
 {
 	struct app *app = app_of(instance);
@@ -305,6 +319,7 @@ void app_host_init(struct app_host *host)
 {
 	host->instance.make_slice = make_slice;
 	host->instance.prepare = prepare;
+	host->instance.bounds = bounds;
 	host->instance.on_change = on_change;
 	host->instance.on_incident = on_incident;
 	host->instance.record = record;

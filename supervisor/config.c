@@ -102,6 +102,20 @@ const struct config_app *config_find_app(const struct config *config, const char
 		       : bsearch(&key, config->apps, config->app_count, sizeof(key), compare_apps);
 }
 
+const struct config_plan *config_find_plan_of(const struct config *config,
+					      const struct app_spec *spec,
+					      const struct config_tenant **ret_tenant)
+{
+	const struct config_tenant *tenant =
+		spec->tenant != NULL ? config_find_tenant(config, spec->tenant) : NULL;
+	const char *name = spec->plan;
+
+	*ret_tenant = tenant;
+	if (name == NULL && tenant != NULL)
+		name = tenant->tenant.plan;
+	return name != NULL ? config_find_plan(config, name) : NULL;
+}
+
 const struct config_tenant *config_tenant_of_uid(const struct config *config, uid_t uid)
 {
 	for (size_t i = 0; i < config->tenant_count; i++)
@@ -113,37 +127,28 @@ const struct config_tenant *config_tenant_of_uid(const struct config *config, ui
 
 /* --- one app -------------------------------------------------------------------------------- */
 
+static int there_is_no(const char *what, const char *name, struct error *err)
+{
+	char shown[QUOTE_TEXT_MAX];
+	int r = error_set(err, ERROR_INVALID, 0, "%s: there is no %s %s: declare it first", what,
+			  what, quote_text(name, shown));
+
+	error_set_path(err, "%s", what);
+	return r;
+}
+
+/* *ret is NULL if there is none to be. */
 static int find_plan_of(const struct config *config, const struct app_spec *spec,
 			const struct config_plan **ret, struct error *err)
 {
-	const struct config_tenant *tenant = NULL;
-	const char *name = spec->plan;
-	char shown[QUOTE_TEXT_MAX];
+	const struct config_tenant *tenant;
+	const char *name;
 
-	*ret = NULL;
-	if (spec->tenant != NULL) {
-		tenant = config_find_tenant(config, spec->tenant);
-		if (tenant == NULL) {
-			int r = error_set(err, ERROR_INVALID, 0,
-					  "tenant: there is no tenant %s: declare it first",
-					  quote_text(spec->tenant, shown));
-			error_set_path(err, "tenant");
-			return r;
-		}
-		if (name == NULL)
-			name = tenant->tenant.plan;
-	}
-	if (name == NULL)
-		return 0;
-	*ret = config_find_plan(config, name);
-	if (*ret == NULL) {
-		int r = error_set(err, ERROR_INVALID, 0,
-				  "plan: there is no plan %s: declare it first",
-				  quote_text(name, shown));
-		error_set_path(err, "plan");
-		return r;
-	}
-	return 0;
+	*ret = config_find_plan_of(config, spec, &tenant);
+	if (spec->tenant != NULL && tenant == NULL)
+		return there_is_no("tenant", spec->tenant, err);
+	name = spec->plan != NULL ? spec->plan : tenant != NULL ? tenant->tenant.plan : NULL;
+	return name != NULL && *ret == NULL ? there_is_no("plan", name, err) : 0;
 }
 
 /* A tenant answers for its own words alone, not for the administrator's defaults. */
@@ -421,7 +426,11 @@ static int make_app_of_file(const struct config *config, enum config_source sour
 				      "tenant %s has declared it, and is none any more: remove it",
 				      by);
 	}
-	return r < 0 ? r : config_make_app(config, object, asker, ret, err);
+	if (r >= 0)
+		r = config_make_app(config, object, asker, ret, err);
+	if (r >= 0 && source == SOURCE_FILE)
+		ret->door = DOOR_FILE;
+	return r;
 }
 
 static bool has_app(const struct config *config, const char *name)

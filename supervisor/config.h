@@ -86,6 +86,10 @@ void config_forget_apps(struct config *config);
 const struct config_plan *config_find_plan(const struct config *config, const char *name);
 const struct config_tenant *config_find_tenant(const struct config *config, const char *name);
 const struct config_app *config_find_app(const struct config *config, const char *name);
+/* The plan that an app is under: its own, or that of its tenant; and the tenant. */
+const struct config_plan *config_find_plan_of(const struct config *config,
+					      const struct app_spec *spec,
+					      const struct config_tenant **ret_tenant);
 const struct config_tenant *config_tenant_of_uid(const struct config *config, uid_t uid);
 
 /* The app that `object` declares, with the defaults and its plan, complete and valid; not kept.

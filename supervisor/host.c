@@ -9,6 +9,7 @@
 #include "policy/env_file.h"
 #include "policy/escape.h"
 #include "policy/own.h"
+#include "policy/setting.h"
 #include "supervisor/file.h"
 #include "supervisor/python.h"
 #include "supervisor/walk.h"
@@ -32,10 +33,14 @@ static int raise_missing(const char *field, const char *path, int error, const c
 	return error_set(err, ERROR_INVALID, -error, "%s: %s", field, path);
 }
 
+/* A path's field, and what to say beside what is wrong. */
+struct path_field {
+	const char *name, *if_missing, *if_refused;
+};
+
 /* walk_resolve for a path of the spec: what fails is the field's fault. */
-static int resolve_field(struct host_facts *facts, const char *field, const char *path,
-			 enum walk_purpose purpose, const char *advice, char **ret_real,
-			 struct error *err)
+static int resolve_field(struct host_facts *facts, const struct path_field *field, const char *path,
+			 enum walk_purpose purpose, char **ret_real, struct error *err)
 {
 	_cleanup_free_ char *real = NULL;
 	const char *objection;
@@ -43,16 +48,16 @@ static int resolve_field(struct host_facts *facts, const char *field, const char
 
 	r = walk_resolve(facts, path, purpose, &real, err);
 	if (r == -EACCES && err->kind == ERROR_INVALID)
-		error_prefix(err, "%s", field);
+		error_prefix(err, "%s", field->name);
 	if (r < 0 && err->kind != ERROR_SYSTEM)
 		return r;
 	if (r < 0)
-		return raise_missing(field, path, r, advice, err);
+		return raise_missing(field->name, path, r, field->if_missing, err);
 	/* asked of the canonical path: as typed it may be a symlink to anywhere */
 	objection = spec_path_objection(real, purpose == WALK_TO_WRITE);
 	if (objection != NULL)
-		return error_set(err, ERROR_INVALID, 0, "%s: %s %s%s", field, real, objection,
-				 strcmp(field, "directory") == 0 ? ": use --chdir DIR" : "");
+		return error_set(err, ERROR_INVALID, 0, "%s: %s %s%s", field->name, real, objection,
+				 field->if_refused);
 	*ret_real = TAKE_PTR(real);
 	return 0;
 }
@@ -78,11 +83,14 @@ static int note_writable(const struct app_spec *spec, struct strings *noted,
 static int gather_directory(const struct app_spec *spec, struct host_facts *facts,
 			    struct error *err)
 {
+	/* with `pysbx run` it is where the caller just stands */
+	const struct path_field field = { "directory", "",
+					  spec->door == DOOR_OPTIONS ? ": use --chdir DIR" : "" };
 	char *directory = NULL;
 	struct stat st;
 	int r;
 
-	r = resolve_field(facts, "directory", spec->directory, WALK_TO_READ, "", &directory, err);
+	r = resolve_field(facts, &field, spec->directory, WALK_TO_READ, &directory, err);
 	if (r < 0)
 		return r;
 	facts->directory = directory;
@@ -94,7 +102,8 @@ static int gather_directory(const struct app_spec *spec, struct host_facts *fact
 	return 0;
 }
 
-static int check_writable(const struct identity *identity, const char *path, struct error *err)
+static int check_writable(const struct identity *identity, const char *path, enum spec_door door,
+			  struct error *err)
 {
 	struct stat st;
 	bool is_directory = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
@@ -104,20 +113,21 @@ static int check_writable(const struct identity *identity, const char *path, str
 		return 0;
 	return error_set(err, ERROR_INVALID, 0,
 			 "isolation.writable: %s is not writable for uid %u (it is uid %u's, mode "
-			 "%04o): chown %u %s, or --user, or --ro if reading is enough",
-			 path, identity->uid, st.st_uid, st.st_mode & 07777U, identity->uid, path);
+			 "%04o): chown %u %s, or %s, or %s if reading is enough",
+			 path, identity->uid, st.st_uid, st.st_mode & 07777U, identity->uid, path,
+			 setting_name(door, FIELD_USER), setting_name(door, FIELD_READABLE));
 }
 
 /* Walks to a --rw path by the rules. What is bound is what was noted, so that must be the end of
  * this walk, too: whoever owns a link on the way could turn it in between. */
 static int check_noted(const char *path, const char *noted, const struct identity *identity,
-		       struct host_facts *facts, struct error *err)
+		       enum spec_door door, struct host_facts *facts, struct error *err)
 {
+	static const struct path_field field = { "isolation.writable", ": make it first", "" };
 	_cleanup_free_ char *real = NULL;
 	int r;
 
-	r = resolve_field(facts, "isolation.writable", path, WALK_TO_WRITE, ": make it first",
-			  &real, err);
+	r = resolve_field(facts, &field, path, WALK_TO_WRITE, &real, err);
 	if (r < 0)
 		return r;
 	assert(real != NULL);
@@ -125,17 +135,18 @@ static int check_noted(const char *path, const char *noted, const struct identit
 		return error_set(err, ERROR_INVALID, 0,
 				 "isolation.writable: %s changed while it was looked at: try again",
 				 path);
-	return check_writable(identity, real, err);
+	return check_writable(identity, real, door, err);
 }
 
 static int gather_lists(const struct app_spec *spec, const struct identity *identity,
 			const struct strings *noted, struct host_facts *facts, struct error *err)
 {
+	static const struct path_field field = { "isolation.readable", "", "" };
+
 	for (size_t i = 0; i < spec->isolation.readable.count; i++) {
 		_cleanup_free_ char *real = NULL;
-		int r = resolve_field(facts, "isolation.readable",
-				      spec->isolation.readable.items[i], WALK_TO_READ, "", &real,
-				      err);
+		int r = resolve_field(facts, &field, spec->isolation.readable.items[i],
+				      WALK_TO_READ, &real, err);
 
 		if (r >= 0)
 			r = strings_append(&facts->readable, real, err);
@@ -144,7 +155,7 @@ static int gather_lists(const struct app_spec *spec, const struct identity *iden
 	}
 	for (size_t i = 0; i < spec->isolation.writable.count; i++) {
 		int r = check_noted(spec->isolation.writable.items[i], noted->items[i], identity,
-				    facts, err);
+				    spec->door, facts, err);
 
 		if (r < 0)
 			return r;
@@ -154,7 +165,7 @@ static int gather_lists(const struct app_spec *spec, const struct identity *iden
 
 /* Parents do not matter: inside they are made anew, passable for all. */
 static int check_readable(const struct identity *identity, const char *field, const char *path,
-			  struct error *err)
+			  enum spec_door door, struct error *err)
 {
 	struct stat st;
 
@@ -164,20 +175,22 @@ static int check_readable(const struct identity *identity, const char *field, co
 	return error_set(
 		err, ERROR_INVALID, 0,
 		"%s: %s is not readable for uid %u (it is uid %u's, mode %04o): chmod o+rx "
-		"%s, or --user",
-		field, path, identity->uid, st.st_uid, st.st_mode & 07777U, path);
+		"%s, or %s",
+		field, path, identity->uid, st.st_uid, st.st_mode & 07777U, path,
+		setting_name(door, FIELD_USER));
 }
 
 static int check_all_readable(const struct identity *identity, const struct host_facts *facts,
-			      struct error *err)
+			      enum spec_door door, struct error *err)
 {
 	int r;
 
-	r = check_readable(identity, "directory", facts->directory, err);
+	r = check_readable(identity, "directory", facts->directory, door, err);
 	if (r >= 0 && facts->virtual_env != NULL)
-		r = check_readable(identity, "virtualenv", facts->virtual_env, err);
+		r = check_readable(identity, "virtualenv", facts->virtual_env, door, err);
 	for (size_t i = 0; i < facts->python_paths.count && r >= 0; i++)
-		r = check_readable(identity, "interpreter", facts->python_paths.items[i], err);
+		r = check_readable(identity, "interpreter", facts->python_paths.items[i], door,
+				   err);
 	return r;
 }
 
@@ -315,6 +328,7 @@ static int gather_command(const struct app_spec *spec, const struct identity *id
 		.caller_virtual_env = caller_get(caller, "VIRTUAL_ENV"),
 		.caller_path = caller_get(caller, "PATH"),
 		.identity = identity,
+		.door = spec->door,
 	};
 
 	if (spec->command.count == 0)
@@ -496,7 +510,7 @@ int host_facts_gather(const struct app_spec *spec, const struct identity *identi
 	if (r >= 0)
 		r = gather_command(spec, identity, caller_environment, &sayings, &facts, err);
 	if (r >= 0)
-		r = check_all_readable(identity, &facts, err);
+		r = check_all_readable(identity, &facts, spec->door, err);
 	if (r >= 0)
 		r = gather_system(system, &facts, err);
 	if (r >= 0)

@@ -82,6 +82,11 @@ struct instance_host {
 	 * (borrowed). NULL: instance_init has been given both. */
 	int (*prepare)(struct instance *instance, struct plan **ret_plan, int *ret_filter_fd,
 		       struct error *err);
+	/* What bounds its limits from outside: borrowed, until anything else is done. NULL:
+	 * nothing.
+	 */
+	void (*bounds)(const struct instance *instance, struct setting_bound *plan,
+		       struct setting_bound *tenant);
 	/* All may be NULL. */
 	void (*on_change)(struct instance *instance, enum app_state from);
 	/* id: "" for an end that is no incident. */

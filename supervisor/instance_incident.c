@@ -172,6 +172,7 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.uptime_usec = uptime_usec(instance, child),
 		.limits = &instance->spec->limits,
 		.app = instance->spec->name,
+		.door = instance->spec->door,
 		.grace_usec = instance->spec->stop.grace_usec,
 		.forwarded_signal = instance->forwarded_signal,
 		.victim_name = facts->victim.comm[0] != '\0' ? facts->victim.comm : NULL,
@@ -183,6 +184,8 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.memory_shmem = before->shmem,
 		.memory_current = before->current,
 	};
+	if (instance->host->bounds != NULL)
+		instance->host->bounds(instance, &death->plan, &death->tenant);
 	/* a fork that was refused yesterday is not why it ended today */
 	if (!pids_matter)
 		death->events.pids_max = 0;

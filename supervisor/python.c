@@ -3,6 +3,7 @@
 
 #include "policy/own.h"
 #include "policy/path.h"
+#include "policy/setting.h"
 #include "policy/shebang.h"
 #include "supervisor/command.h"
 #include "supervisor/installation.h"
@@ -147,16 +148,18 @@ static bool is_plain_text(const char *head, size_t length)
 	return memchr(head, '\0', length) == NULL;
 }
 
-static int check_access(const struct identity *identity, const char *path, bool is_script,
+static int check_access(const struct python_hints *hints, const char *path, bool is_script,
 			struct error *err)
 {
+	const struct identity *identity = hints->identity;
 	unsigned wanted = IDENTITY_EXECUTE | (is_script ? IDENTITY_READ : 0);
 
 	if (!identity_is_denied(identity, path, wanted))
 		return 0;
 	return error_set(err, ERROR_NOT_EXECUTABLE, 0,
-			 "command: %s is not executable for uid %u: chmod o+%s %s, or --user", path,
-			 identity->uid, is_script ? "rx" : "x", path);
+			 "command: %s is not executable for uid %u: chmod o+%s %s, or %s", path,
+			 identity->uid, is_script ? "rx" : "x", path,
+			 setting_name(hints->door, FIELD_USER));
 }
 
 static int find_interpreter(struct discovery *discovery, const struct shebang *shebang,
@@ -191,7 +194,7 @@ static int take_program(struct discovery *discovery, const char *program, const 
 	if (r < 0)
 		return r;
 	is_script = shebang_parse(head, length, &shebang);
-	r = check_access(discovery->hints->identity, real, is_script, err);
+	r = check_access(discovery->hints, real, is_script, err);
 	if (r >= 0)
 		r = installation_add_path(discovery->facts, real, err);
 	if (r < 0)

@@ -23,6 +23,7 @@ struct python_hints {
 	const char *caller_virtual_env; /* the caller's; NULL if unset */
 	const char *caller_path;	/* the caller's; for hints in errors alone */
 	const struct identity *identity;
+	enum spec_door door;
 };
 
 /* facts->directory and ->writable are known; fills ->command, ->virtual_env, ->python_paths and

@@ -403,11 +403,61 @@ Test(verdict_text, advises_by_cause)
 		expect_advice(&rows[i].death, rows[i].part);
 }
 
+Test(verdict_text, names_settings_as_the_daemon_knows_them)
+{
+	static const struct {
+		struct death death;
+		const char *part;
+	} rows[] = {
+		{ { .has_status = true, .wait_status = EXITED(1) }, "sandbox: isolation.readable" },
+		{ { .has_status = true, .wait_status = SIGNALED(SIGSYS) }, "your own: syscalls" },
+		{ { .has_status = true, .wait_status = EXITED(1), .events.pids_max = 1 },
+		  "raise limits.pids (now 64; pysbx set web pids=96), or lower" },
+		{ { .stop_requested = true, .killed_by_us = true }, "raise stop.grace, or" },
+		{ { .start_failed = true, .failed_stage = "exec", .failed_errno = ENOENT },
+		  "needs isolation.readable," },
+		{ { .start_failed = true, .failed_stage = "exec", .failed_errno = ENOMEM },
+		  "raise limits.memory (now 256M; pysbx set web memory=384M)" },
+		{ { .start_failed = true, .failed_stage = "exec", .failed_errno = EAGAIN },
+		  "raise limits.pids (now 64; pysbx set web pids=96)" },
+		{ { .start_failed = true, .failed_stage = "directory", .failed_errno = ENOENT },
+		  "runs as: directory, user" },
+		{ { .start_failed = true, .failed_stage = "root", .failed_errno = ENOENT },
+		  "given with isolation.readable and isolation.writable" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct death death = rows[i].death;
+
+		death.door = DOOR_SOCKET;
+		death.app = "web";
+		death.limits = &limits;
+		expect_advice(&death, rows[i].part);
+		cr_expect_null(strstr(judge(&death).advice, "--print-plan"));
+	}
+}
+
+Test(verdict_text, names_the_tenants_limit_above_the_app)
+{
+	static const struct limits of_tenant = { .memory_max = 1024 * MIB };
+	struct death death = worker;
+
+	death.events.app_local.oom = 0;
+	death.events.above.oom = 1;
+	death.tenant = (struct setting_bound){ "acme", &of_tenant };
+	expect_advice(&death, "raise the limit above it (limits.memory of tenant acme, now 1G for "
+			      "all its apps, or MemoryMax= of its slice or scope)");
+	death.tenant.limits = &no_limits;
+	expect_advice(&death, "raise the limit above it (MemoryMax= of its slice or scope)");
+}
+
 Test(verdict_text, no_advice_is_cut_short)
 {
 	struct death death = worker;
 	const uint64_t sizes[][3] = { { 1, 0, 0 }, { 0, 1, 1 }, { 0, 1, 0 }, { 1, 2, 1 } };
 
+	death.door = DOOR_SOCKET;
+	death.app = "a-name-as-long-as-any-may-be-with-more-words-than-anybody-reads-x";
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		death.memory_anon = sizes[i][0] * MIB;
 		death.memory_file = sizes[i][1] * MIB;
@@ -470,6 +520,31 @@ Test(verdict_text, tells_the_decision_in_words)
 	policy.mode = RESTART_NEVER;
 	cr_expect_str_eq(why(&failure, &policy, OOM_WORKER, 0), "not restarted (--restart never)");
 	cr_expect_str_eq(why(&missing, &policy, OOM_WORKER, 0), "not restarted (--restart never)");
+}
+
+Test(verdict_text, tells_the_decision_in_the_daemons_words)
+{
+	const struct death failure = { .door = DOOR_FILE,
+				       .has_status = true,
+				       .wait_status = EXITED(1) };
+	const struct death clean = { .door = DOOR_SOCKET, .has_status = true };
+	struct death child = worker;
+	struct restart_policy policy = on_failure;
+
+	child.door = DOOR_SOCKET;
+	cr_expect_str_eq(why(&clean, &policy, OOM_WORKER, 0),
+			 "not restarted: a clean exit is the end (restart.mode=on-failure)");
+	cr_expect_str_eq(why(&child, &policy, OOM_WORKER, 0),
+			 "left to the main process, which is alive (gunicorn and uWSGI start a new "
+			 "worker; oom=app would restart the whole app)");
+	cr_expect_str_eq(why(&child, &policy, OOM_APP, 0),
+			 "restart the whole app (oom=app) in 2s, the 1st in a row of at most 5");
+	policy.max_restarts = 0;
+	cr_expect_str_eq(why(&failure, &policy, OOM_WORKER, 0),
+			 "gave up: no restart is allowed (restart.max_restarts=0)");
+	policy.mode = RESTART_NEVER;
+	cr_expect_str_eq(why(&failure, &policy, OOM_WORKER, 0),
+			 "not restarted (restart.mode=never)");
 }
 
 Test(verdict_text, counts_restarts_in_good_english)

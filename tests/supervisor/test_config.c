@@ -132,6 +132,28 @@ Test(config, forgets_its_apps_alone)
 	cr_expect_not_null(config_find_plan(config, "big"));
 }
 
+Test(config, knows_what_bounds_an_app_and_where_it_was_declared)
+{
+	struct config *config _cleanup_config_ = NULL;
+	const struct config_tenant *tenant;
+
+	make_all();
+	tree_file("lib/apps/own.json", 0600,
+		  "{\"declared_by\": null, \"app\": " APP("own", "") "}");
+	config = load_well();
+	cr_expect_str_eq(config_find_plan_of(config, &config_find_app(config, "web")->spec, &tenant)
+				 ->plan.name,
+			 "basic");
+	cr_expect_str_eq(tenant->tenant.name, "acme");
+	cr_expect_str_eq(config_find_plan_of(config, &config_find_app(config, "api")->spec, &tenant)
+				 ->plan.name,
+			 "big");
+	cr_expect_null(tenant);
+	cr_expect_null(config_find_plan_of(config, &config_find_app(config, "own")->spec, &tenant));
+	cr_expect_eq(config_find_app(config, "web")->spec.door, DOOR_FILE);
+	cr_expect_eq(config_find_app(config, "own")->spec.door, DOOR_SOCKET);
+}
+
 Test(config, other_files_in_the_directories_are_passed_over)
 {
 	struct config *config _cleanup_config_ = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/own.h"
+#include "policy/setting.h"
 #include "supervisor/ctl.h"
 #include "supervisor/options.h"
 
@@ -54,6 +55,16 @@ static void expect_refused(const char *const words[], enum error_kind kind, cons
 }
 
 /* --- what is taken ---------------------------------------------------------------------------- */
+
+Test(options, are_those_that_words_of_a_verdict_name)
+{
+	for (size_t i = 0; i < run_option_count; i++) {
+		const char *name = setting_name(DOOR_OPTIONS, run_option_rows[i].field);
+
+		if (name != NULL && strncmp(name, "--", 2) == 0)
+			cr_expect_str_eq(name + 2, run_option_rows[i].name);
+	}
+}
 
 Test(options, fill_limits_and_process)
 {
