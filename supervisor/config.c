@@ -393,6 +393,22 @@ int config_read_declaration(const struct config *config, const char *name,
 	return 0;
 }
 
+int config_read_app(const struct config *config, enum config_source source, const char *name,
+		    json_t **ret, struct error *err)
+{
+	struct config_declaration declaration;
+	char path[CONFIG_PATH_MAX];
+	int r;
+
+	if (source == SOURCE_FILE)
+		return store_read(config_file(config, CONFIG_APPS, source, name, path),
+				  STORE_DOCUMENT_MAX, ret, err);
+	r = config_read_declaration(config, name, &declaration, err);
+	if (r >= 0)
+		*ret = declaration.app;
+	return r;
+}
+
 int config_keep_declaration(const struct config *config, const char *name, const json_t *app,
 			    const char *by, struct error *err)
 {

@@ -105,6 +105,10 @@ struct config_declaration {
 /* -ENOENT if there is none. */
 int config_read_declaration(const struct config *config, const char *name,
 			    struct config_declaration *ret, struct error *err);
+/* An app's declaration as it stands in its file, by whoever made it, with nothing filled in. *ret
+ * is a new reference. -ENOENT if there is none. */
+int config_read_app(const struct config *config, enum config_source source, const char *name,
+		    json_t **ret, struct error *err);
 /* Durably. by: a tenant; NULL or "": an administrator. */
 int config_keep_declaration(const struct config *config, const char *name, const json_t *app,
 			    const char *by, struct error *err);

@@ -88,10 +88,19 @@ int ctl_get(struct ctl *ctl, struct error *err)
 {
 	_cleanup_json_ json_t *result = NULL;
 	int r = ctl_call(ctl, "app.get", json_pack("{s:s}", "name", ctl->words[0]), &result, err);
+	const json_t *spec;
 
 	if (r < 0)
 		return r;
-	ctl_put_json(ctl, ctl_given(ctl, CTL_JSON) ? result : json_object_get(result, "spec"));
+	spec = json_object_get(result, "spec");
+	if (ctl_given(ctl, CTL_JSON))
+		spec = result;
+	else if (json_is_null(spec))
+		return error_set(err, ERROR_CONFLICT, 0,
+				 "app %s has no declaration that can be read: --json shows what "
+				 "is in force",
+				 ctl->words[0]);
+	ctl_put_json(ctl, spec);
 	return 0;
 }
 

@@ -188,7 +188,7 @@ static void put_log_line(const struct ctl_view *view, const char *text)
 void ctl_view_status(const struct ctl_view *view, const json_t *app, const json_t *stats,
 		     const json_t *logs)
 {
-	const json_t *spec = json_object_get(app, "spec"), *line;
+	const json_t *spec = json_object_get(app, "effective"), *line;
 	size_t index;
 
 	put_headline(view, app);

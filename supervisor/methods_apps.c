@@ -95,26 +95,40 @@ static const char *plan_of(const struct daemon *daemon, const struct app *app)
 	return tenant != NULL ? tenant->tenant.plan : NULL;
 }
 
+/* As its user gave it: what plan and defaults have filled in would become the app's own words if it
+ * was applied again. Null if there is none any more, or none that can be read. */
+static json_t *read_declaration(const struct daemon *daemon, const struct app *app)
+{
+	json_t *declaration = NULL;
+	struct error ignored;
+
+	if (config_read_app(daemon->config, app->source, app->spec.name, &declaration, &ignored) <
+	    0)
+		return json_null();
+	return declaration;
+}
+
 static int get_app(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	const struct app *app = methods_find_app(userdata, call, params, err);
-	json_t *spec = NULL;
+	json_t *effective = NULL;
 	int r;
 
 	if (app == NULL)
 		return -ENOENT;
-	r = spec_to_json(&app->spec, &spec, err);
+	r = spec_to_json(&app->spec, &effective, err);
 	if (r < 0)
 		return r;
 	call_reply(call,
-		   json_pack("{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o}",
+		   json_pack("{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
 			     "name", app->spec.name, "tenant", app->spec.tenant, "plan",
 			     plan_of(userdata, app), "source",
 			     app->source == SOURCE_FILE ? "file" : "socket", "state",
 			     app_state_name(app_state(app)), "enabled", app->spec.enabled, "pid",
 			     pack_id(app_pid(app)), "uid", pack_id(app->instance.uid), "since",
 			     methods_time(app->since_usec), "restarts", (json_int_t)app->restarts,
-			     "last", pack_last(app->last), "spec", spec));
+			     "last", pack_last(app->last), "spec", read_declaration(userdata, app),
+			     "effective", effective));
 	return 0;
 }
 
@@ -368,7 +382,7 @@ const struct control_method methods_apps[] = {
 	{ .name = "app.get",
 	  .summary = "Tells all about one app",
 	  .result = "name, tenant, plan, source, state, enabled, pid, uid, since, restarts, last, "
-		    "spec",
+		    "spec: as it was declared; effective: with what plan and defaults give",
 	  .flags = METHOD_TENANT,
 	  PARAMS(name_only),
 	  .handle = get_app },

@@ -154,6 +154,28 @@ Test(config, knows_what_bounds_an_app_and_where_it_was_declared)
 	cr_expect_eq(config_find_app(config, "own")->spec.door, DOOR_SOCKET);
 }
 
+Test(config, reads_a_declaration_as_it_was_given)
+{
+	struct config *config _cleanup_config_ = NULL;
+	json_t *of_file = NULL, *of_socket = NULL;
+	struct error err;
+
+	make_all();
+	tree_file("lib/apps/own.json", 0600,
+		  "{\"declared_by\": null, \"app\": " APP("own", "") "}");
+	config = load_well();
+	cr_assert_eq(config_read_app(config, SOURCE_FILE, "api", &of_file, &err), 0);
+	cr_assert_eq(config_read_app(config, SOURCE_SOCKET, "own", &of_socket, &err), 0);
+	cr_expect_str_eq(json_string_value(json_object_get(of_file, "plan")), "big");
+	cr_expect_null(json_object_get(of_file, "limits"), "its plan's");
+	cr_expect_str_eq(json_string_value(json_object_get(of_socket, "name")), "own");
+	cr_expect_null(json_object_get(of_socket, "limits"), "the defaults'");
+	json_decref(of_file);
+	json_decref(of_socket);
+	cr_expect_eq(config_read_app(config, SOURCE_SOCKET, "api", &of_file, &err), -ENOENT);
+	cr_expect_eq(config_read_app(config, SOURCE_FILE, "own", &of_file, &err), -ENOENT);
+}
+
 Test(config, other_files_in_the_directories_are_passed_over)
 {
 	struct config *config _cleanup_config_ = NULL;

@@ -87,6 +87,19 @@ Test(ctl_apps, get_prints_what_can_be_applied)
 	expect_told(&told, 0, "{\"name\":\"web\",\"command\":[\"gunicorn\"]}\n", "");
 }
 
+Test(ctl_apps, get_of_an_app_whose_declaration_is_gone_fails)
+{
+	_cleanup_told_ struct told told =
+		tell(SCRIPT({ .method = "app.get",
+			      .params = "{\"name\":\"web\"}",
+			      .result = "{\"name\":\"web\",\"spec\":null,\"effective\":{}}" }),
+		     WORDS("get", "web"));
+
+	expect_told(&told, 1, "",
+		    "pysbx: app web has no declaration that can be read: --json shows what is in "
+		    "force\n");
+}
+
 Test(ctl_apps, json_is_the_answer_itself)
 {
 	char line[sizeof(app_of_get) + 1];
@@ -152,7 +165,7 @@ static const char status_app[] =
 	"\"since\":\"2026-11-27T14:29:00.123Z\",\"restarts\":2,"
 	"\"last\":{\"cause\":\"oom\",\"sentence\":\"The kernel killed it.\","
 	"\"incident\":\"20261127T142858Z-web-0-00000001\",\"time\":\"2026-11-27T14:28:58.000Z\"},"
-	"\"spec\":{\"name\":\"web\",\"command\":[\"gunicorn\",\"app:app\"],"
+	"\"spec\":{},\"effective\":{\"name\":\"web\",\"command\":[\"gunicorn\",\"app:app\"],"
 	"\"limits\":{\"memory\":\"192M\",\"cpu\":\"100%\"}}}";
 static const char status_stats[] =
 	"{\"memory\":{\"current\":126877696,\"peak\":157286400,\"max\":201326592},"

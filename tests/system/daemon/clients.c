@@ -237,7 +237,7 @@ Test(clients, every_command_does_what_it_says)
 	expect_exit(0, "gold", "pysbx plan list");
 	/* what is printed can be applied as it is */
 	expect_exit(0, "", "pysbx plan get gold | pysbx plan apply -");
-	DO("", "pysbx get %s | pysbx apply -");
+	DO("unchanged", "pysbx get %s | pysbx apply -");
 	expect_exit(0, "",
 		    "echo '{\"name\": \"acme\", \"plan\": \"gold\"}' | pysbx tenant apply -");
 	expect_exit(0, "", "pysbx tenant get acme | pysbx tenant apply -");

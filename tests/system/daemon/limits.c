@@ -272,7 +272,8 @@ static json_t *gold(const char *memory)
 
 Test(live_limits, a_plan_over_the_socket_reaches_its_apps_and_is_never_exceeded)
 {
-	_cleanup_json_ json_t *error = NULL, *lowered = NULL, *app = NULL;
+	_cleanup_json_ json_t *error = NULL, *lowered = NULL, *app = NULL, *got = NULL,
+			      *again = NULL;
 	struct bench bench;
 	const char *name;
 	pid_t pid;
@@ -287,6 +288,13 @@ Test(live_limits, a_plan_over_the_socket_reaches_its_apps_and_is_never_exceeded)
 	daemon_do("app.apply", "{s:O}", "app", app);
 	pid = app_main_pid(name);
 	expect_limit(NULL, name, "memory.max", "104857600");
+	/* what it was given is none of its own words: applied again as they are told, they bind it
+	 * to nothing */
+	got = app_get(name);
+	cr_expect(json_equal(json_object_get(got, "spec"), app));
+	cr_expect_str_eq(field_text(got, "effective.limits.memory"), "100M");
+	again = daemon_call("app.apply", "{s:O}", "app", json_object_get(got, "spec"));
+	cr_expect_eq(json_array_size(json_object_get(again, "changed")), 0);
 	daemon_do("plan.apply", "o", gold("150M"));
 	expect_limit(NULL, name, "memory.max", "157286400");
 	json_object_set_new(app, "limits", json_pack("{s:s}", "memory", "200M"));

@@ -79,9 +79,9 @@ static bool read_memory(const char *name, uint64_t *ret)
 	*ret = 0;
 	if (json_object_get(answer, "error") != NULL)
 		return true;
-	if (json_object_get(field(answer, "result.spec"), "limits") == NULL)
+	if (json_object_get(field(answer, "result.effective"), "limits") == NULL)
 		return false;
-	*ret = size_of(field(answer, "result.spec.limits.memory"));
+	*ret = size_of(field(answer, "result.effective.limits.memory"));
 	return true;
 }
 
