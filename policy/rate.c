@@ -25,22 +25,39 @@ void rate_init(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t 
 			       .usec = now_usec };
 }
 
-bool rate_take(struct rate *rate, uint64_t now_usec)
+static uint64_t full_credit(const struct rate *rate)
 {
-	uint64_t full = multiply(rate->burst, USEC_PER_SEC);
+	return multiply(rate->burst, USEC_PER_SEC);
+}
+
+static uint64_t credit_at(const struct rate *rate, uint64_t now_usec)
+{
+	uint64_t passed = now_usec > rate->usec ? now_usec - rate->usec : 0;
+	uint64_t credit = add(rate->credit, multiply(passed, rate->per_second));
+
+	return credit < full_credit(rate) ? credit : full_credit(rate);
+}
+
+bool rate_take(struct rate *rate, uint64_t now_usec, uint64_t count)
+{
+	uint64_t price = multiply(count, USEC_PER_SEC);
 
 	if (rate->per_second == LIMIT_MAX)
 		return true;
-	if (now_usec > rate->usec) {
-		rate->credit = add(rate->credit, multiply(now_usec - rate->usec, rate->per_second));
+	rate->credit = credit_at(rate, now_usec);
+	if (now_usec > rate->usec)
 		rate->usec = now_usec;
-	}
-	if (rate->credit > full)
-		rate->credit = full;
-	if (rate->credit < USEC_PER_SEC)
+	if (price > full_credit(rate) && rate->burst > 0)
+		price = full_credit(rate);
+	if (rate->credit < price)
 		return false;
-	rate->credit -= USEC_PER_SEC;
+	rate->credit -= price;
 	return true;
+}
+
+bool rate_is_idle(const struct rate *rate, uint64_t now_usec)
+{
+	return rate->per_second == LIMIT_MAX || credit_at(rate, now_usec) == full_credit(rate);
 }
 
 void drops_add(struct drops *drops, uint64_t count, uint64_t now_usec)

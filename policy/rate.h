@@ -18,8 +18,11 @@ struct rate {
 
 /* Starts full. */
 void rate_init(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t now_usec);
-/* May one more pass? */
-bool rate_take(struct rate *rate, uint64_t now_usec);
+/* May so many more pass? More than the burst counts as the burst: it waits until nothing is owed.
+ */
+bool rate_take(struct rate *rate, uint64_t now_usec, uint64_t count);
+/* Nothing is owed: as good as new. */
+bool rate_is_idle(const struct rate *rate, uint64_t now_usec);
 
 /* Zero-initialised = nothing refused yet. */
 struct drops {

@@ -245,7 +245,7 @@ static void pass_line(struct batch *batch, unsigned stream, const char *line, si
 {
 	struct app_log *app_log = batch->app_log;
 
-	if (!rate_take(&app_log->rate, batch->now_usec)) {
+	if (!rate_take(&app_log->rate, batch->now_usec, 1)) {
 		app_log->too_fast = true;
 		drop(app_log, 1, batch->now_usec);
 		return;

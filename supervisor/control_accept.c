@@ -20,7 +20,7 @@
 
 static bool is_unused(const struct control_uid *of_uid, uint64_t now)
 {
-	return of_uid->clients == 0 && pace_is_idle(&of_uid->pace, now);
+	return of_uid->clients == 0 && rate_is_idle(&of_uid->rate, now);
 }
 
 /* The one of this uid, or a new one; those of nobody are freed by the way. */
@@ -47,6 +47,7 @@ static struct control_uid *find_uid(struct control *control, uid_t uid)
 	if (found == NULL)
 		return NULL;
 	*found = (struct control_uid){ .next = control->uids, .uid = uid };
+	rate_init(&found->rate, control->config.rate_per_sec, control->config.rate_burst, now);
 	control->uids = found;
 	return found;
 }

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "policy/bytes.h"
-#include "policy/pace.h"
+#include "policy/rate.h"
 #include "supervisor/control.h"
 
 /* One client's share of a turn of the loop: this many requests or this long, whatever is first. */
@@ -26,7 +26,7 @@ struct control_uid {
 	struct control_uid *next;
 	uid_t uid;
 	unsigned clients;
-	struct pace pace;
+	struct rate rate;
 };
 
 /* A batch collects its answers: one reference of the line that is being worked off, one a call. */

@@ -117,11 +117,7 @@ static uint64_t cost_of_next(struct client *client)
 
 static bool within_rate(struct client *client, uint64_t now)
 {
-	const struct control_config *config = &client->control->config;
-
-	if (client->tenant == NULL ||
-	    pace_take(&client->of_uid->pace, now, USEC_PER_SEC / config->rate_per_sec,
-		      config->rate_burst, cost_of_next(client)))
+	if (client->tenant == NULL || rate_take(&client->of_uid->rate, now, cost_of_next(client)))
 		return true;
 	client->throttled = true;
 	control_wake_at(client->control, now + RATE_PAUSE_USEC);

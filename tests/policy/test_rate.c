@@ -12,7 +12,7 @@ static unsigned take_all(struct rate *rate, uint64_t now_usec, unsigned wanted)
 	unsigned taken = 0;
 
 	for (unsigned i = 0; i < wanted; i++)
-		taken += rate_take(rate, now_usec);
+		taken += rate_take(rate, now_usec, 1);
 	return taken;
 }
 
@@ -43,8 +43,47 @@ Test(rate, loses_nothing_to_small_steps_of_time)
 
 	rate_init(&rate, 3, 1, NOW);
 	for (uint64_t usec = 1; usec <= 10 * USEC_PER_SEC; usec += 7)
-		taken += rate_take(&rate, NOW + usec);
+		taken += rate_take(&rate, NOW + usec, 1);
 	cr_expect(taken == 30 || taken == 31, "%u", taken);
+}
+
+Test(rate, over_a_minute_gives_the_rate_and_the_burst_and_no_more)
+{
+	struct rate rate;
+	int taken = 0;
+
+	rate_init(&rate, 1000, 2000, 0);
+	for (uint64_t now = 1; now <= 60 * USEC_PER_SEC; now += 137)
+		taken += rate_take(&rate, now, 1);
+	cr_expect(taken >= 61990 && taken <= 62001, "%d", taken);
+}
+
+Test(rate, many_at_once_cost_as_much_as_one_after_the_other)
+{
+	struct rate rate;
+
+	rate_init(&rate, 1000, 20, NOW);
+	cr_expect(rate_take(&rate, NOW, 15));
+	cr_expect_not(rate_take(&rate, NOW, 6));
+	cr_expect(rate_take(&rate, NOW, 5));
+	cr_expect_not(rate_take(&rate, NOW, 1));
+	cr_expect_not(rate_take(&rate, NOW + 19999, 5000));
+	cr_expect(rate_take(&rate, NOW + 20000, 5000), "when nothing is owed");
+	cr_expect_not(rate_take(&rate, NOW + 20000, 1));
+}
+
+Test(rate, is_idle_again_when_all_is_paid_for)
+{
+	struct rate rate;
+
+	rate_init(&rate, 1000, 5, NOW);
+	cr_expect(rate_is_idle(&rate, NOW));
+	cr_expect(rate_take(&rate, NOW, 1));
+	cr_expect_not(rate_is_idle(&rate, NOW + 999));
+	cr_expect(rate_is_idle(&rate, NOW + 1000));
+	rate_init(&rate, LIMIT_MAX, 5, NOW);
+	cr_expect(rate_take(&rate, NOW, 100));
+	cr_expect(rate_is_idle(&rate, NOW));
 }
 
 Test(rate, no_bound_is_no_bound)
