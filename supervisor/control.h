@@ -20,9 +20,11 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
-#define CONTROL_CLIENTS_MAX	  256
-#define CONTROL_CLIENTS_PER_UID	  16
-#define CONTROL_CLIENTS_RESERVED  16 /* of all, for admins: tenants can't lock them out */
+#define CONTROL_CLIENTS_MAX	 256
+#define CONTROL_CLIENTS_PER_UID	 16 /* root has no such bound */
+#define CONTROL_CLIENTS_RESERVED 16 /* of all, for admins: tenants can't lock them out */
+/* Beyond all, for uid 0: whoever is called at night gets in, whatever the machine is full of. */
+#define CONTROL_CLIENTS_ROOT	  8
 #define CONTROL_PENDING_MAX	  64 /* calls of one client that wait for their answer: then it waits */
 #define CONTROL_RATE_PER_SEC	  1000 /* requests of one tenant's uid; admins are not limited */
 #define CONTROL_RATE_BYTES	  1024 /* that a line may have as one request: longer ones count more */

@@ -112,16 +112,21 @@ static int admit(struct control *control, const struct peer *peer, struct contro
 {
 	const struct control_config *config = &control->config;
 	unsigned reserved = config->clients_max * CONTROL_CLIENTS_RESERVED / CONTROL_CLIENTS_MAX;
+	unsigned most = config->clients_max;
 	int r;
 
-	if (of_uid->clients >= config->clients_per_uid)
+	if (peer->uid != 0 && of_uid->clients >= config->clients_per_uid)
 		return error_set(err, ERROR_TOO_MANY, 0,
 				 "uid %u has %u connections already: close one first", peer->uid,
 				 of_uid->clients);
 	r = config->identify(peer, config->userdata, ret_tenant, err);
 	if (r < 0)
 		return r;
-	if (control->client_count + (*ret_tenant != NULL ? reserved : 0) >= config->clients_max)
+	if (*ret_tenant != NULL)
+		most -= reserved;
+	else if (peer->uid == 0)
+		most += CONTROL_CLIENTS_ROOT;
+	if (control->client_count >= most)
 		return error_set(err, ERROR_TOO_MANY, 0,
 				 "there are %zu connections already: try again later",
 				 control->client_count);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ struct bench {
 	struct control_table tables[2];
 	char directory[64], path[96];
 	const char *tenant; /* what the next client is */
+	uid_t uid;	    /* whom it is connected by */
 	bool refuses;
 	unsigned handled;
 	struct call *kept[BENCH_KEPT_MAX]; /* of test.later */
@@ -136,7 +138,7 @@ static inline int bench_identify(const struct peer *peer, void *userdata, const 
 {
 	struct bench *bench = userdata;
 
-	cr_assert_eq(peer->uid, getuid());
+	cr_assert_eq(peer->uid, bench->uid);
 	cr_assert_eq(peer->gid, getgid());
 	cr_assert_eq(peer->pid, getpid());
 	if (bench->refuses)
@@ -152,6 +154,8 @@ static inline void bench_init(struct bench *bench)
 	memset(bench, 0, sizeof(*bench));
 	snprintf(bench->directory, sizeof(bench->directory), "/tmp/pysbx-control-XXXXXX");
 	cr_assert_not_null(mkdtemp(bench->directory));
+	cr_assert_eq(chmod(bench->directory, 0755), 0);
+	bench->uid = getuid();
 	snprintf(bench->path, sizeof(bench->path), "%s/control.sock", bench->directory);
 	cr_assert_geq(sd_event_new(&bench->event), 0);
 	cr_assert_eq(events_new(&bench->events, 100, NULL, &err), 0);
@@ -220,7 +224,9 @@ static inline int bench_dial(struct bench *bench)
 
 	cr_assert_geq(fd, 0);
 	cr_assert_lt(fd, BENCH_FD_MAX);
+	cr_assert_eq(seteuid(bench->uid), 0);
 	cr_assert_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(seteuid(getuid()), 0);
 	bytes_clear(&bench->heard[fd]);
 	bench_run(bench);
 	return fd;

@@ -14,6 +14,13 @@ static void finish(void)
 	bench_finish(&bench);
 }
 
+#define SOMEBODY 54321 /* who is not root, if we can make him */
+
+static uid_t somebody(void)
+{
+	return getuid() == 0 ? SOMEBODY : getuid();
+}
+
 static void assert_echo(int fd, int id)
 {
 	bench_assert_echo(&bench, fd, id);
@@ -27,6 +34,7 @@ Test(control_accept, one_connection_too_many_of_a_uid_is_refused, .timeout = 20)
 
 	bench_init(&bench);
 	bench.config.clients_per_uid = 0;
+	bench.uid = somebody();
 	bench_start(&bench);
 	for (int i = 0; i <= CONTROL_CLIENTS_PER_UID; i++)
 		fds[i] = bench_dial(&bench);
@@ -49,6 +57,7 @@ Test(control_accept, tenants_leave_some_places_to_admins, .timeout = 20)
 
 	bench_init(&bench);
 	bench.config.clients_max = 32; /* of which 2 are kept for admins */
+	bench.uid = somebody();
 	bench_start(&bench);
 	bench.tenant = "acme";
 	for (; count < 30; count++)
@@ -65,6 +74,39 @@ Test(control_accept, tenants_leave_some_places_to_admins, .timeout = 20)
 	fds[32] = bench_dial(&bench);
 	bench_expect_error(&bench, fds[32], -32012, "too-many", 0);
 	close(fds[32]);
+	while (count > 0)
+		close(fds[--count]);
+	finish();
+}
+
+Test(control_accept, root_gets_in_when_nobody_else_does, .timeout = 20)
+{
+	int fds[32 + CONTROL_CLIENTS_ROOT + 1], count = 0;
+
+	if (getuid() != 0)
+		cr_skip_test("needs to be root");
+	bench_init(&bench);
+	bench.config.clients_max = 32;
+	bench.config.clients_per_uid = 4;
+	bench_start(&bench);
+	/* administrators of the group, many uids of them, have taken all places */
+	for (; count < 32; count++) {
+		bench.uid = SOMEBODY + (uid_t)count / 4;
+		fds[count] = bench_dial(&bench);
+		assert_echo(fds[count], count);
+	}
+	bench.uid = SOMEBODY - 1;
+	fds[count] = bench_dial(&bench);
+	bench_expect_error(&bench, fds[count], -32012, "too-many", 0);
+	close(fds[count]);
+	bench.uid = 0;
+	for (; count < 32 + CONTROL_CLIENTS_ROOT; count++) {
+		fds[count] = bench_dial(&bench);
+		assert_echo(fds[count], count);
+	}
+	fds[count] = bench_dial(&bench);
+	bench_expect_error(&bench, fds[count], -32012, "too-many", 0);
+	close(fds[count]);
 	while (count > 0)
 		close(fds[--count]);
 	finish();
