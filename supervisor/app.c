@@ -51,6 +51,43 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 	return r;
 }
 
+static void remove_slice(struct app *app)
+{
+	struct error err;
+
+	app->has_slice = false;
+	if (app->host->instance.root_fd >= 0 &&
+	    app_cgroup_remove(app->host->instance.root_fd, app->path, &err) < 0)
+		log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s",
+			    err.text);
+}
+
+int app_set_place(struct app *app, const char *path, struct error *err)
+{
+	char *copy = strdup(path);
+
+	if (copy == NULL)
+		return error_no_memory(err);
+	free(app->path);
+	app->instance.app_path = app->path = copy;
+	return 0;
+}
+
+/* No slice is left of another tenant's time: from now on it is where its declaration says, and has
+ * nothing of that tenant's any more, its uid neither. */
+static int move_home(struct app *app, struct error *err)
+{
+	char path[APP_CGROUP_PATH_MAX];
+
+	app_cgroup_path(app->spec.tenant, app->spec.name, path);
+	if (strcmp(path, app->path) == 0)
+		return 0;
+	if (app->has_slice)
+		remove_slice(app);
+	app->uid = 0;
+	return app_set_place(app, path, err);
+}
+
 static int make_slice(struct instance *instance, struct error *err)
 {
 	const struct config_tenant *tenant = NULL;
@@ -58,6 +95,8 @@ static int make_slice(struct instance *instance, struct error *err)
 	int r;
 
 	r = app->host->need_scope(app->host->userdata, err);
+	if (r >= 0)
+		r = move_home(app, err);
 	/* on record as there, it may have gone with an earlier scope */
 	if (r < 0 ||
 	    (app->has_slice && faccessat(app->host->instance.root_fd, app->path, F_OK, 0) == 0))
@@ -272,13 +311,13 @@ static void on_settled(struct instance *instance, void *userdata)
 {
 	struct app *app = userdata;
 	bool again = app->start_again && !app->remove;
-	struct error err;
+	struct error ignored; /* a start tries again */
+	(void)instance;
 
-	app->has_slice = app->start_again = false;
+	app->start_again = false;
 	forget_record(app);
-	if (instance->host->root_fd >= 0 &&
-	    app_cgroup_remove(instance->host->root_fd, app->spec.tenant, app->spec.name, &err) < 0)
-		log_message(instance->host->log, LOG_LEVEL_ERROR, app->spec.name, "%s", err.text);
+	remove_slice(app);
+	(void)move_home(app, &ignored);
 	if (again) {
 		app_start(app);
 		return;

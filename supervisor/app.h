@@ -61,7 +61,10 @@ struct app {
 	const struct app_host *host;
 	enum config_source source;
 	struct app_spec spec; /* in force: what runs was started with it, or it was applied live */
-	char *path;	      /* of its slice; owned */
+	/* Where its slice is, or will be made; owned, set by app_set_place(). Another than its
+	 * tenant says as long as it has one from before that was changed, which can be done only
+	 * while no daemon runs. */
+	char *path;
 	struct instance instance;
 	struct app_log log;
 	uid_t uid;	       /* of its own (no user named); 0: not given yet */
@@ -93,6 +96,9 @@ int app_new(const struct app_host *host, struct app_spec *spec, enum config_sour
 	    struct app **ret, struct error *err);
 /* Lets go of what runs: it stays. Waiters are told that the app is gone. NULL is fine. */
 void app_free(struct app *app);
+
+/* Where its slice is: "acme.tenant/web.slice". */
+int app_set_place(struct app *app, const char *path, struct error *err);
 
 static inline enum app_state app_state(const struct app *app)
 {

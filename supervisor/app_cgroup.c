@@ -17,21 +17,35 @@
 #include <unistd.h>
 
 #define PATIENCE_MSEC	   500 /* launchers have ended before: nothing is left to wait for */
+#define TENANT_SUFFIX	   ".tenant"
 #define CPU_WEIGHT_DEFAULT 100 /* the kernel's */
 
 static const char *tenant_path(const char *tenant, char *path)
 {
-	snprintf(path, APP_CGROUP_PATH_MAX, "%s.tenant", tenant);
+	snprintf(path, APP_CGROUP_PATH_MAX, "%s" TENANT_SUFFIX, tenant);
 	return path;
 }
 
 const char *app_cgroup_path(const char *tenant, const char *app, char *path)
 {
 	if (tenant != NULL)
-		snprintf(path, APP_CGROUP_PATH_MAX, "%s.tenant/%s.slice", tenant, app);
+		snprintf(path, APP_CGROUP_PATH_MAX, "%s" TENANT_SUFFIX "/%s.slice", tenant, app);
 	else
 		snprintf(path, APP_CGROUP_PATH_MAX, "%s.slice", app);
 	return path;
+}
+
+const char *app_cgroup_tenant(const char *path, char tenant[static SPEC_NAME_MAX + 1])
+{
+	const char *slash = strchr(path, '/');
+	size_t length = slash != NULL ? (size_t)(slash - path) - strlen(TENANT_SUFFIX) : 0;
+
+	if (slash == NULL)
+		return NULL;
+	assert(length <= SPEC_NAME_MAX);
+	memcpy(tenant, path, length);
+	tenant[length] = '\0';
+	return tenant;
 }
 
 int app_cgroup_find_disks(const struct limits *limits, struct disk disks[static SPEC_IO_MAX],
@@ -377,15 +391,15 @@ int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec
 
 /* -------------------------------------------------------------------------------------------- */
 
-int app_cgroup_remove(int root, const char *tenant, const char *app, struct error *err)
+int app_cgroup_remove(int root, const char *path, struct error *err)
 {
-	char path[APP_CGROUP_PATH_MAX];
-	int r;
+	char name[SPEC_NAME_MAX + 1], above[APP_CGROUP_PATH_MAX];
+	const char *tenant = app_cgroup_tenant(path, name);
+	int r = cgroup_destroy(root, path, PATIENCE_MSEC, err);
 
-	r = cgroup_destroy(root, app_cgroup_path(tenant, app, path), PATIENCE_MSEC, err);
 	/* with other apps in it, it stays */
 	if (r >= 0 && tenant != NULL)
-		(void)unlinkat(root, tenant_path(tenant, path), AT_REMOVEDIR);
+		(void)unlinkat(root, tenant_path(tenant, above), AT_REMOVEDIR);
 	return r;
 }
 

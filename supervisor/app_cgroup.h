@@ -16,6 +16,8 @@
 
 /* "acme.tenant/web.slice"; tenant may be NULL. Returns path, of APP_CGROUP_PATH_MAX bytes. */
 const char *app_cgroup_path(const char *tenant, const char *app, char *path);
+/* The tenant in such a path, NULL: none. Returns tenant. */
+const char *app_cgroup_tenant(const char *path, char tenant[static SPEC_NAME_MAX + 1]);
 
 /* The disk of each io limit, before anything is made. ERROR_INVALID names the path. */
 int app_cgroup_find_disks(const struct limits *limits, struct disk disks[static SPEC_IO_MAX],
@@ -43,8 +45,10 @@ int app_cgroup_renew_limits(int root, const char *path, const struct limits *lim
 int app_cgroup_set_tenant_limits(int root, const struct tenant *tenant, struct error *err);
 int app_cgroup_renew_tenant_limits(int root, const struct tenant *tenant, struct error *err);
 
-/* The app's slice, and the tenant's if that was its last app. Kills what is in it. */
-int app_cgroup_remove(int root, const char *tenant, const char *app, struct error *err);
+/* The app's slice (path below root), and the tenant's if that was its last app. Kills what is in
+ * it.
+ */
+int app_cgroup_remove(int root, const char *path, struct error *err);
 
 /* A number in a file of the app's slice; LIMIT_MAX for "max". */
 int app_cgroup_read_number(int root, const char *path, const char *file, uint64_t *ret,

@@ -142,7 +142,7 @@ static int set_last(json_t *record, const struct app_last *last)
 static int make_object(const struct app *app, json_t **ret, struct error *err)
 {
 	_cleanup_json_ json_t *record = NULL;
-	char digest_text[32];
+	char digest_text[32], tenant[SPEC_NAME_MAX + 1];
 	uint64_t digest;
 	int r;
 
@@ -153,7 +153,7 @@ static int make_object(const struct app *app, json_t **ret, struct error *err)
 	snprintf(digest_text, sizeof(digest_text), "%016" PRIx64, digest);
 	record = json_pack("{s:s, s:s, s:s, s:s, s:s*}", "state", app_state_name(app_state(app)),
 			   "leaf", app->instance.leaf_name, "command", app->instance.command,
-			   "spec", digest_text, "tenant", app->spec.tenant);
+			   "spec", digest_text, "tenant", app_cgroup_tenant(app->path, tenant));
 	if (record == NULL || set_numbers(app, record) < 0 ||
 	    set_deltas(record, "base", &app->instance.base) < 0 ||
 	    set_deltas(record, "explained", &app->instance.explained) < 0 ||
@@ -219,19 +219,35 @@ static bool is_own_uid(json_int_t uid)
 			    uid < IDENTITY_DAEMON_FIRST + IDENTITY_DYNAMIC_COUNT);
 }
 
+/* Its tenant may have been changed in its file since: what it has is where it was started. 1 if
+ * that is where it would be started now, 0 if not. */
+static int take_place(struct app *app, const char *tenant, struct error *err)
+{
+	char path[APP_CGROUP_PATH_MAX];
+	bool same = strcmp(app_cgroup_path(tenant, app->spec.name, path), app->path) == 0;
+
+	if (!same && !app->has_slice)
+		app->uid = 0; /* that tenant's */
+	if (same || !app->has_slice)
+		return 1;
+	return app_set_place(app, path, err);
+}
+
 int app_record_read(struct app *app, const json_t *record, bool *ret_same, struct error *err)
 {
 	const char *state = json_string_value(json_object_get(record, "state"));
 	const char *leaf = json_string_value(json_object_get(record, "leaf"));
 	const char *spec = json_string_value(json_object_get(record, "spec"));
+	const char *tenant = json_string_value(json_object_get(record, "tenant"));
 	struct event_deltas base, explained;
 	enum app_state parsed;
 	uint64_t digest, recorded;
-	int r;
+	int r, at_home;
 
 	if (state == NULL || app_state_parse(state, &parsed) < 0 || !is_leaf_name(leaf) ||
 	    !unpack_deltas(json_object_get(record, "base"), &base) ||
 	    !unpack_deltas(json_object_get(record, "explained"), &explained) ||
+	    (tenant != NULL && spec_validate_name(tenant, err) < 0) ||
 	    !is_own_uid(json_integer_value(json_object_get(record, "uid"))))
 		return error_set(err, ERROR_INVALID, 0, "app %s: its record makes no sense",
 				 app->spec.name);
@@ -242,6 +258,9 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 	if (app->held)
 		app->held_digest = recorded;
 	get_numbers(app, record);
+	at_home = take_place(app, tenant, err);
+	if (at_home < 0)
+		return at_home;
 	if ((unsigned)app->instance.decision >= DECISION_COUNT)
 		app->instance.decision = DECISION_ENDED;
 	app->instance.state = parsed;
@@ -250,7 +269,7 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 	snprintf(app->instance.leaf_name, sizeof(app->instance.leaf_name), "%s", leaf);
 	get_text(record, "command", app->instance.command, sizeof(app->instance.command));
 	read_last(app, json_object_get(record, "last"));
-	*ret_same = app->held || recorded == digest;
+	*ret_same = app->held || (recorded == digest && at_home > 0);
 	return 0;
 }
 

@@ -427,3 +427,18 @@ Test(app, is_not_started_by_a_change_after_a_stop)
 	cr_expect_not(app->start_again);
 	spec_clear(&spec);
 }
+
+Test(app, moves_home_when_nothing_of_it_is_elsewhere_any_more)
+{
+	struct error err;
+
+	cr_assert_eq(app_set_place(app, "acme.tenant/web.slice", &err), 0);
+	app->uid = 4000;
+	app->has_slice = true;
+	enter(APP_RUNNING);
+	cr_expect_str_eq(app->path, "acme.tenant/web.slice");
+	enter(APP_STOPPED);
+	cr_expect_str_eq(app->path, "web.slice");
+	cr_expect_eq(app->uid, 0);
+	cr_expect_not(app->has_slice);
+}

@@ -79,6 +79,16 @@ static void leave_nothing(void)
 
 TestSuite(app_cgroup, .init = make_tree, .fini = leave_nothing, .timeout = 30);
 
+Test(app_cgroup, finds_the_tenant_in_a_path)
+{
+	char path[APP_CGROUP_PATH_MAX], tenant[SPEC_NAME_MAX + 1];
+
+	cr_expect_null(app_cgroup_tenant(app_cgroup_path(NULL, "web", path), tenant));
+	cr_expect_str_eq(app_cgroup_tenant(app_cgroup_path("acme", "web", path), tenant), "acme");
+	cr_expect_str_eq(app_cgroup_tenant(app_cgroup_path("a.tenant", "web", path), tenant),
+			 "a.tenant");
+}
+
 Test(app_cgroup, opens_every_limit_that_is_not_named)
 {
 	struct limits limits = spec_no_limits;

@@ -5,6 +5,7 @@
 #include "policy/own.h"
 #include "policy/spec_json.h"
 #include "supervisor/clock.h"
+#include "supervisor/identity.h"
 
 #include <criterion/criterion.h>
 
@@ -152,4 +153,67 @@ Test(app_record, a_declaration_puts_an_end_to_the_hold)
 	cr_expect_null(spec.name, "taken over");
 	app_free(first);
 	app_free(held);
+}
+
+#define OF(tenant) WEB(", \"tenant\": \"" tenant "\"")
+#define UID	   IDENTITY_DAEMON_FIRST
+
+/* As the next daemon finds it, when its tenant has been changed in its file. */
+static struct app *moved_app(const json_t *record)
+{
+	struct app *app = app_of_text(OF("beta"));
+	bool same = true;
+	struct error err;
+
+	cr_assert_eq(app_record_read(app, record, &same, &err), 0, "%s", err.text);
+	cr_expect_not(same);
+	return app;
+}
+
+Test(app_record, an_app_whose_tenant_was_changed_is_where_it_was_started)
+{
+	struct app *first = app_of_text(OF("acme")), *moved, *again;
+	_cleanup_json_ json_t *record = NULL, *next = NULL;
+
+	first->has_slice = true;
+	first->uid = UID;
+	record = record_of(first);
+	moved = moved_app(record);
+	cr_expect_str_eq(moved->path, "acme.tenant/web.slice");
+	cr_expect_eq(moved->uid, UID);
+	/* and so for one more daemon */
+	next = record_of(moved);
+	again = moved_app(next);
+	cr_expect_str_eq(again->path, "acme.tenant/web.slice");
+	app_free(first);
+	app_free(moved);
+	app_free(again);
+}
+
+Test(app_record, one_that_has_no_slice_has_nothing_of_its_tenant_before)
+{
+	struct app *first = app_of_text(OF("acme")), *moved;
+	_cleanup_json_ json_t *record = NULL;
+
+	first->uid = UID;
+	record = record_of(first);
+	moved = moved_app(record);
+	cr_expect_str_eq(moved->path, "beta.tenant/web.slice");
+	cr_expect_eq(moved->uid, 0);
+	app_free(first);
+	app_free(moved);
+}
+
+Test(app_record, refuses_a_tenant_that_is_none)
+{
+	struct app *first = app_of_text(WEB("")), *app = app_of_text(WEB(""));
+	_cleanup_json_ json_t *record = record_of(first);
+	bool same;
+	struct error err;
+
+	cr_assert_eq(json_object_set_new(record, "tenant", json_string("../init")), 0);
+	cr_expect_lt(app_record_read(app, record, &same, &err), 0);
+	cr_expect_str_eq(app->path, "web.slice");
+	app_free(first);
+	app_free(app);
 }

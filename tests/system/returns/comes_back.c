@@ -4,7 +4,7 @@
  * stopped, an anchor that was killed. And what a thousand deaths of a worker leave behind.
  */
 #include "policy/quantity.h"
-#include "tests/system/harness_daemon.h"
+#include "tests/system/harness_hosting.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -537,6 +537,28 @@ Test(survives, a_daemon_with_wrong_settings_does_not_start_and_apps_go_on)
 	daemon_start();
 	expect_untouched(&bench, pid);
 	close_all(&bench);
+}
+
+/* Neither left to itself under the old tenant, nor taken for lost under the new one. */
+Test(survives, an_app_whose_tenant_was_changed_meanwhile_is_started_anew_under_it)
+{
+	struct hosting hosting;
+	pid_t pid;
+
+	hosting_open(&hosting, "moved");
+	hosting_write_sleepers(&hosting);
+	daemon_start();
+	app_await_state(hosting.site, "running", START_MSEC);
+	pid = app_main_pid(hosting.site);
+	daemon_stop();
+	app_write_file(hosting_app(&hosting, HOSTING_ACME, hosting.site, WORDS("sleep", "600")));
+	daemon_start();
+	cr_expect(AWAIT(kill(pid, 0) < 0, REACTION_MSEC), "it runs on as what it was");
+	app_await_state(hosting.site, "running", START_MSEC);
+	expect_limit(HOSTING_ACME, hosting.site, "pids.max", "64");
+	cr_expect_eq(access(DAEMON_SCOPE_PATH "/" HOSTING_BETA ".tenant", F_OK), -1);
+	cr_expect_eq(app_count_incidents(hosting.site), 0);
+	hosting_close(&hosting);
 }
 
 /* With its grace, however it came to be undeclared. */
