@@ -118,6 +118,11 @@ bool ctl_given(const struct ctl *ctl, enum ctl_option option);
  * making them). *ret is the caller's reference. */
 int ctl_call(struct ctl *ctl, const char *method, json_t *params, json_t **ret, struct error *err);
 
+/* The same in two steps (supervisor/rpc_client.h). */
+int ctl_ask(struct ctl *ctl, const char *method, json_t *params, json_int_t *ret_id,
+	    struct error *err);
+int ctl_answer(struct ctl *ctl, json_int_t id, json_t **ret, struct error *err);
+
 /* The params of the next notification of that method ("event", "log"), however long it takes if
  * wait; else *ret is NULL when none has come. */
 int ctl_next(struct ctl *ctl, const char *method, bool wait, json_t **ret, struct error *err);
@@ -139,6 +144,13 @@ int ctl_read_json(struct ctl *ctl, const char *path, json_t **ret, struct error 
  * next is done all the same, unless the daemon can't be reached. */
 int ctl_for_each(struct ctl *ctl, int (*each)(struct ctl *ctl, const char *word, struct error *err),
 		 struct error *err);
+
+/* The same with one call each, which are under way together, RPC_CLIENT_CALLS_MAX at a time: what
+ * takes its time takes it once. Told in the order of the names. */
+int ctl_for_all(struct ctl *ctl, const char *method,
+		json_t *(*make_params)(struct ctl *ctl, const char *name),
+		void (*tell)(struct ctl *ctl, const char *name, const json_t *result),
+		struct error *err);
 
 /* For each object in the files that the words name, alone or in an array: `apply` is called, its
  * failure reported with the file's name, and the next is done all the same, as above. */

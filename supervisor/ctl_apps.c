@@ -163,33 +163,37 @@ int ctl_status(struct ctl *ctl, struct error *err)
 
 /* --- done to them ----------------------------------------------------------------------------- */
 
-/* A method that takes a name; the answer's state is told, or `done` where it has none. */
-static int call_by_name(struct ctl *ctl, const char *method, const char *name, const char *done,
-			struct error *err)
+static json_t *name_params(struct ctl *ctl, const char *name)
 {
-	_cleanup_json_ json_t *result = NULL;
-	int r = ctl_call(ctl, method, with_force(ctl, json_pack("{s:s}", "name", name)), &result,
-			 err);
-	const char *state;
+	return with_force(ctl, json_pack("{s:s}", "name", name));
+}
 
-	if (r < 0)
-		return r;
-	state = ctl_view_string(result, "state");
+/* The answer's state, or `done` where it has none. */
+static void tell_done(struct ctl *ctl, const char *name, const json_t *result, const char *done)
+{
+	const char *state = ctl_view_string(result, "state");
+
 	if (ctl_given(ctl, CTL_JSON))
 		ctl_put_json(ctl, result);
 	else
 		ctl_say(ctl, "%s: %s", name, state[0] != '\0' ? state : done);
-	return 0;
+}
+
+/* A method that takes a name. */
+static int call_by_name(struct ctl *ctl, const char *method, const char *name, const char *done,
+			struct error *err)
+{
+	_cleanup_json_ json_t *result = NULL;
+	int r = ctl_call(ctl, method, name_params(ctl, name), &result, err);
+
+	if (r >= 0)
+		tell_done(ctl, name, result, done);
+	return r;
 }
 
 static int start_one(struct ctl *ctl, const char *name, struct error *err)
 {
 	return call_by_name(ctl, "app.start", name, "started", err);
-}
-
-static int stop_one(struct ctl *ctl, const char *name, struct error *err)
-{
-	return call_by_name(ctl, "app.stop", name, "stopped", err);
 }
 
 static int restart_one(struct ctl *ctl, const char *name, struct error *err)
@@ -207,9 +211,14 @@ static int resume_one(struct ctl *ctl, const char *name, struct error *err)
 	return call_by_name(ctl, "app.resume", name, "resumed", err);
 }
 
-static int remove_one(struct ctl *ctl, const char *name, struct error *err)
+static void tell_stopped(struct ctl *ctl, const char *name, const json_t *result)
 {
-	return call_by_name(ctl, "app.remove", name, "removed", err);
+	tell_done(ctl, name, result, "stopped");
+}
+
+static void tell_removed(struct ctl *ctl, const char *name, const json_t *result)
+{
+	tell_done(ctl, name, result, "removed");
 }
 
 int ctl_start(struct ctl *ctl, struct error *err)
@@ -219,7 +228,7 @@ int ctl_start(struct ctl *ctl, struct error *err)
 
 int ctl_stop(struct ctl *ctl, struct error *err)
 {
-	return ctl_for_each(ctl, stop_one, err);
+	return ctl_for_all(ctl, "app.stop", name_params, tell_stopped, err);
 }
 
 int ctl_restart(struct ctl *ctl, struct error *err)
@@ -239,7 +248,7 @@ int ctl_resume(struct ctl *ctl, struct error *err)
 
 int ctl_remove(struct ctl *ctl, struct error *err)
 {
-	return ctl_for_each(ctl, remove_one, err);
+	return ctl_for_all(ctl, "app.remove", name_params, tell_removed, err);
 }
 
 int ctl_signal(struct ctl *ctl, struct error *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What handlers share: asking the daemon, reading files, doing one thing for many names. */
 #include "policy/own.h"
+#include "policy/strings.h"
 #include "supervisor/ctl.h"
 
 #include <errno.h>
@@ -11,18 +12,30 @@ static const char *socket_path(const struct ctl *ctl)
 	return ctl->options.socket != NULL ? ctl->options.socket : ctl->socket;
 }
 
-int ctl_call(struct ctl *ctl, const char *method, json_t *params, json_t **ret, struct error *err)
+int ctl_ask(struct ctl *ctl, const char *method, json_t *params, json_int_t *ret_id,
+	    struct error *err)
 {
 	_cleanup_json_ json_t *owned = params;
-	int r = 0;
+	int r = owned == NULL ? error_no_memory(err) : 0;
 
-	if (owned == NULL)
-		return error_no_memory(err);
-	if (ctl->client == NULL)
+	if (r >= 0 && ctl->client == NULL)
 		r = rpc_client_open(&ctl->client, socket_path(ctl), err);
-	/* how long an answer takes is the daemon's to bound: a stop lasts as long as its grace */
 	return r < 0 ? r
-		     : rpc_client_call(ctl->client, method, owned, RPC_CLIENT_FOREVER, ret, err);
+		     : rpc_client_ask(ctl->client, method, owned, RPC_CLIENT_FOREVER, ret_id, err);
+}
+
+/* How long an answer takes is the daemon's to bound: a stop lasts as long as its grace. */
+int ctl_answer(struct ctl *ctl, json_int_t id, json_t **ret, struct error *err)
+{
+	return rpc_client_wait(ctl->client, id, RPC_CLIENT_FOREVER, ret, err);
+}
+
+int ctl_call(struct ctl *ctl, const char *method, json_t *params, json_t **ret, struct error *err)
+{
+	json_int_t id = 0;
+	int r = ctl_ask(ctl, method, params, &id, err);
+
+	return r < 0 ? r : ctl_answer(ctl, id, ret, err);
 }
 
 int ctl_next(struct ctl *ctl, const char *method, bool wait, json_t **ret, struct error *err)
@@ -111,52 +124,74 @@ int ctl_read_json(struct ctl *ctl, const char *path, json_t **ret, struct error 
 
 /* --- many names ------------------------------------------------------------------------------- */
 
-static int each_word(struct ctl *ctl, const char *word,
-		     int (*each)(struct ctl *ctl, const char *word, struct error *err),
-		     struct error *err)
+/* What is told of one app and goes on; what ends the command is not. */
+static int report_unless_gone(struct ctl *ctl, const struct error *err, int r)
 {
-	int r = each(ctl, word, err);
-
 	if (r >= 0 || err->kind == ERROR_UNREACHABLE)
 		return r;
 	ctl_report(ctl, err);
 	return 0;
 }
 
-static int each_app(struct ctl *ctl,
-		    int (*each)(struct ctl *ctl, const char *word, struct error *err),
-		    struct error *err)
+/* The words, or the names of all apps. */
+static int find_names(struct ctl *ctl, struct strings *ret, struct error *err)
 {
 	_cleanup_json_ json_t *result = NULL;
-	int r = ctl_call(ctl, "app.list", json_object(), &result, err);
 	size_t index;
 	json_t *app;
+	int r = 0;
 
+	for (size_t i = 0; r >= 0 && i < ctl->word_count; i++)
+		r = strings_append(ret, ctl->words[i], err);
+	if (r >= 0 && ctl->word_count == 0)
+		r = ctl_call(ctl, "app.list", json_object(), &result, err);
 	if (r < 0)
 		return r;
 	json_array_foreach(json_object_get(result, "apps"), index, app)
 	{
 		const char *name = json_string_value(json_object_get(app, "name"));
 
-		r = name != NULL ? each_word(ctl, name, each, err) : 0;
-		if (r < 0)
-			return r;
+		if (name != NULL && r >= 0)
+			r = strings_append(ret, name, err);
 	}
-	return 0;
+	return r;
 }
 
 int ctl_for_each(struct ctl *ctl, int (*each)(struct ctl *ctl, const char *word, struct error *err),
 		 struct error *err)
 {
-	if (ctl->word_count == 0)
-		return each_app(ctl, each, err);
-	for (size_t i = 0; i < ctl->word_count; i++) {
-		int r = each_word(ctl, ctl->words[i], each, err);
+	_cleanup_strings_ struct strings names = { 0 };
+	int r = find_names(ctl, &names, err);
 
+	for (size_t i = 0; r >= 0 && i < names.count; i++)
+		r = report_unless_gone(ctl, err, each(ctl, names.items[i], err));
+	return r;
+}
+
+int ctl_for_all(struct ctl *ctl, const char *method,
+		json_t *(*make_params)(struct ctl *, const char *),
+		void (*tell)(struct ctl *ctl, const char *name, const json_t *result),
+		struct error *err)
+{
+	_cleanup_strings_ struct strings names = { 0 };
+	json_int_t ids[RPC_CLIENT_CALLS_MAX]; /* a ring: of names[i] in i % RPC_CLIENT_CALLS_MAX */
+	size_t asked = 0;
+	int r = find_names(ctl, &names, err);
+
+	for (size_t i = 0; r >= 0 && i < names.count; i++) {
+		_cleanup_json_ json_t *result = NULL;
+
+		for (; r >= 0 && asked < names.count && asked - i < RPC_CLIENT_CALLS_MAX; asked++)
+			r = ctl_ask(ctl, method, make_params(ctl, names.items[asked]),
+				    &ids[asked % RPC_CLIENT_CALLS_MAX], err);
 		if (r < 0)
 			return r;
+		r = ctl_answer(ctl, ids[i % RPC_CLIENT_CALLS_MAX], &result, err);
+		if (r >= 0)
+			tell(ctl, names.items[i], result);
+		r = report_unless_gone(ctl, err, r);
 	}
-	return 0;
+	return r;
 }
 
 /* --- files of objects ------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "policy/rpc.h"
 #include "supervisor/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -25,6 +26,9 @@ struct rpc_client {
 	int fd;
 	bool at_eof;
 	json_int_t last_id;
+	json_int_t asked[RPC_CLIENT_CALLS_MAX]; /* and not yet waited for */
+	size_t asked_count;
+	json_t *early; /* answers to those that came before they were waited for */
 	struct bytes input;
 	size_t scanned; /* of input: no newline in these */
 	json_t *kept;	/* notifications that came before an answer */
@@ -46,8 +50,10 @@ int rpc_client_open_fd(struct rpc_client **ret, int fd, struct error *err)
 
 	if (client == NULL)
 		return error_no_memory(err);
-	*client = (struct rpc_client){ .fd = fd, .kept = json_array() };
-	if (client->kept == NULL) {
+	*client = (struct rpc_client){ .fd = fd, .kept = json_array(), .early = json_array() };
+	if (client->kept == NULL || client->early == NULL) {
+		json_decref(client->kept);
+		json_decref(client->early);
 		free(client);
 		return error_no_memory(err);
 	}
@@ -98,6 +104,7 @@ void rpc_client_close(struct rpc_client *client)
 	close_and_clear(&client->fd);
 	bytes_clear(&client->input);
 	json_decref(client->kept);
+	json_decref(client->early);
 	json_decref(client->error);
 	free(client);
 }
@@ -225,8 +232,8 @@ static int take_message(struct rpc_client *client, json_t **ret, struct error *e
 }
 
 /* 1, 0 when the time is over, or an error. */
-static int next_message(struct rpc_client *client, struct bytes *out, uint64_t deadline,
-			json_t **ret, struct error *err)
+static int next_message(struct rpc_client *client, uint64_t deadline, json_t **ret,
+			struct error *err)
 {
 	for (;;) {
 		int r = take_message(client, ret, err);
@@ -235,7 +242,7 @@ static int next_message(struct rpc_client *client, struct bytes *out, uint64_t d
 			return r;
 		if (client->at_eof)
 			return raise_gone(err, "pysbxd has closed the connection");
-		r = move_bytes(client, out, deadline, err);
+		r = move_bytes(client, NULL, deadline, err);
 		if (r <= 0)
 			return r;
 	}
@@ -262,17 +269,38 @@ static int take_error(struct rpc_client *client, json_t *error, struct error *er
 	return rpc_error_decode(error, err);
 }
 
-/* 1: it was the answer; 0: something else. An error without an id is about the connection. */
-static int take_answer(struct rpc_client *client, const json_t *message, json_t **ret_result,
-		       struct error *err)
+static bool is_asked(const struct rpc_client *client, json_int_t id)
+{
+	for (size_t i = 0; i < client->asked_count; i++)
+		if (client->asked[i] == id)
+			return true;
+	return false;
+}
+
+static void forget(struct rpc_client *client, json_int_t id)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < client->asked_count; i++)
+		if (client->asked[i] != id)
+			client->asked[left++] = client->asked[i];
+	client->asked_count = left;
+}
+
+/* 1: it was the answer to that call; 0: something else. An error without an id is about the
+ * connection. */
+static int take_answer(struct rpc_client *client, json_int_t awaited, json_t *message,
+		       json_t **ret_result, struct error *err)
 {
 	json_t *id = json_object_get(message, "id");
 	json_t *error = json_object_get(message, "error");
 	json_t *result = json_object_get(message, "result");
-	bool ours = json_is_integer(id) && json_integer_value(id) == client->last_id;
+	bool ours = json_is_integer(id) && json_integer_value(id) == awaited;
 
 	if (error != NULL && (ours || json_is_null(id)))
 		return take_error(client, error, err);
+	if (!ours && json_is_integer(id) && is_asked(client, json_integer_value(id)))
+		return json_array_append(client->early, message) == 0 ? 0 : error_no_memory(err);
 	if (!ours) /* of a call that was given up */
 		return 0;
 	if (result == NULL)
@@ -282,39 +310,75 @@ static int take_answer(struct rpc_client *client, const json_t *message, json_t 
 	return 1;
 }
 
+/* The answer to that call, if it is there already; NULL: not yet. Owned by the caller. */
+static json_t *take_early(struct rpc_client *client, json_int_t id)
+{
+	json_t *message;
+	size_t i;
+
+	json_array_foreach(client->early, i, message)
+	{
+		if (json_integer_value(json_object_get(message, "id")) != id)
+			continue;
+		json_incref(message);
+		(void)json_array_remove(client->early, i);
+		return message;
+	}
+	return NULL;
+}
+
 /* --- calls ------------------------------------------------------------------------------------*/
 
-static int wait_for_answer(struct rpc_client *client, struct bytes *out, uint64_t deadline,
-			   json_t **ret_result, struct error *err)
+static int raise_late(struct error *err)
 {
-	for (;;) {
-		json_t *message = NULL;
-		int r = next_message(client, out, deadline, &message, err);
+	return error_set(err, ERROR_UNREACHABLE, ETIMEDOUT, "pysbxd has not answered in time");
+}
+
+static int send_all(struct rpc_client *client, struct bytes *out, uint64_t deadline,
+		    struct error *err)
+{
+	while (out->length > 0) {
+		int r = move_bytes(client, out, deadline, err);
 
 		if (r == 0) {
-			/* after half a line no other can be sent */
-			client->at_eof = client->at_eof || out->length > 0;
-			return error_set(err, ERROR_UNREACHABLE, ETIMEDOUT,
-					 "pysbxd has not answered in time");
+			client->at_eof = true; /* after half a line no other can be sent */
+			return raise_late(err);
 		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int wait_for_answer(struct rpc_client *client, json_int_t id, uint64_t deadline,
+			   json_t **ret_result, struct error *err)
+{
+	json_t *message = take_early(client, id);
+	int r = message != NULL ? 1 : 0;
+
+	for (;;) {
+		if (message == NULL)
+			r = next_message(client, deadline, &message, err);
+		if (r == 0)
+			return raise_late(err);
 		if (r > 0)
 			r = is_notification(message)
 				    ? keep(client, message, err)
-				    : take_answer(client, message, ret_result, err);
+				    : take_answer(client, id, message, ret_result, err);
 		json_decref(message);
+		message = NULL;
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
 }
 
-int rpc_client_call(struct rpc_client *client, const char *method, const json_t *params,
-		    uint64_t timeout_usec, json_t **ret_result, struct error *err)
+static int ask(struct rpc_client *client, const char *method, const json_t *params,
+	       uint64_t deadline, json_int_t *ret_id, struct error *err)
 {
 	_cleanup_bytes_ struct bytes out = { 0 };
 	int r;
 
-	json_decref(client->error);
-	client->error = NULL;
+	assert(client->asked_count < RPC_CLIENT_CALLS_MAX);
 	r = rpc_write_request(&out, ++client->last_id, method, params, err);
 	if (r >= 0)
 		r = bytes_append(&out, "\n", 1, err);
@@ -323,7 +387,42 @@ int rpc_client_call(struct rpc_client *client, const char *method, const json_t 
 	if (out.length > RPC_LINE_MAX + 1)
 		return error_set(err, ERROR_TOO_MANY, 0, "a request has %zu bytes at the most",
 				 RPC_LINE_MAX);
-	return wait_for_answer(client, &out, deadline_after(timeout_usec), ret_result, err);
+	r = send_all(client, &out, deadline, err);
+	if (r < 0)
+		return r;
+	*ret_id = client->asked[client->asked_count++] = client->last_id;
+	return 0;
+}
+
+static int wait_until(struct rpc_client *client, json_int_t id, uint64_t deadline,
+		      json_t **ret_result, struct error *err)
+{
+	json_decref(client->error);
+	client->error = NULL;
+	forget(client, id);
+	return wait_for_answer(client, id, deadline, ret_result, err);
+}
+
+int rpc_client_ask(struct rpc_client *client, const char *method, const json_t *params,
+		   uint64_t timeout_usec, json_int_t *ret_id, struct error *err)
+{
+	return ask(client, method, params, deadline_after(timeout_usec), ret_id, err);
+}
+
+int rpc_client_wait(struct rpc_client *client, json_int_t id, uint64_t timeout_usec,
+		    json_t **ret_result, struct error *err)
+{
+	return wait_until(client, id, deadline_after(timeout_usec), ret_result, err);
+}
+
+int rpc_client_call(struct rpc_client *client, const char *method, const json_t *params,
+		    uint64_t timeout_usec, json_t **ret_result, struct error *err)
+{
+	uint64_t deadline = deadline_after(timeout_usec);
+	json_int_t id = 0;
+	int r = ask(client, method, params, deadline, &id, err);
+
+	return r < 0 ? r : wait_until(client, id, deadline, ret_result, err);
 }
 
 int rpc_client_next(struct rpc_client *client, uint64_t timeout_usec, json_t **ret_notification,
@@ -338,7 +437,7 @@ int rpc_client_next(struct rpc_client *client, uint64_t timeout_usec, json_t **r
 	}
 	for (;;) {
 		json_t *message = NULL;
-		int r = next_message(client, NULL, deadline, &message, err);
+		int r = next_message(client, deadline, &message, err);
 
 		if (r > 0 && is_notification(message)) {
 			*ret_notification = message;

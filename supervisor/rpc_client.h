@@ -20,6 +20,9 @@
 #define RPC_CLIENT_KEPT_MAX 10000
 #define RPC_CLIENT_FOREVER  UINT64_MAX
 
+/* Calls that may be under way together; the daemon takes 64 of one client. */
+#define RPC_CLIENT_CALLS_MAX 32
+
 struct rpc_client;
 
 /* path NULL: RPC_CLIENT_PATH. */
@@ -37,6 +40,14 @@ static inline void rpc_client_closep(struct rpc_client **client)
  * ret_result may be NULL. */
 int rpc_client_call(struct rpc_client *client, const char *method, const json_t *params,
 		    uint64_t timeout_usec, json_t **ret_result, struct error *err);
+
+/* The same in two steps, for calls that are under way together: at most RPC_CLIENT_CALLS_MAX, whose
+ * answers are waited for in any order. *ret_id: for rpc_client_wait(), which is to follow unless
+ * the client is closed. */
+int rpc_client_ask(struct rpc_client *client, const char *method, const json_t *params,
+		   uint64_t timeout_usec, json_int_t *ret_id, struct error *err);
+int rpc_client_wait(struct rpc_client *client, json_int_t id, uint64_t timeout_usec,
+		    json_t **ret_result, struct error *err);
 
 /* The error object of the last call that got one, for --json; NULL: none. Borrowed until the next
  * call. */

@@ -378,3 +378,35 @@ Test(ctl_apps, pid_zero_and_times_in_seconds_are_understood)
 		    "web   -       stopped    -         0     5s  exit\n",
 		    "");
 }
+
+#define STOP_MANY 100 /* more than are under way together */
+
+Test(ctl_apps, many_are_stopped_together_and_told_in_order)
+{
+	static struct exchange script[STOP_MANY + 2];
+	static char params[STOP_MANY][64];
+	char *expected = NULL, *list = NULL;
+	size_t expected_size, list_size;
+	FILE *told_text = open_memstream(&expected, &expected_size);
+	FILE *list_text = open_memstream(&list, &list_size);
+
+	for (unsigned i = 0; i < STOP_MANY; i++) {
+		fprintf(list_text, "%s{\"name\":\"app-%u\"}", i > 0 ? "," : "{\"apps\":[", i);
+		fprintf(told_text, "app-%u: stopped\n", i);
+		snprintf(params[i], sizeof(params[i]), "{\"name\":\"app-%u\"}", i);
+		script[i + 1] = (struct exchange){ .method = "app.stop",
+						   .params = params[i],
+						   .result = "{\"state\":\"stopped\"}" };
+	}
+	fputs("]}", list_text);
+	fclose(list_text);
+	fclose(told_text);
+	script[0] = (struct exchange){ .method = "app.list", .params = "{}", .result = list };
+	{
+		_cleanup_told_ struct told told = tell(script, WORDS("stop", "--all"));
+
+		expect_told(&told, 0, expected, "");
+	}
+	free(expected);
+	free(list);
+}

@@ -69,6 +69,43 @@ Test(rpc_client, gets_its_answer_and_keeps_notifications_for_later, .timeout = 1
 	clean_up(&stage);
 }
 
+Test(rpc_client, calls_that_are_under_way_together_are_answered_in_any_order, .timeout = 10)
+{
+	static const char *const names[] = { "first", "second", "third" };
+	json_int_t ids[ARRAY_SIZE(names)];
+	struct stage stage;
+	struct error err;
+	char asked[512] = "";
+	json_t *result;
+
+	set_up(&stage,
+	       "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"name\":\"third\"}}\n"
+	       "{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":-32003,\"message\":\"no\","
+	       "\"data\":{\"code\":\"not-found\"}}}\n"
+	       "{\"jsonrpc\":\"2.0\",\"id\":77,\"result\":{}}\n"
+	       "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"name\":\"first\"}}\n");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		cr_assert_eq(rpc_client_ask(stage.client, "app.stop", NULL, 1000000, &ids[i], &err),
+			     0);
+	cr_assert_gt(read(stage.peer, asked, sizeof(asked) - 1), 0);
+	cr_expect_not_null(strstr(asked, "\"id\":3"), "all are sent before one is answered");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		int r = rpc_client_wait(stage.client, ids[i], 1000000, &result, &err);
+
+		if (i == 1) {
+			cr_expect_lt(r, 0);
+			cr_expect_eq(err.kind, ERROR_NOT_FOUND);
+			cr_expect_not_null(rpc_client_error(stage.client));
+			continue;
+		}
+		cr_assert_eq(r, 0);
+		cr_expect_null(rpc_client_error(stage.client));
+		cr_expect_str_eq(json_string_value(json_object_get(result, "name")), names[i]);
+		json_decref(result);
+	}
+	clean_up(&stage);
+}
+
 Test(rpc_client, an_error_answer_comes_as_its_kind, .timeout = 10)
 {
 	json_t *result = NULL;
