@@ -3,11 +3,41 @@
 #include "policy/own.h"
 #include "supervisor/ctl.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
 #define RECONNECT_PAUSE_MSEC 200
 #define RECONNECT_TRIES	     150 /* 30 s: a restart or an upgrade of the daemon is over by then */
+
+/* --- over a restart of the daemon ------------------------------------------------------------- */
+
+static void pause_briefly(void)
+{
+	struct timespec pause = { .tv_nsec = RECONNECT_PAUSE_MSEC * 1000000L };
+
+	nanosleep(&pause, NULL);
+}
+
+/* The connection is lost: `ask` asks again on another one, until somebody answers. */
+static int reconnect(struct ctl *ctl,
+		     int (*ask)(struct ctl *ctl, void *userdata, struct error *err), void *userdata,
+		     struct error *err)
+{
+	int r = -ECONNRESET;
+
+	fflush(ctl->out);
+	fprintf(ctl->errors, "pysbx: pysbxd has closed the connection: trying again\n");
+	fflush(ctl->errors);
+	for (int tries = 0; tries < RECONNECT_TRIES; tries++) {
+		rpc_client_close(TAKE_PTR(ctl->client));
+		pause_briefly();
+		r = ask(ctl, userdata, err);
+		if (r >= 0 || err->kind != ERROR_UNREACHABLE)
+			break;
+	}
+	return r;
+}
 
 /* --- logs ------------------------------------------------------------------------------------- */
 
@@ -19,6 +49,7 @@ static void put_log(struct ctl *ctl, const json_t *line)
 		ctl_view_log(&ctl->view, line);
 }
 
+/* Up to the end of the connection. */
 static int follow_log(struct ctl *ctl, struct error *err)
 {
 	for (;;) {
@@ -33,27 +64,56 @@ static int follow_log(struct ctl *ctl, struct error *err)
 	}
 }
 
+static int ask_logs(struct ctl *ctl, bool with_lines, json_t **ret, struct error *err)
+{
+	json_t *params = json_pack("{s:s}", "name", ctl->words[0]);
+
+	if (with_lines)
+		json_object_set_new(params, "lines", json_integer((json_int_t)ctl->options.lines));
+	if (ctl_given(ctl, CTL_FOLLOW))
+		json_object_set_new(params, "follow", json_true());
+	return ctl_call(ctl, "app.logs", params, ret, err);
+}
+
+static void put_logs(struct ctl *ctl, const json_t *result)
+{
+	const json_t *line;
+	size_t index;
+
+	json_array_foreach(json_object_get(result, "lines"), index, line) put_log(ctl, line);
+}
+
+/* A new daemon keeps what was written since the old one ended: so much is told. */
+static int ask_logs_again(struct ctl *ctl, void *userdata, struct error *err)
+{
+	_cleanup_json_ json_t *result = NULL;
+	int r = ask_logs(ctl, false, &result, err);
+	(void)userdata;
+
+	if (r >= 0)
+		put_logs(ctl, result);
+	return r;
+}
+
 int ctl_logs(struct ctl *ctl, struct error *err)
 {
-	bool follow = ctl_given(ctl, CTL_FOLLOW);
 	_cleanup_json_ json_t *result = NULL;
-	json_t *params = json_pack("{s:s}", "name", ctl->words[0]), *line;
-	size_t index;
-	int r;
+	bool follow = ctl_given(ctl, CTL_FOLLOW);
+	int r = ask_logs(ctl, ctl_given(ctl, CTL_LINES), &result, err);
 
-	if (ctl_given(ctl, CTL_LINES))
-		json_object_set_new(params, "lines", json_integer((json_int_t)ctl->options.lines));
-	if (follow)
-		json_object_set_new(params, "follow", json_true());
-	r = ctl_call(ctl, "app.logs", params, &result, err);
 	if (r < 0)
 		return r;
 	if (ctl_given(ctl, CTL_JSON) && !follow) {
 		ctl_put_json(ctl, result);
 		return 0;
 	}
-	json_array_foreach(json_object_get(result, "lines"), index, line) put_log(ctl, line);
-	return follow ? follow_log(ctl, err) : 0;
+	put_logs(ctl, result);
+	while (follow && r >= 0) {
+		r = follow_log(ctl, err);
+		if (r < 0 && err->kind == ERROR_UNREACHABLE)
+			r = reconnect(ctl, ask_logs_again, NULL, err);
+	}
+	return r;
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -85,6 +145,12 @@ static int subscribe(struct ctl *ctl, const struct reading *reading, struct erro
 			" events were missed: the daemon keeps the last ones only\n",
 			missed);
 	return 0;
+}
+
+/* From where we were. */
+static int subscribe_again(struct ctl *ctl, void *userdata, struct error *err)
+{
+	return subscribe(ctl, userdata, err);
 }
 
 static void put_event(struct ctl *ctl, struct reading *reading, const json_t *event)
@@ -146,28 +212,6 @@ static int tell_kept_events(struct ctl *ctl, struct reading *reading, struct err
 	return r;
 }
 
-static void pause_briefly(void)
-{
-	struct timespec pause = { .tv_nsec = RECONNECT_PAUSE_MSEC * 1000000L };
-
-	nanosleep(&pause, NULL);
-}
-
-/* A daemon that is restarted is asked again from where we were. */
-static int subscribe_again(struct ctl *ctl, const struct reading *reading, struct error *err)
-{
-	int r = -ECONNRESET;
-
-	for (int tries = 0; tries < RECONNECT_TRIES; tries++) {
-		rpc_client_close(TAKE_PTR(ctl->client));
-		pause_briefly();
-		r = subscribe(ctl, reading, err);
-		if (r >= 0 || err->kind != ERROR_UNREACHABLE)
-			break;
-	}
-	return r;
-}
-
 int ctl_events(struct ctl *ctl, struct error *err)
 {
 	bool follow = ctl_given(ctl, CTL_FOLLOW), given = ctl_given(ctl, CTL_CURSOR);
@@ -182,7 +226,7 @@ int ctl_events(struct ctl *ctl, struct error *err)
 	do {
 		r = follow_events(ctl, &reading, err);
 		if (r < 0 && err->kind == ERROR_UNREACHABLE)
-			r = subscribe_again(ctl, &reading, err);
+			r = reconnect(ctl, subscribe_again, &reading, err);
 	} while (r >= 0);
 	return r;
 }

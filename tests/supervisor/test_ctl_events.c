@@ -15,6 +15,8 @@ static void expect_told(const struct told *told, int code, const char *out, cons
 
 /* --- logs ------------------------------------------------------------------------------------- */
 
+#define LOST "pysbx: pysbxd has closed the connection: trying again\n"
+
 Test(ctl_events, logs_are_printed_as_lines)
 {
 	_cleanup_told_ struct told told =
@@ -28,22 +30,33 @@ Test(ctl_events, logs_are_printed_as_lines)
 	expect_told(&told, 0, "a\tb\n\\x1b]0;x\\x07\\u202e\n", "");
 }
 
-Test(ctl_events, logs_are_followed_to_the_end_of_the_connection)
-{
-	_cleanup_told_ struct told told =
-		tell(SCRIPT({ .method = "app.logs",
-			      .params = "{\"name\":\"web\",\"follow\":true}",
-			      .result = "{\"lines\":[{\"stream\":\"stdout\",\"text\":\"one\"}],"
-					"\"subscription\":1}",
-			      .after = "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{}}\n"
-				       "{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":"
-				       "{\"subscription\":1,\"app\":\"web\",\"stream\":\"stdout\","
-				       "\"text\":\"two\"}}\n",
-			      .hang_up = true }),
-		     WORDS("logs", "-f", "web"));
+#define LOG(text)                                                                         \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{\"subscription\":1,\"app\":" \
+	"\"web\",\"stream\":\"stdout\",\"text\":\"" text "\"}}\n"
 
-	cr_expect_eq(told.code, 3);
-	cr_expect_str_eq(told.out, "one\ntwo\n");
+Test(ctl_events, logs_are_followed_over_a_restart_of_the_daemon)
+{
+	_cleanup_told_ struct told told = tell(
+		SCRIPT({ .method = "app.logs",
+			 .params = "{\"name\":\"web\",\"lines\":1,\"follow\":true}",
+			 .result = "{\"lines\":[{\"stream\":\"stdout\",\"text\":\"one\"}],"
+				   "\"subscription\":1}",
+			 .after = "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{}}\n" LOG(
+				 "two"),
+			 .hang_up = true },
+		       { .method = "app.logs",
+			 .params = "{\"name\":\"web\",\"follow\":true}",
+			 .result = "{\"lines\":[{\"stream\":\"stdout\",\"text\":\"three\"}],"
+				   "\"subscription\":1}",
+			 .after = LOG("four"),
+			 .hang_up = true },
+		       { .method = "app.logs",
+			 .params = "{\"name\":\"web\",\"follow\":true}",
+			 .error = "{\"code\":-32003,\"message\":\"there is no app web\","
+				  "\"data\":{\"code\":\"not-found\"}}" }),
+		WORDS("logs", "-f", "-n", "1", "web"));
+
+	expect_told(&told, 5, "one\ntwo\nthree\nfour\n", LOST LOST "pysbx: there is no app web\n");
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -123,7 +136,7 @@ Test(ctl_events, following_goes_on_after_a_restart_of_the_daemon)
 	expect_told(&told, 4,
 		    "2026-11-27 16:29:57 web: starting -> running (pid 4123)\n"
 		    "2026-11-27 16:30:00 daemon.reloaded\n",
-		    "pysbx: no more\n");
+		    LOST LOST "pysbx: no more\n");
 }
 
 Test(ctl_events, events_as_json_are_one_a_line)
