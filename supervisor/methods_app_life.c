@@ -85,9 +85,11 @@ static int suspend_or_resume(struct call *call, const json_t *params, void *user
 			     enum app_state wanted, struct error *err)
 {
 	struct app *app = methods_find_app(userdata, call, params, err);
+	enum app_state before;
 
 	if (app == NULL)
 		return -ENOENT;
+	before = app_state(app);
 	if (wanted == APP_SUSPENDED)
 		instance_suspend(&app->instance);
 	else
@@ -96,7 +98,9 @@ static int suspend_or_resume(struct call *call, const json_t *params, void *user
 		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s, and can't be %s",
 				 app->spec.name, app_state_name(app_state(app)),
 				 wanted == APP_SUSPENDED ? "suspended" : "resumed");
-	daemon_save_due(userdata);
+	/* what was so before is on record, or somebody else waits for it */
+	if (before != wanted)
+		daemon_save_due(userdata);
 	call_reply(call, methods_name_and_state(app));
 	return 0;
 }
