@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,34 @@ static int memfd_open(const char *name, bool executable)
 	if (fd < 0) /* not asked for, or a kernel before 6.3, where every memfd may be executed */
 		fd = memfd_create(name, flags);
 	return fd;
+}
+
+static int make_one_directory(const char *path, mode_t mode, struct error *err)
+{
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST
+			       ? 0
+			       : error_set(err, ERROR_SYSTEM, errno, "make directory %s", path);
+	/* the umask may have taken from it */
+	return chmod(path, mode) < 0 ? error_set(err, ERROR_SYSTEM, errno, "chmod %s", path) : 0;
+}
+
+int file_make_directory(const char *path, mode_t mode, mode_t mode_of_parents, struct error *err)
+{
+	char partial[PATH_MAX];
+	size_t length = strlen(path);
+	int r = 0;
+
+	if (length == 0 || length >= sizeof(partial))
+		return error_set(err, ERROR_INVALID, ENAMETOOLONG, "\"%.64s\" is no directory path",
+				 path);
+	memcpy(partial, path, length + 1);
+	for (char *slash = partial + 1; r >= 0 && (slash = strchr(slash, '/')) != NULL; slash++) {
+		*slash = '\0';
+		r = make_one_directory(partial, mode_of_parents, err);
+		*slash = '/';
+	}
+	return r < 0 ? r : make_one_directory(partial, mode, err);
 }
 
 int file_sealed_memfd(const char *name, const void *data, size_t length, bool executable,

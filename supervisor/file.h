@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define FILE_KERNEL_MAX 16384 /* larger than memory.stat or a cgroup.procs of 2,000 pids */
 
@@ -27,6 +28,10 @@ int file_write_at(int dirfd, const char *name, const char *text, struct error *e
 
 /* All of it, however many writes that takes. 0 or a negative errno. */
 int file_write_whole(int fd, const char *data, size_t length);
+
+/* Makes a directory and its parents where they are missing, with these modes whatever the umask is;
+ * what is there stays as it is. */
+int file_make_directory(const char *path, mode_t mode, mode_t mode_of_parents, struct error *err);
 
 /* A memfd with these bytes, sealed against every change, close-on-exec, offset 0. executable: may
  * be given to execveat(2). */

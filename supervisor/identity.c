@@ -4,6 +4,7 @@
 #include "policy/own.h"
 #include "policy/quantity.h"
 #include "policy/quote.h"
+#include "supervisor/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -270,20 +271,10 @@ uint32_t identity_hash_name(const char *name)
 
 static int open_lock_directory(const char *path, int *ret_fd, struct error *err)
 {
-	_cleanup_free_ char *parent = strdup(path);
-	char *slash;
-	int fd;
+	int r = file_make_directory(path, 0700, 0755, err), fd;
 
-	if (parent == NULL)
-		return error_no_memory(err);
-	slash = strrchr(parent, '/');
-	if (slash != NULL && slash != parent) {
-		*slash = '\0';
-		if (mkdir(parent, 0755) < 0 && errno != EEXIST)
-			return error_set(err, ERROR_SYSTEM, errno, "%s", parent);
-	}
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return error_set(err, ERROR_SYSTEM, errno, "%s", path);
+	if (r < 0)
+		return r;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "%s", path);

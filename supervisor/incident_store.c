@@ -24,25 +24,6 @@ static int system_error(struct error *err, const char *what, const char *name)
 
 /* --- the directory --- */
 
-static int make_directory(const char *path, struct error *err)
-{
-	char partial[PATH_MAX];
-	size_t length = strlen(path);
-
-	if (length == 0 || length >= sizeof(partial))
-		return error_set(err, ERROR_INVALID, 0, "\"%.64s\" is no directory path", path);
-	memcpy(partial, path, length + 1);
-	for (char *slash = partial + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-		*slash = '\0';
-		if (mkdir(partial, DIRECTORY_MODE) < 0 && errno != EEXIST)
-			return system_error(err, "create directory", partial);
-		*slash = '/';
-	}
-	if (mkdir(partial, DIRECTORY_MODE) < 0 && errno != EEXIST)
-		return system_error(err, "create directory", partial);
-	return 0;
-}
-
 static int open_directory(int parent, const char *path, struct error *err)
 {
 	int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -57,7 +38,7 @@ static int open_or_make(const char *directory, struct error *err)
 
 	if (fd != -ENOENT)
 		return fd;
-	r = make_directory(directory, err);
+	r = file_make_directory(directory, DIRECTORY_MODE, DIRECTORY_MODE, err);
 	return r < 0 ? r : open_directory(AT_FDCWD, directory, err);
 }
 
@@ -141,11 +122,6 @@ static int filter_incidents(const struct dirent *entry)
 }
 
 /* Not alphasort(3), which follows the locale. */
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 /* `name` is that of an incident's file. Not the time: it follows a clock that may have been set. */
 static bool is_same_but_for_time(const char *name, const char *id)
 {
@@ -187,7 +163,7 @@ bool incident_store_recall(const char *directory, const char *app, char id[stati
 static int prune(int app_directory, size_t keep, struct error *err)
 {
 	struct dirent **entries = NULL;
-	int count = scandirat(app_directory, ".", &entries, filter_incidents, compare_names);
+	int count = scandirat(app_directory, ".", &entries, filter_incidents, alphasort);
 	int removed = 0, r = 0;
 
 	if (count < 0)

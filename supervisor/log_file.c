@@ -2,6 +2,7 @@
 #include "supervisor/log_file.h"
 
 #include "policy/own.h"
+#include "supervisor/file.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -20,36 +21,15 @@ static void name_file(char *buffer, const char *name, uint64_t number)
 		snprintf(buffer, NAME_ROOM, "%s.log.%llu", name, (unsigned long long)number);
 }
 
-static int make_directories(const char *path, struct error *err)
-{
-	char partial[PATH_MAX];
-
-	if (path[0] != '/' || strlen(path) >= sizeof(partial))
-		return error_set(err, ERROR_INVALID, 0, "%s: not an absolute path", path);
-	for (size_t i = 1; i <= strlen(path); i++) {
-		bool last = path[i] == '\0';
-
-		if (path[i] != '/' && !last)
-			continue;
-		memcpy(partial, path, i);
-		partial[i] = '\0';
-		/* the second call because of our umask */
-		if (mkdir(partial, 0700) < 0) {
-			if (errno != EEXIST)
-				return error_set(err, ERROR_SYSTEM, errno, "mkdir %s", partial);
-		} else if (chmod(partial, last ? LOG_FILE_DIRECTORY_MODE : 0755) < 0) {
-			return error_set(err, ERROR_SYSTEM, errno, "chmod %s", partial);
-		}
-	}
-	return 0;
-}
-
 int log_file_open_directory(const char *path, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
-	int r = make_directories(path, err);
+	int r;
 
+	if (path[0] != '/')
+		return error_set(err, ERROR_INVALID, 0, "%s: not an absolute path", path);
+	r = file_make_directory(path, LOG_FILE_DIRECTORY_MODE, 0755, err);
 	if (r < 0)
 		return r;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

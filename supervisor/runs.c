@@ -20,32 +20,13 @@
 #define SWEEP_PATIENCE_MSEC 5000
 #define LOOK_AGAIN_MSEC	    10
 
-/* mkdir -p with 0700 for the last two levels: /run/pysbx and /run/pysbx/run. */
-static int make_directory(const char *directory, struct error *err)
-{
-	char path[512];
-	char *slash;
-
-	if ((size_t)snprintf(path, sizeof(path), "%s", directory) >= sizeof(path))
-		return error_set(err, ERROR_SYSTEM, ENAMETOOLONG, "%s", directory);
-	slash = strrchr(path, '/');
-	if (slash != NULL && slash != path) {
-		*slash = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return error_set(err, ERROR_SYSTEM, errno, "mkdir %s", path);
-	}
-	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-		return error_set(err, ERROR_SYSTEM, errno, "mkdir %s", directory);
-	return 0;
-}
-
 int runs_register(const char *directory, const char *id, int *ret_fd, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
 	char path[1024], unlocked[1024];
 	int r;
 
-	r = make_directory(directory, err);
+	r = file_make_directory(directory, 0700, 0755, err);
 	if (r < 0)
 		return r;
 	/* locked before it has its name: another's sweep must never find it without its lock */

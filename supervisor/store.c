@@ -19,18 +19,12 @@
 #define DIRECTORY_MODE 0700
 #define FILE_MODE      0600
 
-static int make_directory(const char *path, int *ret_fd, struct error *err)
+static int open_or_make(const char *path, int *ret_fd, struct error *err)
 {
-	char partial[PATH_MAX];
+	int r = file_make_directory(path, DIRECTORY_MODE, DIRECTORY_MODE, err);
 
-	if ((size_t)snprintf(partial, sizeof(partial), "%s/", path) >= sizeof(partial))
-		return error_set(err, ERROR_SYSTEM, ENAMETOOLONG, "%s", path);
-	for (char *slash = partial + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-		*slash = '\0';
-		if (mkdir(partial, DIRECTORY_MODE) < 0 && errno != EEXIST)
-			return error_set(err, ERROR_SYSTEM, errno, "make directory %s", partial);
-		*slash = '/';
-	}
+	if (r < 0)
+		return r;
 	*ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *ret_fd < 0 ? error_set(err, ERROR_SYSTEM, errno, "open %s", path) : 0;
 }
@@ -59,7 +53,7 @@ int store_write_text(const char *directory, const char *name, const char *text, 
 	_cleanup_close_ int dir = -1;
 	int r;
 
-	r = make_directory(directory, &dir, err);
+	r = open_or_make(directory, &dir, err);
 	if (r < 0)
 		return r;
 	snprintf(final, sizeof(final), "%s" SUFFIX, name);
@@ -124,15 +118,10 @@ static int is_document(const struct dirent *entry)
 }
 
 /* Not alphasort(3), which follows the locale. */
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
 int store_list(const char *directory, struct strings *ret, struct error *err)
 {
 	struct dirent **entries = NULL;
-	int count = scandir(directory, &entries, is_document, compare_names), r = 0;
+	int count = scandir(directory, &entries, is_document, alphasort), r = 0;
 
 	if (count < 0)
 		return errno == ENOENT ? 0

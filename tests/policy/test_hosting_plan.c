@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/hosting_plan.h"
 #include "policy/own.h"
-#include "policy/spec_json.h"
-#include "tests/policy/json.h"
+#include "tests/policy/spec_fixture.h"
 
-#define MIB	       (UINT64_C(1) << 20)
-#define UNTOUCHED      0x5a
-#define _cleanup_spec_ __attribute__((cleanup(spec_clear)))
+#define MIB	  (UINT64_C(1) << 20)
+#define UNTOUCHED 0x5a
 
 #define APP(more) "{'name':'blog','command':['gunicorn'],'directory':'/srv/blog'" more "}"
 #define BASIC                                                                           \
@@ -23,16 +21,6 @@ static struct hosting_plan read_plan(const char *text)
 
 	cr_assert_eq(hosting_plan_from_json(object, &plan, &err), 0, "%s: %s", text, err.text);
 	return plan;
-}
-
-static struct app_spec read_spec(const char *text)
-{
-	_cleanup_json_ json_t *object = json_from(text);
-	struct app_spec spec = { 0 };
-	struct error err = { 0 };
-
-	cr_assert_eq(spec_from_json(object, NULL, &spec, &err), 0, "%s: %s", text, err.text);
-	return spec;
 }
 
 static char *spec_text(const struct app_spec *spec)

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/own.h"
 #include "policy/spec_diff.h"
-#include "policy/spec_json.h"
-#include "tests/policy/json.h"
+#include "tests/policy/spec_fixture.h"
 
 #define APP(more) "{'name':'blog','command':['gunicorn'],'directory':'/srv/blog'" more "}"
-
-static struct app_spec read_spec(const char *text)
-{
-	_cleanup_json_ json_t *object = json_from(text);
-	struct app_spec spec = { 0 };
-	struct error err = { 0 };
-
-	cr_assert_eq(spec_from_json(object, NULL, &spec, &err), 0, "%s: %s", text, err.text);
-	return spec;
-}
 
 /* `paths` joined by blanks. */
 static void expect_difference(const char *a_text, const char *b_text, const char *paths,

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/own.h"
-#include "policy/spec_json.h"
 #include "policy/tenant.h"
-#include "tests/policy/json.h"
+#include "tests/policy/spec_fixture.h"
 
-#define UNTOUCHED      0x5a
-#define _cleanup_spec_ __attribute__((cleanup(spec_clear)))
+#define UNTOUCHED 0x5a
 
 #define APP(more) "{'name':'blog','command':['gunicorn'],'directory':'/srv/acme/blog'" more "}"
 #define ACME                                                                             \
@@ -21,16 +19,6 @@ static struct tenant read_tenant(const char *text)
 
 	cr_assert_eq(tenant_from_json(object, &tenant, &err), 0, "%s: %s", text, err.text);
 	return tenant;
-}
-
-static struct app_spec read_spec(const char *text)
-{
-	_cleanup_json_ json_t *object = json_from(text);
-	struct app_spec spec = { 0 };
-	struct error err = { 0 };
-
-	cr_assert_eq(spec_from_json(object, NULL, &spec, &err), 0, "%s: %s", text, err.text);
-	return spec;
 }
 
 Test(tenant, reads_back_what_it_writes)

@@ -2,8 +2,8 @@
 #include "policy/own.h"
 #include "supervisor/file.h"
 #include "supervisor/launcher.h"
+#include "tests/supervisor/tree.h"
 
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -77,4 +77,39 @@ Test(launcher, a_missing_program_is_told_as_an_incomplete_installation)
 	cr_assert_not_null(strstr(err.text, "not installed completely"), "%s", err.text);
 	cr_assert_not_null(strstr(err.text, "/nonexistent/pysbx-launch"));
 	cr_assert_eq(fd, -1);
+}
+
+static mode_t mode_of(const char *name)
+{
+	struct stat st = { 0 };
+
+	cr_assert_eq(stat(tree_path(name), &st), 0, "%s", name);
+	return st.st_mode & 07777;
+}
+
+Test(file, a_directory_is_made_with_its_parents_and_their_modes, .init = tree_make,
+     .fini = tree_remove)
+{
+	struct error err;
+
+	tree_directory("there", 0711);
+	umask(077);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(file_make_directory(tree_path("there/a/b/c"), 0750, 0755, &err), 0,
+			     "%s", err.text);
+		cr_expect_eq(mode_of("there"), 0711, "as it was");
+		cr_expect_eq(mode_of("there/a"), 0755);
+		cr_expect_eq(mode_of("there/a/b"), 0755);
+		cr_expect_eq(mode_of("there/a/b/c"), 0750);
+	}
+}
+
+Test(file, a_directory_that_can_not_be_made_is_named, .init = tree_make, .fini = tree_remove)
+{
+	struct error err;
+
+	tree_file("file", 0600, "");
+	cr_expect_eq(file_make_directory(tree_path("file/a"), 0700, 0700, &err), -ENOTDIR);
+	cr_expect_not_null(strstr(err.text, tree_path("file/a")), "%s", err.text);
+	cr_expect_lt(file_make_directory("", 0700, 0700, &err), 0);
 }

@@ -2,11 +2,10 @@
 #include "policy/own.h"
 #include "supervisor/incident_list.h"
 #include "supervisor/incident_store.h"
+#include "tests/supervisor/tree.h"
 
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,26 +16,7 @@
 #define LONG_ONE      "a-name-of-more-than-twenty-six-letters"
 #define LONG_ONE_MORE "a-name-of-more-than-twenty-six-letters-2"
 
-static char base[64];
-
-static void make_base(void)
-{
-	snprintf(base, sizeof(base), "/tmp/pysbx-test-list-XXXXXX");
-	cr_assert_not_null(mkdtemp(base));
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-	(void)status, (void)type, (void)at;
-	return remove(path);
-}
-
-static void remove_base(void)
-{
-	nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-TestSuite(incident_list, .init = make_base, .fini = remove_base, .timeout = 30);
+TestSuite(incident_list, .init = tree_make, .fini = tree_remove, .timeout = 30);
 
 /* An incident of this second; the app's directory last changed then, if it isn't an older one. */
 static void incident(const char *app, time_t seconds, uint32_t random, char *ret_id)
@@ -47,8 +27,8 @@ static void incident(const char *app, time_t seconds, uint32_t random, char *ret
 	char path[200];
 
 	incident_make_id(app, 0, &time, random, ret_id);
-	cr_assert_eq(incident_store_write(base, app, ret_id, "{}", &err), 0, "%s", err.text);
-	snprintf(path, sizeof(path), "%s/%s", base, app);
+	cr_assert_eq(incident_store_write(tree, app, ret_id, "{}", &err), 0, "%s", err.text);
+	snprintf(path, sizeof(path), "%s/%s", tree, app);
 	cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
@@ -60,7 +40,7 @@ static const char *newest(const struct strings *apps, size_t max)
 	struct error err = { 0 };
 	size_t count = 0;
 
-	cr_assert_eq(incident_list_newest(base, apps, max, &rows, &count, &err), 0, "%s", err.text);
+	cr_assert_eq(incident_list_newest(tree, apps, max, &rows, &count, &err), 0, "%s", err.text);
 	cr_assert_lt(count, sizeof(text));
 	for (size_t i = 0; i < count; i++) {
 		text[i] = rows[i].id[13];
@@ -104,8 +84,8 @@ Test(incident_list, a_directory_that_is_missing_has_none)
 	struct error err = { 0 };
 	size_t count = 1;
 
-	cr_assert_eq(rmdir(base), 0);
-	cr_expect_eq(incident_list_newest(base, NULL, 20, &rows, &count, &err), 0);
+	cr_assert_eq(rmdir(tree), 0);
+	cr_expect_eq(incident_list_newest(tree, NULL, 20, &rows, &count, &err), 0);
 	cr_expect_eq(count, 0);
 }
 
@@ -119,7 +99,7 @@ Test(incident_list, leaves_quiet_apps_alone)
 	incident("b", 40, 1, id);
 	incident("a", 50, 1, id);
 	incident("a", 50, 2, id);
-	snprintf(path, sizeof(path), "%s/b", base);
+	snprintf(path, sizeof(path), "%s/b", tree);
 	cr_assert_eq(utimensat(AT_FDCWD, path,
 			       (const struct timespec[]){ { .tv_sec = 0 }, { .tv_sec = 40 } }, 0),
 		     0);
@@ -139,7 +119,7 @@ Test(incident_list, finds_whose_an_incident_is)
 	for (size_t i = 0; i < ARRAY_SIZE(apps); i++)
 		incident(apps[i], 5, (uint32_t)i, ids[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(apps); i++) {
-		cr_expect_eq(incident_list_find(base, ids[i], app, &err), 0, "%s", ids[i]);
+		cr_expect_eq(incident_list_find(tree, ids[i], app, &err), 0, "%s", ids[i]);
 		cr_expect_str_eq(app, apps[i]);
 	}
 }
@@ -166,7 +146,7 @@ Test(incident_list, finds_nothing_for_what_is_no_id)
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		struct error err = { 0 };
 
-		cr_expect_eq(incident_list_find(base, ids[i], app, &err), -ENOENT, "%s", ids[i]);
+		cr_expect_eq(incident_list_find(tree, ids[i], app, &err), -ENOENT, "%s", ids[i]);
 		cr_expect_eq(err.kind, ERROR_NOT_FOUND);
 	}
 	cr_expect_str_eq(app, "untouched");

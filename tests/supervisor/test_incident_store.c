@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/own.h"
 #include "supervisor/incident_store.h"
+#include "tests/supervisor/tree.h"
 
-#include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,37 +17,7 @@
 
 #define ID "20261123T174103Z-web-0-8c3f2a90"
 
-static char base[64];
-
-static void make_base(void)
-{
-	snprintf(base, sizeof(base), "/tmp/pysbx-test-store-XXXXXX");
-	cr_assert_not_null(mkdtemp(base));
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)
-{
-	(void)status, (void)type, (void)at;
-	return remove(path);
-}
-
-static void remove_base(void)
-{
-	nftw(base, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-TestSuite(incident_store, .init = make_base, .fini = remove_base, .timeout = 30);
-
-/* base/name; up to four at a time */
-static const char *below(const char *name)
-{
-	static char paths[4][200];
-	static unsigned next;
-	char *path = paths[next++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", base, name);
-	return path;
-}
+TestSuite(incident_store, .init = tree_make, .fini = tree_remove, .timeout = 30);
 
 static const char *content(const char *path)
 {
@@ -64,7 +33,7 @@ static const char *content(const char *path)
 
 static void touch(const char *name)
 {
-	_cleanup_close_ int fd = open(below(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd = open(tree_path(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	cr_assert_geq(fd, 0, "%s", name);
 }
@@ -94,8 +63,8 @@ static void make_app(const char *directory, const char *app)
 	char name[100];
 
 	snprintf(name, sizeof(name), "%s/%s", directory, app);
-	(void)mkdir(below(directory), 0755);
-	cr_assert_eq(mkdir(below(name), 0755), 0);
+	(void)mkdir(tree_path(directory), 0755);
+	cr_assert_eq(mkdir(tree_path(name), 0755), 0);
 }
 
 Test(incident_store, writes_a_whole_file_and_leaves_nothing_else)
@@ -103,13 +72,13 @@ Test(incident_store, writes_a_whole_file_and_leaves_nothing_else)
 	struct error err = { 0 };
 	mode_t old = umask(0077);
 
-	cr_assert_eq(
-		incident_store_write(below("a/b/incidents"), "web", ID, "{\"schema\": 1}", &err), 0,
-		"%s", err.text);
+	cr_assert_eq(incident_store_write(tree_path("a/b/incidents"), "web", ID, "{\"schema\": 1}",
+					  &err),
+		     0, "%s", err.text);
 	umask(old);
-	cr_expect_str_eq(content(below("a/b/incidents/web/" ID ".json")), "{\"schema\": 1}\n");
-	cr_expect_eq(mode_of(below("a/b/incidents/web/" ID ".json")), 0640);
-	cr_expect_eq(entries_of(below("a/b/incidents/web")), 1);
+	cr_expect_str_eq(content(tree_path("a/b/incidents/web/" ID ".json")), "{\"schema\": 1}\n");
+	cr_expect_eq(mode_of(tree_path("a/b/incidents/web/" ID ".json")), 0640);
+	cr_expect_eq(entries_of(tree_path("a/b/incidents/web")), 1);
 }
 
 Test(incident_store, makes_its_directories_for_its_group_alone)
@@ -117,30 +86,32 @@ Test(incident_store, makes_its_directories_for_its_group_alone)
 	struct error err = { 0 };
 	mode_t old = umask(0);
 
-	cr_assert_eq(incident_store_write(below("a/b"), "web", ID, "{}", &err), 0, "%s", err.text);
+	cr_assert_eq(incident_store_write(tree_path("a/b"), "web", ID, "{}", &err), 0, "%s",
+		     err.text);
 	umask(old);
-	cr_expect_eq(mode_of(below("a")), 0750);
-	cr_expect_eq(mode_of(below("a/b")), 0750);
-	cr_expect_eq(mode_of(below("a/b/web")), 0750);
+	cr_expect_eq(mode_of(tree_path("a")), 0750);
+	cr_expect_eq(mode_of(tree_path("a/b")), 0750);
+	cr_expect_eq(mode_of(tree_path("a/b/web")), 0750);
 }
 
 Test(incident_store, ends_the_file_with_one_newline)
 {
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(below("i"), "web", ID, "{}\n", &err), 0, "%s", err.text);
-	cr_expect_str_eq(content(below("i/web/" ID ".json")), "{}\n");
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}\n", &err), 0, "%s",
+		     err.text);
+	cr_expect_str_eq(content(tree_path("i/web/" ID ".json")), "{}\n");
 }
 
 Test(incident_store, never_overwrites_an_incident)
 {
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(below("i"), "web", ID, "first", &err), 0);
-	cr_expect_eq(incident_store_write(below("i"), "web", ID, "second", &err), -EEXIST);
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "first", &err), 0);
+	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "second", &err), -EEXIST);
 	cr_expect_not_null(strstr(err.text, ID ".json"), "%s", err.text);
-	cr_expect_str_eq(content(below("i/web/" ID ".json")), "first\n");
-	cr_expect_eq(entries_of(below("i/web")), 1);
+	cr_expect_str_eq(content(tree_path("i/web/" ID ".json")), "first\n");
+	cr_expect_eq(entries_of(tree_path("i/web")), 1);
 }
 
 Test(incident_store, refuses_ids_that_lead_elsewhere)
@@ -155,11 +126,11 @@ Test(incident_store, refuses_ids_that_lead_elsewhere)
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		struct error err = { 0 };
 
-		cr_expect_eq(incident_store_write(below("i"), "web", ids[i], "{}", &err), -EINVAL,
-			     "%s", ids[i]);
+		cr_expect_eq(incident_store_write(tree_path("i"), "web", ids[i], "{}", &err),
+			     -EINVAL, "%s", ids[i]);
 		cr_expect_eq(err.kind, ERROR_INTERNAL);
 	}
-	cr_expect_eq(entries_of(base), 0);
+	cr_expect_eq(entries_of(tree), 0);
 }
 
 Test(incident_store, says_which_directory_cannot_be_used)
@@ -167,14 +138,14 @@ Test(incident_store, says_which_directory_cannot_be_used)
 	struct error err = { 0 };
 
 	touch("file");
-	cr_expect_eq(incident_store_write(below("file"), "web", ID, "{}", &err), -ENOTDIR);
+	cr_expect_eq(incident_store_write(tree_path("file"), "web", ID, "{}", &err), -ENOTDIR);
 	cr_expect_not_null(strstr(err.text, "/file"), "%s", err.text);
-	cr_expect_eq(incident_store_write(below("file/i"), "web", ID, "{}", &err), -ENOTDIR);
-	cr_expect_eq(symlink(base, below("link")), 0);
-	cr_expect_lt(incident_store_write(below("link"), "web", ID, "{}", &err), 0,
+	cr_expect_eq(incident_store_write(tree_path("file/i"), "web", ID, "{}", &err), -ENOTDIR);
+	cr_expect_eq(symlink(tree, tree_path("link")), 0);
+	cr_expect_lt(incident_store_write(tree_path("link"), "web", ID, "{}", &err), 0,
 		     "followed a symlink");
 	cr_expect_lt(incident_store_write("", "web", ID, "{}", &err), 0);
-	cr_expect_eq(entries_of(base), 2);
+	cr_expect_eq(entries_of(tree), 2);
 }
 
 Test(incident_store, a_planted_temporary_file_is_not_followed)
@@ -183,10 +154,10 @@ Test(incident_store, a_planted_temporary_file_is_not_followed)
 
 	touch("precious");
 	make_app("i", "web");
-	cr_assert_eq(symlink(below("precious"), below("i/web/." ID ".json.new")), 0);
-	cr_expect_eq(incident_store_write(below("i"), "web", ID, "{}", &err), 0);
-	cr_expect_str_eq(content(below("precious")), "");
-	cr_expect_str_eq(content(below("i/web/" ID ".json")), "{}\n");
+	cr_assert_eq(symlink(tree_path("precious"), tree_path("i/web/." ID ".json.new")), 0);
+	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &err), 0);
+	cr_expect_str_eq(content(tree_path("precious")), "");
+	cr_expect_str_eq(content(tree_path("i/web/" ID ".json")), "{}\n");
 }
 
 Test(incident_store, refuses_apps_that_lead_elsewhere)
@@ -196,11 +167,11 @@ Test(incident_store, refuses_apps_that_lead_elsewhere)
 	for (size_t i = 0; i < ARRAY_SIZE(apps); i++) {
 		struct error err = { 0 };
 
-		cr_expect_eq(incident_store_write(below("i"), apps[i], ID, "{}", &err), -EINVAL,
+		cr_expect_eq(incident_store_write(tree_path("i"), apps[i], ID, "{}", &err), -EINVAL,
 			     "%s", apps[i]);
 		cr_expect_eq(err.kind, ERROR_INTERNAL);
 	}
-	cr_expect_eq(entries_of(base), 0);
+	cr_expect_eq(entries_of(tree), 0);
 }
 
 Test(incident_store, keeps_the_newest_by_name)
@@ -230,17 +201,17 @@ Test(incident_store, keeps_the_newest_by_name)
 		touch(names[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		touch(foreign[i]);
-	cr_expect_eq(incident_store_prune(below("i"), "web", 4, &err), 0);
-	cr_expect_eq(incident_store_prune(below("i"), "web", 2, &err), 2);
-	cr_expect_eq(access(below(names[0]), F_OK), -1);
-	cr_expect_eq(access(below(names[1]), F_OK), 0);
-	cr_expect_eq(access(below(names[2]), F_OK), -1);
-	cr_expect_eq(access(below(names[3]), F_OK), 0);
-	cr_expect_eq(incident_store_prune(below("i"), "web", 0, &err), 2);
+	cr_expect_eq(incident_store_prune(tree_path("i"), "web", 4, &err), 0);
+	cr_expect_eq(incident_store_prune(tree_path("i"), "web", 2, &err), 2);
+	cr_expect_eq(access(tree_path(names[0]), F_OK), -1);
+	cr_expect_eq(access(tree_path(names[1]), F_OK), 0);
+	cr_expect_eq(access(tree_path(names[2]), F_OK), -1);
+	cr_expect_eq(access(tree_path(names[3]), F_OK), 0);
+	cr_expect_eq(incident_store_prune(tree_path("i"), "web", 0, &err), 2);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
-		cr_expect_eq(access(below(foreign[i]), F_OK), 0, "%s is gone", foreign[i]);
-	cr_expect_eq(incident_store_prune(below("i"), "missing", 1, &err), -ENOENT);
-	cr_expect_eq(incident_store_prune(below("missing"), "web", 1, &err), -ENOENT);
+		cr_expect_eq(access(tree_path(foreign[i]), F_OK), 0, "%s is gone", foreign[i]);
+	cr_expect_eq(incident_store_prune(tree_path("i"), "missing", 1, &err), -ENOENT);
+	cr_expect_eq(incident_store_prune(tree_path("missing"), "web", 1, &err), -ENOENT);
 }
 
 Test(incident_store, is_bounded)
@@ -253,11 +224,12 @@ Test(incident_store, is_bounded)
 		snprintf(name, sizeof(name), "i/web/20250101T%06uZ-web-0-0.json", i);
 		touch(name);
 	}
-	cr_assert_eq(incident_store_write(below("i"), "web", ID, "{}", &err), 0, "%s", err.text);
-	cr_expect_eq(entries_of(below("i/web")), INCIDENT_STORE_KEEP);
-	cr_expect_eq(access(below("i/web/" ID ".json"), F_OK), 0);
-	cr_expect_eq(access(below("i/web/20250101T000003Z-web-0-0.json"), F_OK), -1);
-	cr_expect_eq(access(below("i/web/20250101T000004Z-web-0-0.json"), F_OK), 0);
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &err), 0, "%s",
+		     err.text);
+	cr_expect_eq(entries_of(tree_path("i/web")), INCIDENT_STORE_KEEP);
+	cr_expect_eq(access(tree_path("i/web/" ID ".json"), F_OK), 0);
+	cr_expect_eq(access(tree_path("i/web/20250101T000003Z-web-0-0.json"), F_OK), -1);
+	cr_expect_eq(access(tree_path("i/web/20250101T000004Z-web-0-0.json"), F_OK), 0);
 }
 
 Test(incident_store, recalls_what_was_told_before_at_about_that_time)
@@ -277,24 +249,25 @@ Test(incident_store, recalls_what_was_told_before_at_about_that_time)
 	};
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(below("i"), "web", ID, "{}", &err), 0);
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &err), 0);
 	make_app("i", "web-2");
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		char id[INCIDENT_ID_MAX];
 
 		snprintf(id, sizeof(id), "%s", samples[i].id);
-		cr_expect_eq(incident_store_recall(below("i"), samples[i].app, id),
+		cr_expect_eq(incident_store_recall(tree_path("i"), samples[i].app, id),
 			     samples[i].there, "row %zu", i);
 		cr_expect_str_eq(id, samples[i].there ? ID : samples[i].id);
 	}
-	cr_expect_not(incident_store_recall(below("none"), "web", (char[INCIDENT_ID_MAX]){ ID }));
+	cr_expect_not(
+		incident_store_recall(tree_path("none"), "web", (char[INCIDENT_ID_MAX]){ ID }));
 }
 
 static void set_age(const char *name, time_t seconds)
 {
 	const struct timespec times[2] = { { .tv_sec = seconds }, { .tv_sec = seconds } };
 
-	cr_assert_eq(utimensat(AT_FDCWD, below(name), times, 0), 0);
+	cr_assert_eq(utimensat(AT_FDCWD, tree_path(name), times, 0), 0);
 }
 
 Test(incident_store, the_apps_that_were_quiet_for_longest_make_room)
@@ -313,20 +286,20 @@ Test(incident_store, the_apps_that_were_quiet_for_longest_make_room)
 	set_age("i/old", 2000);
 	set_age("i/empty", 3000);
 	set_age("i/new", 4000);
-	cr_expect_eq(incident_store_prune_apps(below("i"), 4, &err), 0);
-	cr_expect_eq(incident_store_prune_apps(below("i"), 3, &err), 1);
-	cr_expect_eq(access(below("i/old"), F_OK), -1);
-	cr_expect_eq(access(below("i/foreign/notes"), F_OK), 0);
-	cr_expect_eq(incident_store_prune_apps(below("i"), 2, &err), 1);
-	cr_expect_eq(access(below("i/empty"), F_OK), -1);
-	cr_expect_eq(access(below("i/new/20260101T000000Z-new-0-00000001.json"), F_OK), 0);
-	cr_expect_eq(access(below("i/file"), F_OK), 0);
+	cr_expect_eq(incident_store_prune_apps(tree_path("i"), 4, &err), 0);
+	cr_expect_eq(incident_store_prune_apps(tree_path("i"), 3, &err), 1);
+	cr_expect_eq(access(tree_path("i/old"), F_OK), -1);
+	cr_expect_eq(access(tree_path("i/foreign/notes"), F_OK), 0);
+	cr_expect_eq(incident_store_prune_apps(tree_path("i"), 2, &err), 1);
+	cr_expect_eq(access(tree_path("i/empty"), F_OK), -1);
+	cr_expect_eq(access(tree_path("i/new/20260101T000000Z-new-0-00000001.json"), F_OK), 0);
+	cr_expect_eq(access(tree_path("i/file"), F_OK), 0);
 }
 
 Test(incident_store, appends_one_line_a_report)
 {
 	struct error err = { 0 };
-	const char *report = below("report.jsonl");
+	const char *report = tree_path("report.jsonl");
 
 	cr_assert_eq(incident_store_append(report, "{\"a\":1}", &err), 0, "%s", err.text);
 	cr_assert_eq(incident_store_append(report, "{\"b\":2}", &err), 0, "%s", err.text);
@@ -337,7 +310,7 @@ Test(incident_store, appends_one_line_a_report)
 Test(incident_store, a_report_entry_is_one_line_or_none)
 {
 	static const char *const bad[] = { "", "\n", "{\n}", "{}\n" };
-	const char *report = below("report.jsonl");
+	const char *report = tree_path("report.jsonl");
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct error err = { 0 };
@@ -359,7 +332,8 @@ static void expect_report_refused(const char *path)
 /* Each of these could block, or send root's words where the app wants them. */
 Test(incident_store, refuses_reports_that_are_no_regular_file)
 {
-	const char *fifo = below("fifo"), *link = below("link"), *victim = below("victim");
+	const char *fifo = tree_path("fifo"), *link = tree_path("link"),
+		   *victim = tree_path("victim");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int reader = -1, listener = socket(AF_UNIX, SOCK_STREAM, 0);
 
@@ -374,11 +348,11 @@ Test(incident_store, refuses_reports_that_are_no_regular_file)
 	cr_assert_geq(reader, 0);
 	expect_report_refused(fifo);
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", base);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", tree);
 	cr_assert_eq(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
 	expect_report_refused(address.sun_path);
 
-	expect_report_refused(base);
+	expect_report_refused(tree);
 	expect_report_refused("/dev/null");
 	expect_report_refused("/nonexistent/report");
 }
@@ -391,8 +365,8 @@ Test(incident_store, a_file_that_cannot_be_written_whole_is_not_left_behind)
 
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	cr_expect_eq(incident_store_write(below("i"), "web", ID, "too long", &err), -EFBIG);
-	cr_expect_eq(entries_of(below("i/web")), 0);
-	cr_expect_eq(incident_store_append(below("report"), "too long", &err), -ENOSPC);
+	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "too long", &err), -EFBIG);
+	cr_expect_eq(entries_of(tree_path("i/web")), 0);
+	cr_expect_eq(incident_store_append(tree_path("report"), "too long", &err), -ENOSPC);
 	cr_expect_not_null(strstr(err.text, "/report"), "%s", err.text);
 }
