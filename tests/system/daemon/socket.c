@@ -603,6 +603,8 @@ Test(socket, who_follows_a_flood_and_never_reads_is_cut_off)
 	daemon_start();
 	name = bench_format(&hosting.bench, "flood-%s", hosting.bench.name);
 	daemon_do("app.apply", "{s:o}", "app", flooding_app(&hosting, name));
+	/* its log file is open from the first line on */
+	cr_assert(AWAIT(shell(NULL, "pysbx logs %s | grep -q flood", name) == 0, REACTION_MSEC));
 	journal_mark(mark);
 	fds = count_fds(daemon_pid());
 	link_open_as(&link, USER_ACME);
