@@ -459,13 +459,17 @@ int app_change_live(struct app *app, const struct app_spec *spec, struct error *
 static void set_oom_group(struct app *app)
 {
 	_cleanup_close_ int leaf = -1;
+	bool group = app->spec.oom == OOM_APP;
 	struct error err;
+	int r;
 
 	if (!app_state_has_process(app_state(app)) || app->host->instance.root_fd < 0)
 		return;
 	if (instance_open_leaf(&app->instance, &leaf, &err) < 0)
 		return; /* it is just being made, or has ended */
-	if (file_write_at(leaf, "memory.oom.group", app->spec.oom == OOM_APP ? "1" : "0", &err) < 0)
+	r = file_write_at(leaf, "memory.oom.group", group ? "1" : "0", &err);
+	/* without a memory controller there is no file, and no group */
+	if (r < 0 && (group || r != -ENOENT))
 		log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "oom: %s",
 			    err.text);
 }

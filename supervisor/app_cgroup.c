@@ -214,9 +214,33 @@ static int write_all(struct change *change, struct error *err)
 	return r;
 }
 
+/* "No limit" needs no controller. */
+static void forget_open(int dir, struct limits *limits)
+{
+	const struct {
+		unsigned controller;
+		uint64_t *limit;
+	} rows[] = {
+		{ CONTROLLER_MEMORY, &limits->memory_max },
+		{ CONTROLLER_MEMORY, &limits->memory_high },
+		{ CONTROLLER_MEMORY, &limits->memory_swap_max },
+		{ CONTROLLER_CPU, &limits->cpu_max },
+		{ CONTROLLER_PIDS, &limits->pids_max },
+	};
+	unsigned available = ~0U;
+	struct error ignored;
+
+	(void)cgroup_controllers(dir, &available, &ignored);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (*rows[i].limit == LIMIT_MAX && (available & rows[i].controller) == 0)
+			*rows[i].limit = LIMIT_UNSET;
+}
+
 static int carry_out(struct change *change, struct error *err)
 {
 	int disks, fits, written, lifted;
+
+	forget_open(change->dir, &change->limits);
 
 	disks = find_disks(change, err);
 	if (disks < 0 && !change->partly)
@@ -374,15 +398,64 @@ static int make_app(int root, const struct app_spec *spec, unsigned controllers,
 	return r < 0 ? r : cgroup_enable(dir, controllers, path, err);
 }
 
+static bool is_limit(uint64_t limit)
+{
+	return limit != LIMIT_UNSET && limit != LIMIT_MAX;
+}
+
+/* A limit that nothing would enforce is refused by its name. */
+static int check_controllers(unsigned available, const struct limits *limits, struct error *err)
+{
+	static const char none[] = ", or give it no limit (\"max\")";
+	const struct {
+		const char *name, *field, *advice;
+		unsigned controller;
+		bool asked;
+	} rows[] = {
+		{ "memory", "limits.memory", none, CONTROLLER_MEMORY,
+		  is_limit(limits->memory_max) || is_limit(limits->memory_swap_max) },
+		{ "memory", "limits.memory_high", none, CONTROLLER_MEMORY,
+		  is_limit(limits->memory_high) },
+		{ "cpu", "limits.cpu", none, CONTROLLER_CPU, is_limit(limits->cpu_max) },
+		{ "cpu", "limits.cpu_weight", ", or leave it out", CONTROLLER_CPU,
+		  is_limit(limits->cpu_weight) },
+		{ "pids", "limits.pids",
+		  ", or give it no limit (\"max\"; if nothing is said it has one)", CONTROLLER_PIDS,
+		  is_limit(limits->pids_max) },
+		{ "io", "limits.io", ", or leave it out", CONTROLLER_IO, limits->io_count > 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].asked || (available & rows[i].controller) != 0)
+			continue;
+		(void)error_set(err, ERROR_UNSUPPORTED, 0,
+				"%s: the cgroup of all apps has no %s controller, so it could not be "
+				"enforced: enable that in the cgroup above (cgroup v1 must not hold "
+				"it)%s",
+				rows[i].field, rows[i].name, rows[i].advice);
+		error_set_path(err, "%s", rows[i].field);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec *spec,
 		    struct error *err)
 {
-	unsigned controllers =
+	unsigned available, controllers =
 		CONTROLLER_MEMORY | CONTROLLER_PIDS | limits_controllers(&spec->limits);
 	int r;
 
 	if (tenant != NULL)
 		controllers |= limits_controllers(&tenant->limits);
+	r = cgroup_controllers(root, &available, err);
+	if (r >= 0 && tenant != NULL)
+		r = check_controllers(available, &tenant->limits, err);
+	if (r >= 0)
+		r = check_controllers(available, &spec->limits, err);
+	if (r < 0)
+		return r;
+	controllers &= available;
 	r = cgroup_enable(root, controllers, "of all apps", err);
 	if (r >= 0 && tenant != NULL)
 		r = make_tenant(root, tenant, controllers, err);

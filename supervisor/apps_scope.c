@@ -47,9 +47,23 @@ static int open_or_make(int parent, const char *name, int *ret_fd, struct error 
 	return cgroup_open(parent, name, ret_fd, err);
 }
 
+/* What watching needs is required, but where the place was chosen by hand: then it is noted. */
+static int enable_watched(struct apps_scope *scope, bool by_hand, struct error *err)
+{
+	unsigned available = CONTROLLERS;
+	int r = 0;
+
+	if (by_hand)
+		r = cgroup_controllers(scope->fd, &available, err);
+	if (r >= 0)
+		r = cgroup_enable(scope->fd, CONTROLLERS & available, scope->path, err);
+	scope->missing = CONTROLLERS & ~available;
+	return r;
+}
+
 /* The two directories, and in them the controllers that there are. cpu and io are asked for again
  * by the app that needs them, which is then told if they are missing. */
-static int open_directories(struct apps_scope *scope, struct error *err)
+static int open_directories(struct apps_scope *scope, bool by_hand, struct error *err)
 {
 	struct error ignored;
 	int r = 0;
@@ -61,7 +75,7 @@ static int open_directories(struct apps_scope *scope, struct error *err)
 	if (r >= 0 && scope->anchor.pid > 0)
 		r = cgroup_move(scope->init_fd, scope->anchor.pid, err);
 	if (r >= 0)
-		r = cgroup_enable(scope->fd, CONTROLLERS, scope->path, err);
+		r = enable_watched(scope, by_hand, err);
 	if (r < 0)
 		return r;
 	(void)cgroup_enable(scope->fd, CONTROLLER_CPU, scope->path, &ignored);
@@ -116,7 +130,7 @@ bool apps_scope_find(const char *cgroup_root, const char *keeper_directory, stru
 	struct error ignored;
 
 	name_it(cgroup_root, &scope);
-	if (access(scope.path, F_OK) < 0 || open_directories(&scope, &ignored) < 0 ||
+	if (access(scope.path, F_OK) < 0 || open_directories(&scope, cgroup_root != NULL, &ignored) < 0 ||
 	    (cgroup_root == NULL && !find_anchor(&scope, keeper_directory))) {
 		apps_scope_close(&scope);
 		*ret = closed;
@@ -129,11 +143,14 @@ bool apps_scope_find(const char *cgroup_root, const char *keeper_directory, stru
 static int make_directory(const char *cgroup_root, struct apps_scope *scope, struct error *err)
 {
 	_cleanup_close_ int parent = -1;
+	unsigned available;
 	int r;
 
 	r = cgroup_open(AT_FDCWD, cgroup_root, &parent, err);
 	if (r >= 0)
-		r = cgroup_enable(parent, CONTROLLERS, cgroup_root, err);
+		r = cgroup_controllers(parent, &available, err);
+	if (r >= 0)
+		r = cgroup_enable(parent, CONTROLLERS & available, cgroup_root, err);
 	if (r >= 0)
 		r = open_or_make(parent, DIRECTORY_NAME, &scope->fd, err);
 	if (r < 0)
@@ -169,7 +186,7 @@ static int make_scope(const char *keeper_directory, struct apps_scope *scope, st
 	if (r >= 0)
 		r = start_scope(scope, err);
 	if (r >= 0)
-		r = open_directories(scope, err);
+		r = open_directories(scope, false, err);
 	if (r < 0)
 		return r;
 	snprintf(anchor, sizeof(anchor), "%s/" APPS_SCOPE_ANCHOR, keeper_directory);
@@ -192,7 +209,7 @@ int apps_scope_open(const char *cgroup_root, const char *keeper_directory, struc
 	if (cgroup_root != NULL) {
 		r = make_directory(cgroup_root, &scope, err);
 		if (r >= 0)
-			r = open_directories(&scope, err);
+			r = open_directories(&scope, true, err);
 	} else {
 		r = make_scope(keeper_directory, &scope, err);
 	}

@@ -6,6 +6,9 @@
  *       init/                          launchers, and the anchor that keeps the scope
  *       [TENANT.tenant/]APP.slice/     supervisor/app_cgroup.h
  *
+ * A directory of --cgroup-root may be on a hierarchy without controllers, which are then bound to
+ * cgroup v1: apps without limits run there. In a scope of systemd's they are required.
+ *
  * Below an unsuspecting systemd the anchor hears of `systemctl stop`, and of the host's shutdown.
  */
 #pragma once
@@ -25,6 +28,7 @@
 struct apps_scope {
 	int fd, init_fd; /* -1: not there */
 	char path[CGROUP_PATH_MAX];
+	unsigned missing; /* CONTROLLER_MEMORY, CONTROLLER_PIDS: only with --cgroup-root */
 	struct anchor anchor; /* socket -1: none is needed, with --cgroup-root */
 };
 

@@ -105,6 +105,21 @@ static bool has_word(const char *text, const char *word)
 	return false;
 }
 
+int cgroup_controllers(int dir, unsigned *ret_controllers, struct error *err)
+{
+	char available[FILE_KERNEL_MAX];
+	unsigned controllers = 0;
+	int r = file_read_at(dir, "cgroup.controllers", available, sizeof(available), err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(controller_names); i++)
+		if (has_word(available, controller_names[i].name))
+			controllers |= controller_names[i].bit;
+	*ret_controllers = controllers;
+	return 0;
+}
+
 int cgroup_enable(int dir, unsigned controllers, const char *where, struct error *err)
 {
 	char available[FILE_KERNEL_MAX], text[128] = "";
@@ -136,16 +151,11 @@ int cgroup_enable(int dir, unsigned controllers, const char *where, struct error
 
 void cgroup_enable_available(int dir)
 {
-	char available[FILE_KERNEL_MAX];
-	unsigned controllers = 0;
+	unsigned controllers;
 	struct error ignored;
 
-	if (file_read_at(dir, "cgroup.controllers", available, sizeof(available), &ignored) < 0)
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(controller_names); i++)
-		if (has_word(available, controller_names[i].name))
-			controllers |= controller_names[i].bit;
-	if (cgroup_enable(dir, controllers, "", &ignored) >= 0)
+	if (cgroup_controllers(dir, &controllers, &ignored) < 0 ||
+	    cgroup_enable(dir, controllers, "", &ignored) >= 0)
 		return;
 	/* one write is all or nothing: a realtime process alone keeps cpu from being enabled */
 	for (size_t i = 0; i < ARRAY_SIZE(controller_names); i++)

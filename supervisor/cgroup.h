@@ -31,6 +31,9 @@ const char *cgroup_path_of_kernel(const char *path);
 int cgroup_make(int parent, const char *name, int *ret_fd, struct error *err);
 int cgroup_open(int parent, const char *name, int *ret_fd, struct error *err);
 
+/* Those of CONTROLLER_* that children of dir can be given. */
+int cgroup_controllers(int dir, unsigned *ret_controllers, struct error *err);
+
 /* Enables controllers (CONTROLLER_*) for the children of dir. One that is not available there is
  * ERROR_UNSUPPORTED and named; `where` is the path for the message. */
 int cgroup_enable(int dir, unsigned controllers, const char *where, struct error *err);

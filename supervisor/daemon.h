@@ -86,6 +86,7 @@ struct daemon {
 	struct error scope_error;  /* why there is none, if it was asked for; and */
 	uint64_t scope_again_usec; /* CLOCK_MONOTONIC, until when it is not asked for again */
 	bool scope_told;	   /* that apps wait for it */
+	bool missing_told;	   /* that it lacks controllers */
 	bool leaving;		   /* SIGTERM: apps stay */
 };
 

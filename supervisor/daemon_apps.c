@@ -361,8 +361,26 @@ static int on_anchor(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+static void tell_missing(struct daemon *daemon)
+{
+	const struct apps_scope *scope = &daemon->scope;
+
+	if (scope->fd < 0 || scope->missing == 0 || daemon->missing_told)
+		return;
+	daemon->missing_told = true;
+	log_message(&daemon->log, LOG_LEVEL_WARNING, NULL,
+		    "%s: has no controller for%s%s: of such limits none can be had, and %s of an app "
+		    "can't be told",
+		    scope->path, (scope->missing & CONTROLLER_MEMORY) != 0 ? " memory" : "",
+		    (scope->missing & CONTROLLER_PIDS) != 0 ? " pids" : "",
+		    scope->missing == CONTROLLER_PIDS	? "refused forks"
+		    : scope->missing == CONTROLLER_MEMORY ? "OOM kills"
+							  : "OOM kills and refused forks");
+}
+
 void daemon_use_scope(struct daemon *daemon)
 {
+	tell_missing(daemon);
 	daemon->host.instance.root_fd = daemon->scope.fd;
 	daemon->host.instance.init_cgroup_fd = daemon->scope.init_fd;
 	daemon->host.instance.root_cgroup = cgroup_path_of_kernel(daemon->scope.path);

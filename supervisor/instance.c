@@ -110,10 +110,14 @@ static int make_leaf(struct instance *instance, int *ret_fd, struct error *err)
 	r = cgroup_make(instance->host->root_fd, path, &leaf, err);
 	if (r == -EEXIST)
 		r = remake_leaf(instance, path, &leaf, err);
-	/* one worker's OOM kill takes the whole app with it, if that is wanted */
-	if (r >= 0)
-		r = file_write_at(leaf, "memory.oom.group",
-				  instance->spec->oom == OOM_APP ? "1" : "0", err);
+	/* one worker's OOM kill takes the whole app with it, if that is wanted; a new leaf has 0 */
+	if (r >= 0 && instance->spec->oom == OOM_APP) {
+		r = file_write_at(leaf, "memory.oom.group", "1", err);
+		if (r == -ENOENT)
+			(void)error_set(err, ERROR_UNSUPPORTED, 0,
+					"oom: there is no memory controller here, so no OOM kill "
+					"can take the whole app: say \"worker\"");
+	}
 	if (r < 0)
 		return r;
 	*ret_fd = TAKE_FD(leaf);

@@ -225,6 +225,9 @@ int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int r
 					    files[notified[i]].name, files[notified[i]].event,
 					    on_notified, watch, err);
 
+		/* a hierarchy without that controller: its scope has told */
+		if (wd == -ENOENT)
+			continue;
 		if (wd < 0) {
 			watch_stop(watch);
 			error_prefix(err, "cgroup %s", app);
