@@ -90,7 +90,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
 .SECONDEXPANSION:
 .DEFAULT_GOAL := all
-.PHONY: all tests check check-unit check-host asan fuzz bench lint format install install-tests \
+.PHONY: all tests check check-unit check-host asan fuzz bench bench-host lint format install install-tests \
 	clean deps demo guest-image guest-shell guest-push help FORCE
 .DELETE_ON_ERROR:
 
@@ -248,6 +248,10 @@ fuzz-run: $(FUZZERS)
 BENCH_PROGRAMS := $(B)/bench/bench-worker $(B)/bench/rpc-probe
 bench: all $(BENCH_PROGRAMS)
 	tests/bench/run $(B) $(T)
+
+## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS of each
+bench-host: all $(BENCH_PROGRAMS)
+	PYSBX_BENCH_KILLS=200 tests/bench/host $(B) $(or $(PYSBX_BENCH_APPS),1000) $(T)
 
 $(B)/bench/bench-worker: $(call static_obj,tests/bench/bench_worker.c)
 	$(call say,LINK,$@ (static))

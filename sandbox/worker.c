@@ -134,6 +134,17 @@ static int set_oom_score(struct worker *worker)
 	return write(fd, text, (size_t)length) < 0 ? -errno : 0;
 }
 
+/* Without CAP_SYS_RESOURCE, as in a container, "unlimited" is as much as we have. */
+static int set_most(__rlimit_resource_t resource)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0)
+		return -1;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(resource, &limit);
+}
+
 static int set_rlimits(struct worker *worker)
 {
 	const struct plan *plan = worker->plan;
@@ -141,8 +152,12 @@ static int set_rlimits(struct worker *worker)
 	for (size_t i = 0; i < plan->rlimit_count; i++) {
 		const struct rlimit limit = { plan->rlimits[i].soft, plan->rlimits[i].hard };
 
+		const __rlimit_resource_t resource = (__rlimit_resource_t)plan->rlimits[i].resource;
+
 		worker->detail = i;
-		if (setrlimit((__rlimit_resource_t)plan->rlimits[i].resource, &limit) < 0)
+		if (setrlimit(resource, &limit) == 0)
+			continue;
+		if (errno != EPERM || limit.rlim_cur != RLIM_INFINITY || set_most(resource) < 0)
 			return -errno;
 	}
 	return 0;

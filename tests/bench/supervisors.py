@@ -4,14 +4,19 @@
 Each has `count` idle programs from the start, and four that are started when they are measured:
 "victim" is killed again and again, "crash" ends at once, "bomb" forks and writes log, "flood" writes
 log as fast as it is taken.
+
+Both are units of systemd, or with PYSBX_BENCH_CGROUP (a cgroup v2 directory that is theirs, see
+tests/bench/host) processes in two leaves of that.
 """
 
 import glob
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import xmlrpc.client
 
@@ -21,7 +26,8 @@ FLOOD_MIB = 48
 LINE_BYTES = 100
 DATA = "/srv/pysbx-bench"
 FIFO = DATA + "/told"
-CALM = 0.25  # seconds between two looks at a start
+CALM = 0.02  # seconds between two looks at a start
+ROOT = os.environ.get("PYSBX_BENCH_CGROUP")  # None: systemd is PID 1
 BOMB = 63  # processes of the bomb that nothing limits: as many as pysbx's limit leaves
 
 IDLE = ("sleep", "infinity")
@@ -61,17 +67,40 @@ def memory(pid):
     return {line.split(":")[0]: int(line.split()[1]) for line in lines}
 
 
+def cgroup_processes(directory):
+    try:
+        return read(directory + "/cgroup.procs").split()
+    except FileNotFoundError:
+        return []
+
+
 class Supervisor:
     unit = name = None
+    process = None  # of ours, without systemd
 
     def __init__(self, count):
         self.count = count
+
+    def spawn(self, *command):
+        """In a leaf of ROOT that is named after it."""
+        leaf = f"{ROOT}/{self.name}"
+        os.makedirs(leaf, exist_ok=True)
+
+        def enter():
+            with open(leaf + "/cgroup.procs", "w", encoding="ascii") as file:
+                file.write("0")
+
+        with open(f"{DATA}/{self.name}.err", "wb") as errors:
+            # pylint: disable=subprocess-popen-preexec-fn
+            self.process = subprocess.Popen(command, preexec_fn=enter, stdout=errors, stderr=errors)
 
     def idle(self, number):
         return f"idle{number:04}"
 
     @property
     def pid(self):
+        if self.process:
+            return self.process.pid
         return int(run("systemctl", "show", "--property=MainPID", "--value", self.unit))
 
     def fds(self):
@@ -95,8 +124,9 @@ class Pysbxd(Supervisor):
     unit = "pysbxd.service"
     socket = "/run/pysbx/control.sock"
     protocol = "line"
-    scope = "/sys/fs/cgroup/pysbx.slice/pysbx-apps.scope"
+    scope = ROOT + "/pysbx-apps" if ROOT else "/sys/fs/cgroup/pysbx.slice/pysbx-apps.scope"
     configuration = "/etc/pysbx/apps.d"
+    settings = "/etc/pysbx/pysbxd.json"
     status_command = ("pysbx", "list")
     depth = 64  # calls under way at once on one connection
 
@@ -107,8 +137,14 @@ class Pysbxd(Supervisor):
             raise SystemExit(f"this machine has apps of its own: {self.configuration}")
 
     def prepare(self):
+        if self.is_limited():
+            idle = {"memory": "64M", "cpu": "50%", "pids": 16}
+        else:
+            idle = {"pids": "max", "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1]}
+            with open(self.settings, "w", encoding="ascii") as file:
+                json.dump({"defaults": {"limits": idle}}, file)
         for number in range(self.count):
-            self._write(self.idle(number), IDLE, limits={"memory": "64M", "cpu": "50%", "pids": 16})
+            self._write(self.idle(number), IDLE, limits=idle)
         often = {"mode": "always", "max_restarts": "max"}
         files = {"target": "file", "rate": "max", "max_size": "1G"}
         self._write("victim", SPECIAL["victim"], enabled=False, restart={**often, "stable": "100ms"})
@@ -117,6 +153,10 @@ class Pysbxd(Supervisor):
         self._write("bomb", (WORKER, "bomb", "1000000"), enabled=False, limits={"pids": BOMB + 1},
                     log={"target": "file"})
         self._write("flood", SPECIAL["flood"], enabled=False, log=files)
+
+    def is_limited(self):
+        """Not where cgroup v1 has the controllers."""
+        return ROOT is None or "pids" in read(ROOT + "/cgroup.controllers").split()
 
     def _write(self, name, command, **keys):
         app = {"name": name, "command": command, "directory": DATA, **keys}
@@ -127,13 +167,18 @@ class Pysbxd(Supervisor):
 
     def start(self):
         """Returns when all idle programs run."""
-        run("systemctl", "start", self.unit)
+        if ROOT:
+            self.spawn("pysbxd", "--stderr", "--cgroup-root", ROOT)
+            await_true(lambda: os.path.exists(self.socket), 60, "pysbxd's socket")
+        else:
+            run("systemctl", "start", self.unit)
         await_true(self._all_run, 1800, "pysbxd's apps")
 
     def _all_run(self):
         states = self.call("daemon.info")["states"]
         if states.get("failed", 0) + states.get("backoff", 0) > 0:
-            raise RuntimeError(f"pysbxd's apps don't run: {states}")
+            said = read(f"{DATA}/{self.name}.err")[-2000:] if ROOT else ""
+            raise RuntimeError(f"pysbxd's apps don't run: {states}\n{said}")
         return states.get("running", 0) >= self.count
 
     def call(self, method, **params):
@@ -172,7 +217,7 @@ class Pysbxd(Supervisor):
         return count_lines(glob.glob(f"/var/log/pysbx/{name}*"))
 
     def launchers(self):
-        pids = read(self.scope + "/init/cgroup.procs").split()
+        pids = cgroup_processes(self.scope + "/init")
         return [int(pid) for pid in pids
                 if read(f"/proc/{pid}/cmdline").split("\0")[0] == "pysbx-launch"]
 
@@ -221,18 +266,18 @@ class Supervisord(Supervisor):
                 f"stdout_logfile_maxbytes={0 if name == 'flood' else '10MB'}")
 
     def start(self):
-        run("systemd-run", "--quiet", f"--unit={self.unit}", "--property=LimitNOFILE=262144",
-            "--property=TasksMax=infinity", "--property=KillMode=control-group",
-            "supervisord", "-c", self.configuration)
+        if ROOT:
+            self.spawn("supervisord", "-c", self.configuration)
+        else:
+            run("systemd-run", "--quiet", f"--unit={self.unit}", "--property=LimitNOFILE=262144",
+                "--property=TasksMax=infinity", "--property=KillMode=control-group",
+                "supervisord", "-c", self.configuration)
         await_true(self._all_run, 1800, "supervisord's programs")
 
     def _all_run(self):
         """By the kernel's count: asking supervisord itself for all would slow it down."""
-        try:
-            current = int(read(f"/sys/fs/cgroup/system.slice/{self.unit}/pids.current"))
-        except FileNotFoundError:
-            return False
-        return current > self.count
+        leaf = f"{ROOT}/{self.name}" if ROOT else f"/sys/fs/cgroup/system.slice/{self.unit}"
+        return len(cgroup_processes(leaf)) > self.count
 
     def _server(self):
         from supervisor.xmlrpc import SupervisorTransport  # Debian's package: where it is
@@ -272,3 +317,24 @@ def count_lines(paths):
             while chunk := file.read(1 << 20):
                 lines += chunk.count(b"\n")
     return lines
+
+
+def clean_up(both):
+    """Nothing that was started stays, not even after a failure."""
+    if ROOT:
+        for supervisor in both:
+            if supervisor.process and supervisor.process.poll() is not None:
+                print(read(f"{DATA}/{supervisor.name}.err"), file=sys.stderr)
+        with open(ROOT + "/cgroup.kill", "w", encoding="ascii") as file:
+            file.write("1")
+        for supervisor in both:
+            if supervisor.process:
+                supervisor.process.wait()
+        return
+    for supervisor in both:
+        subprocess.run(("systemctl", "stop", supervisor.unit), check=False, capture_output=True)
+    subprocess.run(("systemctl", "stop", "pysbxd.socket", "pysbx-apps.scope"), check=False,
+                   capture_output=True)
+    for name in os.listdir(Pysbxd.configuration):
+        os.remove(os.path.join(Pysbxd.configuration, name))
+    shutil.rmtree(DATA, ignore_errors=True)
