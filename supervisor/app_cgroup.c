@@ -428,11 +428,12 @@ static int check_controllers(unsigned available, const struct limits *limits, st
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!rows[i].asked || (available & rows[i].controller) != 0)
 			continue;
-		(void)error_set(err, ERROR_UNSUPPORTED, 0,
-				"%s: the cgroup of all apps has no %s controller, so it could not be "
-				"enforced: enable that in the cgroup above (cgroup v1 must not hold "
-				"it)%s",
-				rows[i].field, rows[i].name, rows[i].advice);
+		(void)error_set(
+			err, ERROR_UNSUPPORTED, 0,
+			"%s: the cgroup of all apps has no %s controller, so it could not be "
+			"enforced: enable that in the cgroup above (cgroup v1 must not hold "
+			"it)%s",
+			rows[i].field, rows[i].name, rows[i].advice);
 		error_set_path(err, "%s", rows[i].field);
 		return -EOPNOTSUPP;
 	}
@@ -442,8 +443,8 @@ static int check_controllers(unsigned available, const struct limits *limits, st
 int app_cgroup_make(int root, const struct tenant *tenant, const struct app_spec *spec,
 		    struct error *err)
 {
-	unsigned available, controllers =
-		CONTROLLER_MEMORY | CONTROLLER_PIDS | limits_controllers(&spec->limits);
+	unsigned available, controllers = CONTROLLER_MEMORY | CONTROLLER_PIDS |
+					  limits_controllers(&spec->limits);
 	int r;
 
 	if (tenant != NULL)

@@ -130,7 +130,8 @@ bool apps_scope_find(const char *cgroup_root, const char *keeper_directory, stru
 	struct error ignored;
 
 	name_it(cgroup_root, &scope);
-	if (access(scope.path, F_OK) < 0 || open_directories(&scope, cgroup_root != NULL, &ignored) < 0 ||
+	if (access(scope.path, F_OK) < 0 ||
+	    open_directories(&scope, cgroup_root != NULL, &ignored) < 0 ||
 	    (cgroup_root == NULL && !find_anchor(&scope, keeper_directory))) {
 		apps_scope_close(&scope);
 		*ret = closed;

@@ -28,7 +28,7 @@
 struct apps_scope {
 	int fd, init_fd; /* -1: not there */
 	char path[CGROUP_PATH_MAX];
-	unsigned missing; /* CONTROLLER_MEMORY, CONTROLLER_PIDS: only with --cgroup-root */
+	unsigned missing;     /* CONTROLLER_MEMORY, CONTROLLER_PIDS: only with --cgroup-root */
 	struct anchor anchor; /* socket -1: none is needed, with --cgroup-root */
 };
 

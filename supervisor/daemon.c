@@ -202,6 +202,7 @@ static int fill_host(struct daemon *daemon, struct error *err)
 			      .incident_directory = DAEMON_INCIDENTS,
 			      .random = random_number,
 			      .notifier = &daemon->notifier,
+			      .slots = &daemon->slots,
 			      .keeper_directory = DAEMON_KEEPERS },
 		.log = { .event = daemon->event,
 			 .log = &daemon->log,
@@ -214,7 +215,9 @@ static int fill_host(struct daemon *daemon, struct error *err)
 	if (directory < 0)
 		log_message(&daemon->log, LOG_LEVEL_ERROR, NULL, "%s", complaint.text);
 	daemon->host.log.directory_fd = directory;
-	r = launcher_image(LAUNCHER_PATH, &daemon->host.instance.image_fd, err);
+	r = launcher_slots_open(&daemon->slots, err);
+	if (r >= 0)
+		r = launcher_image(LAUNCHER_PATH, &daemon->host.instance.image_fd, err);
 	if (r >= 0)
 		r = reader_start(&daemon->reader, err);
 	if (r >= 0)
@@ -313,6 +316,7 @@ static void close_all(struct daemon *daemon)
 	config_free(daemon->config);
 	uids_clear(&daemon->uids);
 	close_and_clear(&daemon->host.instance.image_fd);
+	launcher_slots_close(&daemon->slots);
 	close_and_clear(&daemon->host.log.directory_fd);
 	if (daemon->options.to_stderr) {
 		output_flush(&daemon->err_out, FLUSH_PATIENCE_MSEC);
@@ -333,6 +337,7 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 		.reader = { .pidfd = -1, .socket = -1 },
 		.kernel_log = { .fd = -1 },
 		.notifier = { .fd = -1 },
+		.slots = LAUNCHER_SLOTS_NONE,
 		.journal = { .fd = -1 },
 		.host = { .instance = { .image_fd = -1 }, .log = { .directory_fd = -1 } },
 	};

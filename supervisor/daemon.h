@@ -66,6 +66,7 @@ struct daemon {
 	struct reader reader;
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
+	struct launcher_slots slots;
 	struct filter_cache filters;
 	struct uids uids;
 	struct host_system system;

@@ -206,7 +206,8 @@ static int begin_life(struct instance *instance, struct error *err)
 	_cleanup_plan_ struct plan *made = NULL;
 	_cleanup_close_ int leaf = -1;
 	char keeper[INSTANCE_CGROUP_MAX];
-	struct launcher_start start = { .image_fd = instance->host->image_fd };
+	struct launcher_start start = { .image_fd = instance->host->image_fd,
+					.slots = instance->host->slots };
 	int r = 0;
 
 	if (instance->host->make_slice != NULL)

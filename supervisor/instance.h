@@ -75,7 +75,8 @@ struct instance_host {
 	uint32_t (*random)(void);
 	/* the daemon's: */
 	struct watch_notifier *notifier; /* lean watches; NULL: full ones, and a sample a second */
-	const char *keeper_directory;	 /* where launchers listen that outlive us; NULL: none do */
+	const struct launcher_slots *slots;
+	const char *keeper_directory; /* where launchers listen that outlive us; NULL: none do */
 	/* Makes the app's slice, with its limits, if it isn't there. NULL: it is. */
 	int (*make_slice)(struct instance *instance, struct error *err);
 	/* Makes what a start needs, when it is needed: plan (owned by the caller) and filter

@@ -2,6 +2,7 @@
 #include "supervisor/launcher.h"
 
 #include "policy/own.h"
+#include "supervisor/clone_run.h"
 #include "supervisor/file.h"
 #include "supervisor/keeper_socket.h"
 #include "supervisor/pidfd.h"
@@ -39,48 +40,105 @@ int launcher_image(const char *path, int *ret_fd, struct error *err)
 	return r;
 }
 
-/* In the child, between clone3 and execveat: async-signal-safe calls only. Never returns. */
-static void __attribute__((noreturn))
-become_launcher(const struct launcher_start *start, int socket_fd, int plan_fd, int listen_fd)
+/* --- descriptors that are few --------------------------------------------------------------- */
+
+int launcher_slots_open(struct launcher_slots *ret, struct error *err)
 {
-	const int sources[] = { socket_fd, plan_fd, start->filter_fd, start->leaf_cgroup_fd,
-				listen_fd };
-	const size_t count = ARRAY_SIZE(sources) - (listen_fd < 0);
-	int high[ARRAY_SIZE(sources)], image, null_fd;
-	char *const argv[] = { (char *)"pysbx-launch", start->plan->app, NULL };
+	*ret = LAUNCHER_SLOTS_NONE;
+	ret->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (size_t i = 0; i < LAUNCHER_SLOTS; i++) {
+		ret->fds[i] = fcntl(ret->null_fd, F_DUPFD_CLOEXEC, LAUNCH_FD_LISTEN + 1);
+		if (ret->fds[i] < 0) {
+			int r = error_set(err, ERROR_SYSTEM, errno, "launcher: /dev/null");
+
+			launcher_slots_close(ret);
+			return r;
+		}
+	}
+	/* dup gives the lowest that is free, so each is above the one before */
+	ret->end = (unsigned)ret->fds[LAUNCHER_SLOTS - 1] + 1;
+	return 0;
+}
+
+void launcher_slots_close(struct launcher_slots *slots)
+{
+	for (size_t i = 0; i < LAUNCHER_SLOTS; i++)
+		close_and_clear(&slots->fds[i]);
+	close_and_clear(&slots->null_fd);
+	slots->end = 0;
+}
+
+/* What the child takes along. */
+struct passing {
+	const struct launcher_start *start;
+	int fds[LAUNCHER_SLOTS]; /* image, socket, plan, filter, leaf, listener (-1: none) */
+};
+
+static void empty_slots(const struct launcher_slots *slots)
+{
+	for (size_t i = 0; i < LAUNCHER_SLOTS; i++)
+		(void)dup3(slots->null_fd, slots->fds[i], O_CLOEXEC);
+}
+
+static int fill_slots(const struct launcher_slots *slots, struct passing *passing,
+		      struct error *err)
+{
+	for (size_t i = 0; i < LAUNCHER_SLOTS; i++) {
+		if (passing->fds[i] < 0)
+			continue;
+		if (dup3(passing->fds[i], slots->fds[i], O_CLOEXEC) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "launcher: dup3");
+		passing->fds[i] = slots->fds[i];
+	}
+	return 0;
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+/* In the child, between clone3 and execveat: async-signal-safe calls only, in memory that is its
+ * parent's (clone_run.h). */
+__attribute__((no_sanitize("address"))) static void become_launcher(const void *argument)
+{
+	const struct passing *passing = argument;
+	const struct launcher_slots *slots = passing->start->slots;
+	const size_t count = LAUNCHER_SLOTS - (passing->fds[LAUNCHER_SLOTS - 1] < 0);
+	int high[LAUNCHER_SLOTS], null_fd;
+	char *const argv[] = { (char *)"pysbx-launch", passing->start->plan->app, NULL };
 	char *const environment[] = { NULL };
-	struct sigaction standard = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
+	/* until here the descriptors are the parent's own; now a copy of the first few */
+	if (slots != NULL && syscall(SYS_close_range, slots->end, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		_exit(125);
 	/* out of the way of the fixed numbers first, then onto them (dup2 clears close-on-exec) */
-	image = fcntl(start->image_fd, F_DUPFD_CLOEXEC, 64);
 	for (size_t i = 0; i < count; i++)
-		high[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 64);
-	for (size_t i = 0; i < count; i++) {
-		if (high[i] < 0 || dup2(high[i], LAUNCH_FD_SOCKET + (int)i) < 0)
+		high[i] = fcntl(passing->fds[i], F_DUPFD_CLOEXEC, 64);
+	for (size_t i = 1; i < count; i++) {
+		if (high[i] < 0 || dup2(high[i], LAUNCH_FD_SOCKET + (int)i - 1) < 0)
 			_exit(125);
 	}
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd < 0 || image < 0 || dup2(null_fd, 0) < 0)
+	if (null_fd < 0 || high[0] < 0 || dup2(null_fd, 0) < 0)
 		_exit(125);
 	/* a closed stdout or stderr must not become some other file's number */
 	for (int fd = 1; fd <= 2; fd++) {
 		if (fcntl(fd, F_GETFD) < 0)
 			(void)dup2(null_fd, fd);
 	}
-	(void)syscall(SYS_close_range, LAUNCH_FD_SOCKET + (unsigned)count, ~0U,
+	(void)syscall(SYS_close_range, LAUNCH_FD_SOCKET + (unsigned)count - 1, ~0U,
 		      CLOSE_RANGE_CLOEXEC);
 
-	for (int signal_number = 1; signal_number < NSIG; signal_number++)
-		(void)sigaction(signal_number, &standard, NULL);
+	/* those that are ignored stay so: the launcher blocks all, and the worker resets them */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)syscall(SYS_execveat, image, "", argv, environment, AT_EMPTY_PATH);
+	(void)syscall(SYS_execveat, high[0], "", argv, environment, AT_EMPTY_PATH);
 	_exit(125);
 }
 
-static pid_t clone_launcher(const struct launcher_start *start, int *ret_pidfd)
+static int clone_launcher(struct passing *passing, pid_t *ret_pid, int *ret_pidfd,
+			  struct error *err)
 {
+	const struct launcher_start *start = passing->start;
 	struct clone_args args = {
 		.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
 			 CLONE_INTO_CGROUP,
@@ -88,10 +146,25 @@ static pid_t clone_launcher(const struct launcher_start *start, int *ret_pidfd)
 		.exit_signal = SIGCHLD,
 		.cgroup = (unsigned)start->init_cgroup_fd,
 	};
+	int r = 0;
 
 	if (start->plan->network_none)
 		args.flags |= CLONE_NEWNET;
-	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (start->slots != NULL) {
+		args.flags |= CLONE_FILES;
+		r = fill_slots(start->slots, passing, err);
+	}
+	if (r >= 0)
+		*ret_pid = clone_run(&args, become_launcher, passing);
+	if (start->slots != NULL)
+		empty_slots(start->slots);
+	if (r < 0)
+		return r;
+	if (*ret_pid < 0)
+		return error_set(err, ERROR_SYSTEM, -*ret_pid,
+				 "launcher: clone3 into the cgroup and new namespaces%s",
+				 *ret_pid == -EPERM ? " (is pysbx itself confined?)" : "");
+	return 0;
 }
 
 static int listen_at(const char *path, int *ret_fd, struct error *err)
@@ -107,8 +180,9 @@ int launcher_spawn(const struct launcher_start *start, struct launcher *ret, str
 {
 	_cleanup_close_ int ours = -1, theirs = -1, plan_fd = -1, listen_fd = -1;
 	_cleanup_free_ char *text = NULL;
+	struct passing passing;
 	int pair[2], pidfd = -1, r;
-	pid_t pid;
+	pid_t pid = -1;
 
 	r = plan_encode(start->plan, false, &text, err);
 	if (r >= 0)
@@ -124,13 +198,12 @@ int launcher_spawn(const struct launcher_start *start, struct launcher *ret, str
 	if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "launcher: O_NONBLOCK");
 
-	pid = clone_launcher(start, &pidfd);
-	if (pid < 0)
-		return error_set(err, ERROR_SYSTEM, errno,
-				 "launcher: clone3 into the cgroup and new namespaces%s",
-				 errno == EPERM ? " (is pysbx itself confined?)" : "");
-	if (pid == 0)
-		become_launcher(start, theirs, plan_fd, listen_fd);
+	passing = (struct passing){ .start = start,
+				    .fds = { start->image_fd, theirs, plan_fd, start->filter_fd,
+					     start->leaf_cgroup_fd, listen_fd } };
+	r = clone_launcher(&passing, &pid, &pidfd, err);
+	if (r < 0)
+		return r;
 	*ret = (struct launcher){
 		.pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours), .is_child = true
 	};

@@ -34,13 +34,30 @@ struct launcher {
 	bool is_child;
 };
 
+/* A daemon has thousands of descriptors, and to copy and close them all for each start takes longer
+ * than the rest of it. What a launcher takes along is put into a few low ones that are kept for
+ * that, and only those up to `end` are copied. */
+#define LAUNCHER_SLOTS 6
+struct launcher_slots {
+	int null_fd, fds[LAUNCHER_SLOTS];
+	unsigned end;
+};
+
+#define LAUNCHER_SLOTS_NONE \
+	((struct launcher_slots){ .null_fd = -1, .fds = { -1, -1, -1, -1, -1, -1 } })
+
+/* To be opened while few are open. */
+int launcher_slots_open(struct launcher_slots *ret, struct error *err);
+void launcher_slots_close(struct launcher_slots *slots);
+
 struct launcher_start {
 	const struct plan *plan;
 	int image_fd;
 	int filter_fd;
-	int init_cgroup_fd;	 /* where the launcher itself lives, outside the app's limits */
-	int leaf_cgroup_fd;	 /* where it starts the worker */
-	const char *keeper_path; /* of the listening socket if plan->keep, else NULL */
+	int init_cgroup_fd; /* where the launcher itself lives, outside the app's limits */
+	int leaf_cgroup_fd; /* where it starts the worker */
+	const struct launcher_slots *slots; /* NULL: all descriptors are copied */
+	const char *keeper_path;	    /* of the listening socket if plan->keep, else NULL */
 };
 
 /* A received record; fds that came with it are the caller's, -1 where there is none. */

@@ -54,7 +54,8 @@ int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
 		void (*on_event)(enum watch_event event, void *userdata), void *userdata,
 		struct error *err);
 
-/* Of a controller that isn't there nothing is told. root, app and leaf are borrowed and must stay as long as the watch. */
+/* Of a controller that isn't there nothing is told. root, app and leaf are borrowed and must stay
+ * as long as the watch. */
 int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int root,
 		     const char *app, const char *leaf,
 		     void (*on_event)(enum watch_event event, void *userdata), void *userdata,

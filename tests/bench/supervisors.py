@@ -330,6 +330,7 @@ def clean_up(both):
         for supervisor in both:
             if supervisor.process:
                 supervisor.process.wait()
+        await_true(lambda: "populated 0" in read(ROOT + "/cgroup.events"), 60, "the end of all")
         return
     for supervisor in both:
         subprocess.run(("systemctl", "stop", supervisor.unit), check=False, capture_output=True)
