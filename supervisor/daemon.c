@@ -323,6 +323,7 @@ static void close_all(struct daemon *daemon)
 		output_close(&daemon->err_out);
 	}
 	journal_close(&daemon->journal);
+	close_and_clear(&daemon->records_fd);
 	close_and_clear(&daemon->lock_fd);
 	sd_event_unref(daemon->event);
 }
@@ -332,6 +333,7 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 	struct daemon daemon = {
 		.options = *options,
 		.lock_fd = -1,
+		.records_fd = -1,
 		.started_usec = clock_realtime_usec(),
 		.scope = { .fd = -1, .init_fd = -1, .anchor = { .pidfd = -1, .socket = -1 } },
 		.reader = { .pidfd = -1, .socket = -1 },

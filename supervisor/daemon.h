@@ -83,6 +83,9 @@ struct daemon {
 	bool restored;		   /* all that was on record is here: it may be written anew */
 	bool save_failed;	   /* told once */
 	uint64_t save_took_usec;   /* the last time */
+	uint64_t state_generation; /* of the state file */
+	int records_fd;		   /* lines that are later than it; -1: none yet */
+	bool records_matter;	   /* the file of this generation is there */
 	bool scope_stops;	   /* systemd has told the anchor */
 	struct error scope_error;  /* why there is none, if it was asked for; and */
 	uint64_t scope_again_usec; /* CLOCK_MONOTONIC, until when it is not asked for again */
@@ -175,6 +178,8 @@ int daemon_load(struct daemon *daemon, struct error *err);
  * then is not all. */
 void daemon_save(struct daemon *daemon);
 void daemon_save_soon(struct daemon *daemon);
+/* The record of this app now, the others soon. */
+void daemon_save_app(struct daemon *daemon, struct app *app);
 void daemon_save_due(struct daemon *daemon);
 
 /* The file's object; NULL if there is none, or if it is damaged, which is logged. Owned by the

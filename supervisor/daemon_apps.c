@@ -368,14 +368,15 @@ static void tell_missing(struct daemon *daemon)
 	if (scope->fd < 0 || scope->missing == 0 || daemon->missing_told)
 		return;
 	daemon->missing_told = true;
-	log_message(&daemon->log, LOG_LEVEL_WARNING, NULL,
-		    "%s: has no controller for%s%s: of such limits none can be had, and %s of an app "
-		    "can't be told",
-		    scope->path, (scope->missing & CONTROLLER_MEMORY) != 0 ? " memory" : "",
-		    (scope->missing & CONTROLLER_PIDS) != 0 ? " pids" : "",
-		    scope->missing == CONTROLLER_PIDS	? "refused forks"
-		    : scope->missing == CONTROLLER_MEMORY ? "OOM kills"
-							  : "OOM kills and refused forks");
+	log_message(
+		&daemon->log, LOG_LEVEL_WARNING, NULL,
+		"%s: has no controller for%s%s: of such limits none can be had, and %s of an app "
+		"can't be told",
+		scope->path, (scope->missing & CONTROLLER_MEMORY) != 0 ? " memory" : "",
+		(scope->missing & CONTROLLER_PIDS) != 0 ? " pids" : "",
+		scope->missing == CONTROLLER_PIDS     ? "refused forks"
+		: scope->missing == CONTROLLER_MEMORY ? "OOM kills"
+						      : "OOM kills and refused forks");
 }
 
 void daemon_use_scope(struct daemon *daemon)
@@ -480,7 +481,7 @@ static void on_settled(struct app *app)
 
 static void record(struct app *app)
 {
-	daemon_save(daemon_of(app));
+	daemon_save_app(daemon_of(app), app);
 }
 
 static int need_scope(void *userdata, struct error *err)

@@ -4,17 +4,28 @@
  * soon after every change, and at once when a death has been judged (supervisor/instance.h). It is
  * on tmpfs: it lives as long as the processes that it is about.
  *
- * {"version": 1, "cursor": N, "closed": BOOL, "kernel_sequence": N, "apps": {NAME: record, ...}}
+ * {"version": 1, "generation": N, "cursor": N, "closed": BOOL, "kernel_sequence": N,
+ *  "apps": {NAME: record, ...}}
  *
  * closed: the daemon has ended as it should, and `cursor` was its last.
+ *
+ * With a thousand apps that takes milliseconds, and a death has to be on record before its app can
+ * start again. So what has just been judged goes into /run/pysbx/state.log at once, a line each,
+ *
+ * {"generation": N, "cursor": N, "kernel_sequence": N, "name": NAME, "record": record}
+ *
+ * and into the file when that is written next. A line counts only with the file of its generation;
+ * a last one that is cut off was told to nobody.
  *
  * When it is lost or damaged, launchers are still found by their sockets, NAME.N.sock: then the
  * counters begin anew, and nothing else is lost.
  */
+#include "policy/document.h"
 #include "policy/own.h"
 #include "supervisor/app_record.h"
 #include "supervisor/clock.h"
 #include "supervisor/daemon.h"
+#include "supervisor/file.h"
 #include "supervisor/store.h"
 
 #include <dirent.h>
@@ -29,6 +40,7 @@
 #define STATE_NAME     "state"
 #define STATE_FILE     DAEMON_RUN "/" STATE_NAME ".json"
 #define STATE_VERSION  1
+#define RECORDS_FILE   DAEMON_RUN "/state.log"
 #define STATE_SIZE_MAX ((size_t)64 * 1024 * 1024)
 #define SOCKET_SUFFIX  ".0.sock" /* of an app's one instance */
 
@@ -39,8 +51,10 @@ static int write_state(FILE *out, struct daemon *daemon, struct error *err)
 	const char *separator = "";
 
 	fprintf(out,
-		"{\"version\":%d,\"cursor\":%llu,\"closed\":%s,\"kernel_sequence\":%llu,\"apps\":{",
-		STATE_VERSION, (unsigned long long)events_cursor(daemon->events),
+		"{\"version\":%d,\"generation\":%llu,\"cursor\":%llu,\"closed\":%s,"
+		"\"kernel_sequence\":%llu,\"apps\":{",
+		STATE_VERSION, (unsigned long long)daemon->state_generation,
+		(unsigned long long)events_cursor(daemon->events),
 		daemon->leaving ? "true" : "false",
 		(unsigned long long)daemon->kernel_log.sequence);
 	for (size_t i = 0; i < daemon->app_count; i++) {
@@ -67,12 +81,60 @@ static int save(struct daemon *daemon, struct error *err)
 
 	if (out == NULL)
 		return error_no_memory(err);
+	daemon->state_generation = clock_monotonic_usec(); /* no two files have the same */
 	r = write_state(out, daemon, err);
 	if (fclose(out) != 0 && r >= 0)
 		r = error_no_memory(err);
 	if (r >= 0)
 		r = store_write_text(DAEMON_RUN, STATE_NAME, text, length, false, err);
+	/* its lines are in the file, and count no more; after a failure the old ones still do */
+	if (r >= 0 && daemon->records_fd >= 0)
+		(void)!ftruncate(daemon->records_fd, 0);
+	daemon->records_matter = r >= 0;
 	return r;
+}
+
+static int add_record(struct daemon *daemon, struct app *app, struct error *err)
+{
+	_cleanup_free_ char *line = NULL;
+	ssize_t written;
+	int r, length;
+
+	if (daemon->records_fd < 0)
+		daemon->records_fd = open(
+			RECORDS_FILE,
+			O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (daemon->records_fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open " RECORDS_FILE);
+	r = app_record_make(app, err);
+	if (r < 0)
+		return r;
+	length = asprintf(&line,
+			  "{\"generation\":%llu,\"cursor\":%llu,\"kernel_sequence\":%llu,"
+			  "\"name\":\"%s\",\"record\":%s}\n",
+			  (unsigned long long)daemon->state_generation,
+			  (unsigned long long)events_cursor(daemon->events),
+			  (unsigned long long)daemon->kernel_log.sequence, app->spec.name,
+			  app->saved);
+	if (length < 0) {
+		line = NULL;
+		return error_no_memory(err);
+	}
+	written = write(daemon->records_fd, line, (size_t)length);
+	return written == length ? 0
+				 : error_set(err, ERROR_SYSTEM, written < 0 ? errno : ENOSPC,
+					     "write " RECORDS_FILE);
+}
+
+void daemon_save_app(struct daemon *daemon, struct app *app)
+{
+	struct error ignored;
+
+	/* a file that could not be written is the next thing to be tried again */
+	if (daemon->restored && daemon->records_matter && add_record(daemon, app, &ignored) >= 0)
+		daemon_save_soon(daemon);
+	else
+		daemon_save(daemon);
 }
 
 void daemon_save(struct daemon *daemon)
@@ -144,6 +206,41 @@ static void tell_damaged(struct daemon *daemon, const struct error *err)
 	(void)rename(STATE_FILE, STATE_FILE ".bad");
 }
 
+/* A line that is later than the file. */
+static void take_line(json_t *state, const json_t *line)
+{
+	json_t *record = json_object_get(line, "record");
+	const char *name = json_string_value(json_object_get(line, "name"));
+
+	if (!json_equal(json_object_get(line, "generation"), json_object_get(state, "generation")))
+		return;
+	if (name != NULL && json_is_object(record))
+		(void)json_object_set(json_object_get(state, "apps"), name, record);
+	(void)json_object_set(state, "cursor", json_object_get(line, "cursor"));
+	(void)json_object_set(state, "kernel_sequence", json_object_get(line, "kernel_sequence"));
+}
+
+/* What does not parse ends it: who wrote that line was killed over it. */
+static void take_lines(json_t *state)
+{
+	_cleanup_free_ char *text = NULL;
+	char *at, *end;
+	struct error ignored;
+	size_t length;
+	int r = 0;
+
+	if (file_read_whole(RECORDS_FILE, STATE_SIZE_MAX, &text, &length, &ignored) < 0)
+		return;
+	for (at = text; r >= 0 && (end = memchr(at, '\n', length)) != NULL; at = end + 1) {
+		_cleanup_json_ json_t *line = NULL;
+
+		r = document_parse(at, (size_t)(end - at), STATE_SIZE_MAX, &line, &ignored);
+		if (r >= 0)
+			take_line(state, line);
+		length -= (size_t)(end + 1 - at);
+	}
+}
+
 json_t *daemon_read_state(struct daemon *daemon)
 {
 	json_t *state = NULL;
@@ -153,8 +250,10 @@ json_t *daemon_read_state(struct daemon *daemon)
 	if (r == -ENOENT)
 		return NULL;
 	if (r >= 0 && json_integer_value(json_object_get(state, "version")) == STATE_VERSION &&
-	    json_is_object(json_object_get(state, "apps")))
+	    json_is_object(json_object_get(state, "apps"))) {
+		take_lines(state);
 		return state;
+	}
 	if (r >= 0)
 		(void)error_set(&err, ERROR_INVALID, 0, STATE_FILE ": is not of version %d",
 				STATE_VERSION);
