@@ -8,6 +8,7 @@
 #include "supervisor/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ void instance_init(struct instance *instance, const struct instance_host *host,
 		.state = APP_STOPPED,
 		.stop_signal = spec->stop.signal,
 		.launcher = { .pidfd = -1, .socket = -1 },
+		.former = { .pidfd = -1, .socket = -1 },
 		.worker_pidfd = -1,
 		.pipes = { -1, -1 },
 	};
@@ -124,13 +126,22 @@ static int make_leaf(struct instance *instance, int *ret_fd, struct error *err)
 	return 0;
 }
 
+bool instance_remove_empty_leaf(const struct instance *instance)
+{
+	char path[INSTANCE_CGROUP_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", instance->app_path, instance->leaf_name);
+	return unlinkat(instance->host->root_fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
 static void remove_leaf(struct instance *instance)
 {
 	_cleanup_close_ int app = -1;
 	struct error err;
 
-	if (instance->host->root_fd < 0)
-		return; /* gone with the scope */
+	/* the former: gone with the scope */
+	if (instance->host->root_fd < 0 || instance_remove_empty_leaf(instance))
+		return;
 	/* its processes are gone with the launcher, so this does not wait but for those in state D
 	 */
 	if (cgroup_open(instance->host->root_fd, instance->app_path, &app, &err) >= 0 &&
@@ -260,6 +271,7 @@ static void reset_life(struct instance *instance)
 	instance->last_words = (struct instance_end){ 0 };
 	instance->worker_pid = 0;
 	instance->judged = false;
+	instance->collected = false;
 	instance->killed_by_us = false;
 	instance->forwarded_signal = 0;
 	instance->pressure_noted_usec = 0;
@@ -611,6 +623,7 @@ void instance_explain_all(struct instance *instance)
 
 void instance_leave(struct instance *instance)
 {
+	instance_drop_former(instance);
 	end_sources(instance);
 	relay_clear(&instance->relay);
 	watch_stop(&instance->watch);
@@ -622,6 +635,7 @@ void instance_leave(struct instance *instance)
 
 void instance_clear(struct instance *instance)
 {
+	instance_drop_former(instance);
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
 	plan_free(TAKE_PTR(instance->plan));

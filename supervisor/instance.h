@@ -12,7 +12,8 @@
  *
  * A death is judged when the launcher tells it: by then all in the PID namespace is gone, and all
  * that can be known is there. Only when it is on record (instance_host.record) the launcher hears
- * COLLECTED and goes: a daemon that is killed in between hears of the death again.
+ * COLLECTED and goes: a daemon that is killed in between hears of the death again. Nobody waits for
+ * its own end then: if nothing is left in the leaf the next life begins at once.
  *
  * When a child is OOM-killed while the main process lives (gunicorn's usual case) memory.events is
  * all that tells. The kernel kills first and the exit shows 17 to 60 ms later, so the judgement
@@ -132,6 +133,7 @@ struct instance {
 
 	/* one life: from spawn to conclusion */
 	struct launcher launcher;
+	bool collected;	  /* it has been told that it may go */
 	int worker_pidfd; /* run mode only: the daemon can do without, and has a thousand of them */
 	pid_t worker_pid;
 	uid_t uid;	       /* of the worker */
@@ -157,6 +159,8 @@ struct instance {
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */
 
+	struct launcher former; /* of the life before, still on its way out; pid 0: none */
+	sd_event_source *former_source;
 	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *stop_timer,
 		*deadline;
 };
@@ -208,6 +212,10 @@ void instance_conclude(struct instance *instance);
 int instance_attach_launcher(struct instance *instance, struct error *err);
 void instance_set_last_words(struct instance *instance, const struct launch_message *message);
 void instance_kill_launcher(struct instance *instance);
+/* One that has been collected, on its way out: ends and reaps it. */
+void instance_drop_former(struct instance *instance);
+/* Removes the leaf if nobody is in it. False: it is still there. */
+bool instance_remove_empty_leaf(const struct instance *instance);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 

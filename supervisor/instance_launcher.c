@@ -27,12 +27,14 @@ static void say_error(const struct instance *instance, const struct error *err)
 	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
 }
 
-static void answer(struct instance *instance, enum launch_message_type type)
+static bool answer(struct instance *instance, enum launch_message_type type)
 {
 	struct error err;
 
-	if (launcher_send(&instance->launcher, type, 0, &err) < 0)
-		say_error(instance, &err);
+	if (launcher_send(&instance->launcher, type, 0, &err) >= 0)
+		return true;
+	say_error(instance, &err);
+	return false;
 }
 
 /* --- output --------------------------------------------------------------------------------- */
@@ -81,7 +83,7 @@ static void start_relay(struct instance *instance)
 			relay_feed(&instance->relay, i, instance->spooled[i],
 				   instance->spooled_length[i]);
 	if (instance->spooled[0] != NULL || instance->spooled[1] != NULL)
-		answer(instance, LAUNCH_TAKEN);
+		(void)answer(instance, LAUNCH_TAKEN);
 	forget_spool(instance);
 	relay_resume(&instance->relay);
 }
@@ -105,7 +107,7 @@ static void hear_stalled(struct instance *instance)
 {
 	if (instance->relay.sink.take != NULL)
 		relay_pause(&instance->relay);
-	answer(instance, LAUNCH_TAKE);
+	(void)answer(instance, LAUNCH_TAKE);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -179,7 +181,62 @@ static void collect(struct instance *instance)
 {
 	if (instance->host->record != NULL)
 		instance_judge_end(instance);
-	answer(instance, LAUNCH_COLLECTED);
+	instance->collected = answer(instance, LAUNCH_COLLECTED);
+}
+
+/* --- not waiting for its end ------------------------------------------------------------------ */
+
+static void forget_former(struct instance *instance)
+{
+	instance->former_source = sd_event_source_disable_unref(instance->former_source);
+	launcher_close(&instance->former);
+	instance->former = (struct launcher){ .pidfd = -1, .socket = -1 };
+}
+
+static int on_former_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct instance *instance = userdata;
+	int status;
+	(void)source, (void)fd, (void)revents;
+
+	if (launcher_reap(&instance->former, &status))
+		forget_former(instance);
+	return 0;
+}
+
+void instance_drop_former(struct instance *instance)
+{
+	if (instance->former.pid > 0)
+		launcher_kill(&instance->former);
+	forget_former(instance);
+}
+
+/* A launcher takes a while to end: the kernel takes down its mounts and namespaces. */
+static bool let_go(struct instance *instance)
+{
+	struct launcher *launcher = &instance->launcher;
+	struct error ignored;
+
+	if (launcher->is_child) {
+		if (launcher_wake(launcher, &ignored) < 0 ||
+		    sd_event_add_io(instance->host->event, &instance->former_source,
+				    launcher->pidfd, EPOLLIN, on_former_exit, instance) < 0)
+			return false;
+		instance->former = (struct launcher){ .pid = launcher->pid,
+						      .pidfd = TAKE_FD(launcher->pidfd),
+						      .socket = -1,
+						      .is_child = true };
+	}
+	instance_conclude(instance);
+	return true;
+}
+
+/* With a death on record, and nobody left in the leaf: all that the launcher's end would tell.
+ * True: it is done, and the next life may have begun. */
+static bool conclude_at_once(struct instance *instance)
+{
+	return instance->collected && instance->host->record != NULL && instance->former.pid == 0 &&
+	       instance_remove_empty_leaf(instance) && let_go(instance);
 }
 
 static int on_stop_settled(sd_event_source *source, uint64_t usec, void *userdata)
@@ -189,6 +246,7 @@ static int on_stop_settled(sd_event_source *source, uint64_t usec, void *userdat
 
 	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	collect(instance);
+	(void)conclude_at_once(instance);
 	return 0;
 }
 
@@ -273,8 +331,11 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
 	int r;
 	(void)fd, (void)revents;
 
-	while ((r = launcher_receive(&instance->launcher, &event, &err)) == 0)
+	while ((r = launcher_receive(&instance->launcher, &event, &err)) == 0) {
 		hear(instance, &event);
+		if (conclude_at_once(instance))
+			return 0;
+	}
 	if (r == -EAGAIN)
 		return 0;
 	if (r < 0) {
