@@ -512,6 +512,7 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 
 	spec_clear(&app->spec);
 	app->spec = *spec;
+	app->digest = 0;
 	*spec = (struct app_spec){ 0 };
 	app->held = false;
 	app_log_set_spec(&app->log, &app->spec);

@@ -84,7 +84,8 @@ struct app {
 	struct app_waiter *waiters;
 	struct app_waiter *next_waiter; /* in the round that is on */
 	unsigned waiter_count;
-	char *saved; /* its record in the state file; NULL: to be made anew */
+	uint64_t digest; /* of spec, see app_record; 0: to be made anew */
+	char *saved;	 /* its record in the state file; NULL: to be made anew */
 	size_t saved_length;
 };
 

@@ -139,7 +139,18 @@ static int set_last(json_t *record, const struct app_last *last)
 					     last->incident, "sentence", last->sentence));
 }
 
-static int make_object(const struct app *app, json_t **ret, struct error *err)
+static int digest_app(struct app *app, uint64_t *ret, struct error *err)
+{
+	int r = 0;
+
+	if (app->digest == 0)
+		r = digest_spec(&app->spec, &app->digest, err);
+	if (r >= 0)
+		*ret = app->digest;
+	return r;
+}
+
+static int make_object(struct app *app, json_t **ret, struct error *err)
 {
 	_cleanup_json_ json_t *record = NULL;
 	char digest_text[32], tenant[SPEC_NAME_MAX + 1];
@@ -147,7 +158,7 @@ static int make_object(const struct app *app, json_t **ret, struct error *err)
 	int r;
 
 	digest = app->held_digest;
-	r = app->held ? 0 : digest_spec(&app->spec, &digest, err);
+	r = app->held ? 0 : digest_app(app, &digest, err);
 	if (r < 0)
 		return r;
 	snprintf(digest_text, sizeof(digest_text), "%016" PRIx64, digest);

@@ -322,7 +322,9 @@ static void report(struct instance *instance, const struct facts *facts, const s
 	incident.kernel_lines = kernel_lines;
 	incident.kernel_line_count = facts->kernel_count;
 
-	if (incident_store_recall(host->incident_directory, incident.app, incident.id))
+	/* only a launcher that an earlier daemon has started may have told that one already */
+	if (!instance->launcher.is_child &&
+	    incident_store_recall(host->incident_directory, incident.app, incident.id))
 		log_message(host->log, LOG_LEVEL_INFO, incident.app,
 			    "incident %s has been told before", incident.id);
 	else
