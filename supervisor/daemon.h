@@ -185,6 +185,9 @@ void daemon_save_due(struct daemon *daemon);
 /* The file's object; NULL if there is none, or if it is damaged, which is logged. Owned by the
  * caller. */
 json_t *daemon_read_state(struct daemon *daemon);
+/* Lines of state.log, into the object of the state file. What does not parse ends them: who wrote
+ * it was killed over it. */
+void daemon_state_take_lines(json_t *state, const char *text, size_t length);
 /* Of the last event of the life that the state (NULL: none) is of, for events_new(). */
 uint64_t daemon_state_cursor(const json_t *state);
 /* Takes over what runs; before any app is started. */

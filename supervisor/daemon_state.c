@@ -220,17 +220,12 @@ static void take_line(json_t *state, const json_t *line)
 	(void)json_object_set(state, "kernel_sequence", json_object_get(line, "kernel_sequence"));
 }
 
-/* What does not parse ends it: who wrote that line was killed over it. */
-static void take_lines(json_t *state)
+void daemon_state_take_lines(json_t *state, const char *text, size_t length)
 {
-	_cleanup_free_ char *text = NULL;
-	char *at, *end;
+	const char *at, *end;
 	struct error ignored;
-	size_t length;
 	int r = 0;
 
-	if (file_read_whole(RECORDS_FILE, STATE_SIZE_MAX, &text, &length, &ignored) < 0)
-		return;
 	for (at = text; r >= 0 && (end = memchr(at, '\n', length)) != NULL; at = end + 1) {
 		_cleanup_json_ json_t *line = NULL;
 
@@ -239,6 +234,16 @@ static void take_lines(json_t *state)
 			take_line(state, line);
 		length -= (size_t)(end + 1 - at);
 	}
+}
+
+static void take_records(json_t *state)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored;
+	size_t length;
+
+	if (file_read_whole(RECORDS_FILE, STATE_SIZE_MAX, &text, &length, &ignored) >= 0)
+		daemon_state_take_lines(state, text, length);
 }
 
 json_t *daemon_read_state(struct daemon *daemon)
@@ -251,7 +256,7 @@ json_t *daemon_read_state(struct daemon *daemon)
 		return NULL;
 	if (r >= 0 && json_integer_value(json_object_get(state, "version")) == STATE_VERSION &&
 	    json_is_object(json_object_get(state, "apps"))) {
-		take_lines(state);
+		take_records(state);
 		return state;
 	}
 	if (r >= 0)

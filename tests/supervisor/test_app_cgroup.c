@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,4 +238,48 @@ Test(app_cgroup, takes_a_tenant_without_a_controller_that_nobody_asked_for)
 	put("acme.tenant/cgroup.controllers", "cpu memory pids\n");
 	cr_assert_eq(app_cgroup_make(root, &tenant, &spec, &err), 0, "%s", err.text);
 	expect_text("acme.tenant/cgroup.subtree_control", "+cpu +memory +pids");
+}
+
+Test(app_cgroup, refuses_a_limit_whose_controller_is_missing_by_its_name)
+{
+	static const struct {
+		const char *field;
+		size_t offset;
+	} cases[] = {
+		{ "limits.memory", offsetof(struct limits, memory_max) },
+		{ "limits.memory_high", offsetof(struct limits, memory_high) },
+		{ "limits.cpu", offsetof(struct limits, cpu_max) },
+		{ "limits.cpu_weight", offsetof(struct limits, cpu_weight) },
+		{ "limits.pids", offsetof(struct limits, pids_max) },
+	};
+	char name[] = "web";
+	struct app_spec spec = { .name = name };
+	struct error err;
+
+	put("cgroup.controllers", "hugetlb\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		spec.limits = spec_no_limits;
+		*(uint64_t *)((char *)&spec.limits + cases[i].offset) = 100;
+		cr_assert_lt(app_cgroup_make(root, NULL, &spec, &err), 0, "%s", cases[i].field);
+		cr_expect_eq(err.kind, ERROR_UNSUPPORTED);
+		cr_expect_str_eq(err.path, cases[i].field);
+		cr_expect_eq(strncmp(err.text, cases[i].field, strlen(cases[i].field)), 0, "%s",
+			     err.text);
+	}
+}
+
+Test(app_cgroup, needs_no_controller_where_there_is_no_limit)
+{
+	char name[] = "web";
+	struct app_spec spec = { .name = name, .limits = spec_no_limits };
+	struct error err;
+
+	put("cgroup.controllers", "\n");
+	spec.limits.memory_max = spec.limits.cpu_max = spec.limits.pids_max = LIMIT_MAX;
+	/* as the kernel does it for a new directory */
+	cr_assert_eq(mkdirat(root, "web.slice", 0700), 0);
+	put("web.slice/cgroup.controllers", "\n");
+	cr_assert_eq(app_cgroup_make(root, NULL, &spec, &err), 0, "%s", err.text);
+	expect_text("cgroup.subtree_control", "");
+	cr_expect_lt(faccessat(root, "web.slice/pids.max", F_OK, 0), 0);
 }

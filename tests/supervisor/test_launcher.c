@@ -25,6 +25,7 @@ static int root = -1, leaf = -1, init = -1, image = -1, filter = -1;
 static char name[64], path[64];
 static struct launcher launcher = { .pidfd = -1, .socket = -1 };
 static struct launcher_event event;
+static const struct launcher_slots *slots;
 
 static void find_what_is_needed(void)
 {
@@ -109,6 +110,7 @@ static void spawn(const char *script)
 		.filter_fd = filter,
 		.init_cgroup_fd = init,
 		.leaf_cgroup_fd = leaf,
+		.slots = slots,
 		.keeper_path = path,
 	};
 	struct error err;
@@ -168,6 +170,36 @@ static void adopt(void)
 
 	cr_assert_eq(launcher_adopt(path, &launcher, &err), 0, "%s", err.text);
 	cr_expect(launcher.pid == 0 && launcher.pidfd < 0);
+}
+
+/* The numbers that a process has open, as it sees them itself. */
+Test(launcher, gives_its_few_descriptors_to_one_of_a_supervisor_that_has_many)
+{
+	struct launcher_slots few;
+	char listed[64];
+	int many[300];
+	struct error err;
+
+	cr_assert_eq(launcher_slots_open(&few, &err), 0, "%s", err.text);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = fcntl(few.null_fd, F_DUPFD_CLOEXEC, 3);
+	slots = &few;
+	spawn("exec sleep 1000");
+	wait_for(LAUNCH_RUNNING);
+	/* ours are as they were: nothing of the launcher's is held open here */
+	for (size_t i = 0; i < LAUNCHER_SLOTS; i++)
+		cr_expect_eq(lseek(few.fds[i], 0, SEEK_CUR), 0, "slot %zu is no /dev/null", i);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+		snprintf(listed, sizeof(listed), "/proc/%d/fd/%d", (int)launcher.pid, many[i]);
+		if (many[i] > 64)
+			cr_expect_lt(faccessat(AT_FDCWD, listed, F_OK, AT_SYMLINK_NOFOLLOW), 0,
+				     "%s", listed);
+		cr_expect_geq(fcntl(many[i], F_GETFD), 0);
+		close(many[i]);
+	}
+	close_event();
+	launcher_slots_close(&few);
+	slots = NULL;
 }
 
 Test(launcher, adopts_one_that_it_has_not_started)
