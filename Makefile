@@ -249,7 +249,7 @@ BENCH_PROGRAMS := $(B)/bench/bench-worker $(B)/bench/rpc-probe
 bench: all $(BENCH_PROGRAMS)
 	tests/bench/run $(B) $(T)
 
-## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS of each
+## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...
 bench-host: all $(BENCH_PROGRAMS)
 	PYSBX_BENCH_KILLS=200 tests/bench/host $(B) $(or $(PYSBX_BENCH_APPS),1000) $(T)
 
