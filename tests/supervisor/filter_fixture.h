@@ -2,15 +2,16 @@
 /* What the tests of filters share: the shipped profile, programs, and asking them. */
 #pragma once
 
+#include "policy/bpf.h"
 #include "policy/profile.h"
 #include "supervisor/filter.h"
-#include "tests/supervisor/bpf.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/audit.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ static inline const char *shipped_path(char path[PATH_MAX])
 static inline struct program read_program(int fd)
 {
 	struct program program = { 0 };
+	struct error err;
 	struct stat st;
 
 	cr_assert_eq(fstat(fd, &st), 0);
@@ -52,6 +54,7 @@ static inline struct program read_program(int fd)
 	program.items = malloc((size_t)st.st_size);
 	cr_assert_eq(pread(fd, program.items, (size_t)st.st_size, 0), st.st_size);
 	program.count = (size_t)st.st_size / sizeof(*program.items);
+	cr_assert_eq(bpf_check(program.items, program.count, &err), 0, "%s", err.text);
 	return program;
 }
 
@@ -84,5 +87,5 @@ static inline uint32_t ask(const struct program *program, int number, const uint
 
 	if (args != NULL)
 		memcpy(data.args, args, sizeof(data.args));
-	return bpf_run(program->items, program->count, &data);
+	return bpf_run(program->items, &data, NULL);
 }

@@ -140,8 +140,8 @@ Test(python_web, kills_on_every_foreign_abi_and_knows_no_call_that_is_not_there)
 
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
 		struct seccomp_data data = { .nr = SYS_getpid, .arch = foreign[i] };
-		cr_expect_eq(bpf_run(program.items, program.count, &data), SECCOMP_RET_KILL_PROCESS,
-			     "%#x", foreign[i]);
+		cr_expect_eq(bpf_run(program.items, &data, NULL), SECCOMP_RET_KILL_PROCESS, "%#x",
+			     foreign[i]);
 	}
 #ifdef __x86_64__
 	cr_expect_eq(ask(&program, 0x40000000 | SYS_getpid, NULL), SECCOMP_RET_KILL_PROCESS);
