@@ -89,7 +89,7 @@ static int compile_text(const char *text, size_t length, int *ret_fd, struct err
 	r = profile_parse(text, length, &facts, &profile, err);
 	if (r < 0)
 		return r;
-	r = filter_program_build(profile, &program, &count, err);
+	r = filter_program_build(profile, NATIVE, &program, &count, err);
 	if (r < 0)
 		return r;
 	return file_sealed_memfd("pysbx-filter", program, count * sizeof(*program), false, ret_fd,

@@ -1,136 +1,111 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libseccomp builds the program; its end is ours. libseccomp can't hold, for one system call, rules
- * that look at arguments beside one that doesn't (the second erases the first), and what no rule
- * matches always gets the default action. With a default of ENOSYS, socket(AF_VSOCK) and
- * ioctl(TIOCSTI) would then answer "no such system call", where EPERM is the truth and what
- * programs are ready for.
+ * libseccomp finds the number of a call: its binary tree costs the same for every one. What is
+ * decided behind that is ours (policy/filter_section.h says why): each call whose answer depends on
+ * its arguments is given to libseccomp with an action that no profile can have, a mark of its own.
+ * Each return of a mark then becomes a jump to a section behind the program.
  *
- * So libseccomp is told a default action that no profile can have (MARK). Each return of that mark
- * becomes a jump to an epilogue behind the program, which looks at the number again: the calls that
- * have a rule for "the rest" get that rule's action, all others the profile's default. An allowed
- * call never comes by there.
+ * The default is a mark as well. libseccomp's own could be the profile's; but the launcher's door
+ * (policy/filter_door.h) has to be there for a profile without execve, and libseccomp can't hold,
+ * for another architecture than this machine's, calls that it has no name for.
+ *
+ * What comes out is not believed but asked (policy/filter_check.h).
  */
 #include "supervisor/filter_program.h"
 
+#include "policy/filter_check.h"
+#include "policy/filter_door.h"
+#include "policy/filter_section.h"
 #include "policy/own.h"
+#include "supervisor/filter_rules.h"
 #include "supervisor/filter_syscall.h"
 
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <seccomp.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define MARK SCMP_ACT_TRACE(0x5342)
+#define MARK_DEFAULT SCMP_ACT_TRACE(FILTER_SYSCALL_MAX)
+#define MARK(number) SCMP_ACT_TRACE((uint32_t)(number))
 
-/* The rules of one call: the one without arguments, and the first of those that have some. */
+/* What is known of one number. */
 struct call {
-	const struct profile_rule *any;
-	const struct profile_rule *some;
+	const struct profile_rule *any; /* the first rule without arguments */
+	const struct filter_rule *items;
+	size_t count;
+	bool has_section;
+	bool has_door;
+	bool is_beyond; /* libseccomp can't hold it */
+	size_t section; /* where it begins */
 };
 
 struct build {
 	scmp_filter_ctx context;
 	const struct profile *profile;
+	struct filter_rules rules;
 	struct call *calls; /* FILTER_SYSCALL_MAX of them, by number */
+	struct filter_code code;
 };
 
 static void build_clear(struct build *build)
 {
 	if (build->context != NULL)
 		seccomp_release(build->context);
+	filter_rules_clear(&build->rules);
+	filter_code_clear(&build->code);
 	free(build->calls);
 }
 
-static uint32_t scmp_action(enum profile_action action, uint16_t errnum)
+static uint32_t default_answer(const struct build *build)
 {
-	switch (action) {
-	case PROFILE_ALLOW:
-		return SCMP_ACT_ALLOW;
-	case PROFILE_ERRNO:
-		return SCMP_ACT_ERRNO(errnum);
-	case PROFILE_KILL_THREAD:
-		return SCMP_ACT_KILL_THREAD;
-	case PROFILE_TRAP:
-		return SCMP_ACT_TRAP;
-	case PROFILE_LOG:
-		return SCMP_ACT_LOG;
-	case PROFILE_KILL_PROCESS:
-	case PROFILE_ACTION_COUNT:
-		break;
-	}
-	return SCMP_ACT_KILL_PROCESS;
+	return filter_action(build->profile->default_action, build->profile->default_errnum);
 }
 
-static uint32_t rule_action(const struct profile_rule *rule)
+/* What is answered where no rule with arguments matches. */
+static uint32_t rest_answer(const struct build *build, const struct call *call)
 {
-	return scmp_action(rule->action, rule->errnum);
-}
-
-/* Does the call need the epilogue: rules with arguments, and another action for the rest? */
-static bool has_rest(const struct call *call)
-{
-	return call->any != NULL && call->some != NULL &&
-	       rule_action(call->any) != rule_action(call->some);
+	return call->any != NULL ? filter_action(call->any->action, call->any->errnum)
+				 : default_answer(build);
 }
 
 /* --- which calls there are --- */
 
-static int raise_unknown(const struct profile_rule *rule, size_t name, struct error *err)
+static bool is_native(const struct build *build)
 {
-	char buffer[FILTER_SYSCALL_NAME_MAX];
-	const char *near = filter_syscall_nearest(rule->names[name], buffer);
-
-	return error_set(
-		err, ERROR_INVALID, 0, "syscalls[%u].names[%zu]: \"%s\" is not a system call%s%s%s",
-		rule->position, name, rule->names[name], near != NULL ? "; did you mean " : "",
-		near != NULL ? near : "", near != NULL ? "?" : "");
+	return filter_syscall_arch(build->rules.architecture) == seccomp_arch_native();
 }
 
-static int raise_contradiction(const struct profile_rule *rule, size_t name,
-			       const struct profile_rule *other, struct error *err)
+static void note_call(const struct build *build, int number)
 {
-	return error_set(err, ERROR_INVALID, 0,
-			 "syscalls[%u].names[%zu]: %s gets another action here than in "
-			 "syscalls[%u]: %s",
-			 rule->position, name, rule->names[name], other->position,
-			 rule->argument_count == 0
-				 ? "keep one of the two"
-				 : "rules with args must agree, one without args covers the rest");
-}
+	struct call *call = &build->calls[number];
 
-static int note_name(struct build *build, const struct profile_rule *rule, size_t name,
-		     struct error *err)
-{
-	const struct profile_rule **slot;
-	int number;
+	call->items = filter_rules_of(&build->rules, number, &call->count);
+	for (size_t i = 0; i < call->count; i++) {
+		const struct filter_rule *item = &call->items[i];
 
-	if (!filter_syscall_resolve(rule->names[name], &number))
-		return raise_unknown(rule, name, err);
-	if (number == FILTER_SYSCALL_ELSEWHERE)
-		return 0;
-	slot = rule->argument_count == 0 ? &build->calls[number].any : &build->calls[number].some;
-	if (*slot != NULL && rule_action(*slot) != rule_action(rule))
-		return raise_contradiction(rule, name, *slot, err);
-	if (*slot == NULL)
-		*slot = rule;
-	return 0;
-}
-
-static int note_names(struct build *build, struct error *err)
-{
-	for (size_t i = 0; i < build->profile->rule_count; i++) {
-		const struct profile_rule *rule = &build->profile->rules[i];
-		for (size_t name = 0; name < rule->name_count; name++) {
-			int r = note_name(build, rule, name, err);
-			if (r < 0)
-				return r;
-		}
+		if (item->rule->argument_count > 0)
+			call->has_section = true;
+		else if (call->any == NULL)
+			call->any = item->rule;
 	}
-	return 0;
+	call->is_beyond =
+		call->count > 0 && !is_native(build) &&
+		seccomp_syscall_resolve_name(call->items[0].rule->names[call->items[0].name]) ==
+			__NR_SCMP_ERROR;
+}
+
+static void note_calls(const struct build *build)
+{
+	int execve_number = 0;
+	struct call *call;
+
+	for (int number = 0; number < FILTER_SYSCALL_MAX; number++)
+		note_call(build, number);
+	(void)filter_syscall_resolve("execve", build->rules.architecture, &execve_number);
+	call = &build->calls[execve_number];
+	if (call->any == NULL || call->any->action != PROFILE_ALLOW)
+		call->has_section = call->has_door = true;
 }
 
 /* --- libseccomp's part --- */
@@ -139,6 +114,16 @@ static int raise_seccomp(int r, const char *what, struct error *err)
 {
 	return r == -ENOMEM ? error_no_memory(err)
 			    : error_set(err, ERROR_SYSTEM, -r, "libseccomp: %s", what);
+}
+
+static int set_architecture(const struct build *build)
+{
+	int r;
+
+	if (is_native(build))
+		return 0;
+	r = seccomp_arch_add(build->context, filter_syscall_arch(build->rules.architecture));
+	return r < 0 ? r : seccomp_arch_remove(build->context, seccomp_arch_native());
 }
 
 static int open_context(struct build *build, struct error *err)
@@ -153,102 +138,111 @@ static int open_context(struct build *build, struct error *err)
 		{ SCMP_FLTATR_CTL_NNP, 0 },	 /* the launcher sets no_new_privs itself */
 		{ SCMP_FLTATR_API_SYSRAWRC, 1 }, /* true errnos instead of ECANCELED */
 	};
+	int r;
 
-	build->context = seccomp_init(MARK);
+	build->context = seccomp_init(MARK_DEFAULT);
 	if (build->context == NULL)
 		return error_no_memory(err);
 	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
-		int r = seccomp_attr_set(build->context, attributes[i].attribute,
-					 attributes[i].value);
+		r = seccomp_attr_set(build->context, attributes[i].attribute, attributes[i].value);
 		if (r < 0)
 			return raise_seccomp(r, "set an attribute", err);
 	}
-	return 0;
+	r = set_architecture(build);
+	return r < 0 ? raise_seccomp(r, "set the architecture", err) : 0;
 }
 
-static int add_to_context(scmp_filter_ctx context, const struct profile_rule *rule, int number)
+/* libseccomp takes numbers of this machine's architecture, and translates them. */
+static int number_for_libseccomp(const struct build *build, int number)
 {
-	struct scmp_arg_cmp comparisons[PROFILE_ARGS_MAX];
+	const struct call *call = &build->calls[number];
 
-	for (size_t i = 0; i < rule->argument_count; i++)
-		comparisons[i] = (struct scmp_arg_cmp){
-			.arg = rule->arguments[i].index,
-			.op = SCMP_CMP_MASKED_EQ,
-			.datum_a = rule->arguments[i].mask,
-			.datum_b = rule->arguments[i].value,
-		};
-	return seccomp_rule_add_array(context, rule_action(rule), number,
-				      (unsigned)rule->argument_count, comparisons);
+	if (is_native(build))
+		return number;
+	return call->count > 0 ? seccomp_syscall_resolve_name(
+					 call->items[0].rule->names[call->items[0].name])
+			       : seccomp_syscall_resolve_name("execve");
 }
 
-static int add_name(struct build *build, const struct profile_rule *rule, size_t name,
-		    struct error *err)
+static int add_call(const struct build *build, int number, struct error *err)
 {
-	const struct call *call;
-	int number, r;
+	const struct call *call = &build->calls[number];
+	uint32_t action = call->has_section ? MARK(number) : rest_answer(build, call);
+	int r;
 
-	if (!filter_syscall_resolve(rule->names[name], &number) ||
-	    number == FILTER_SYSCALL_ELSEWHERE)
+	if (call->is_beyond || (call->count == 0 && !call->has_section))
 		return 0;
-	call = &build->calls[number];
-	if (rule->argument_count == 0 ? has_rest(call) : call->any != NULL && !has_rest(call))
-		return 0; /* the epilogue's; or the rule without arguments says it all */
-	r = add_to_context(build->context, rule, number);
-	if (r == 0 || r == -EEXIST)
+	r = seccomp_rule_add_array(build->context, action, number_for_libseccomp(build, number), 0,
+				   NULL);
+	if (r == 0)
 		return 0;
 	(void)raise_seccomp(r, "add the rule", err);
-	error_prefix(err, "syscalls[%u].names[%zu]", rule->position, name);
+	if (call->count > 0)
+		error_prefix(err, "syscalls[%u].names[%u]", call->items[0].rule->position,
+			     call->items[0].name);
 	return r;
-}
-
-static int add_names(struct build *build, struct error *err)
-{
-	for (size_t i = 0; i < build->profile->rule_count; i++) {
-		const struct profile_rule *rule = &build->profile->rules[i];
-		for (size_t name = 0; name < rule->name_count; name++) {
-			int r = add_name(build, rule, name, err);
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
 }
 
 /* --- our part --- */
 
-static size_t epilogue_length(const struct build *build)
+static void write_section(struct build *build, struct call *call)
 {
-	size_t length = 2;
+	struct sock_filter door[FILTER_DOOR_LENGTH];
+	uint32_t rest = rest_answer(build, call);
 
-	for (size_t number = 0; number < FILTER_SYSCALL_MAX; number++)
-		length += has_rest(&build->calls[number]) ? 2 : 0;
-	return length;
-}
-
-static void write_epilogue(const struct build *build, struct sock_filter *at)
-{
-	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					     offsetof(struct seccomp_data, nr));
-	for (uint32_t number = 0; number < FILTER_SYSCALL_MAX; number++) {
-		if (!has_rest(&build->calls[number]))
-			continue;
-		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
-		*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-						     rule_action(build->calls[number].any));
+	call->section = build->code.count;
+	filter_section_write(&build->code, call->items, call->count);
+	if (!call->has_door) {
+		filter_code_append(&build->code, (struct sock_filter)BPF_STMT(BPF_RET, rest));
+		return;
 	}
-	*at = (struct sock_filter)BPF_STMT(
-		BPF_RET | BPF_K,
-		scmp_action(build->profile->default_action, build->profile->default_errnum));
+	filter_door_write(door, rest);
+	for (size_t i = 0; i < FILTER_DOOR_LENGTH; i++)
+		filter_code_append(&build->code, door[i]);
 }
 
-/* A BPF_JA reaches any distance (32 bits), where conditional jumps have 8. */
-static void link_epilogue(struct sock_filter *program, size_t epilogue)
+/* Behind every number that libseccomp was not told of: those that it can't hold, and the default.
+ * BPF_JA reaches any distance, where conditional jumps have 8 bits. */
+static size_t write_default(struct build *build)
 {
-	for (size_t i = 0; i < epilogue; i++) {
-		if (program[i].code != (BPF_RET | BPF_K) || program[i].k != MARK)
+	struct filter_code *code = &build->code;
+	size_t begin = code->count;
+
+	for (int number = 0; number < FILTER_SYSCALL_MAX; number++) {
+		const struct call *call = &build->calls[number];
+
+		if (!call->is_beyond)
 			continue;
-		program[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA,
-							  (uint32_t)(epilogue - i - 1));
+		filter_code_append(code,
+				   (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+								offsetof(struct seccomp_data, nr)));
+		filter_code_append(code, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+								      (uint32_t)number, 1, 0));
+		size_t skip = code->count;
+		filter_code_append(code, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+		write_section(build, &build->calls[number]);
+		if (!code->failed)
+			code->items[skip].k = (uint32_t)(code->count - skip - 1);
+	}
+	filter_code_append(code, (struct sock_filter)BPF_STMT(BPF_RET, default_answer(build)));
+	return begin;
+}
+
+/* Every return of a mark becomes a jump to what the mark stands for. */
+static void link_sections(const struct build *build, size_t length, size_t default_section)
+{
+	struct sock_filter *program = build->code.items;
+
+	for (size_t i = 0; i < length; i++) {
+		uint32_t mark = program[i].k & SECCOMP_RET_DATA;
+		size_t section;
+
+		if (program[i].code != (BPF_RET | BPF_K) ||
+		    (program[i].k & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_TRACE)
+			continue;
+		section = mark < FILTER_SYSCALL_MAX ? build->calls[mark].section : default_section;
+		program[i] =
+			(struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(section - i - 1));
 	}
 }
 
@@ -272,53 +266,72 @@ static int export_program(scmp_filter_ctx context, int *ret_fd, size_t *ret_byte
 	return 0;
 }
 
-static int finish_program(const struct build *build, struct sock_filter **ret_program,
-			  size_t *ret_count, struct error *err)
+static int take_program(struct build *build, struct error *err)
 {
 	_cleanup_free_ struct sock_filter *program = NULL;
 	_cleanup_close_ int fd = -1;
-	size_t bytes = 0, length, count;
+	size_t bytes = 0;
 	int r;
 
 	r = export_program(build->context, &fd, &bytes, err);
 	if (r < 0)
 		return r;
-	length = bytes / sizeof(*program);
-	count = length + epilogue_length(build);
-	if (count > BPF_MAXINSNS)
-		return error_set(err, ERROR_INVALID, 0,
-				 "syscalls: too much for one filter: %zu instructions, the kernel "
-				 "takes %d: use fewer rules with args",
-				 count, BPF_MAXINSNS);
-	program = calloc(count, sizeof(*program));
+	program = malloc(bytes);
 	if (program == NULL)
 		return error_no_memory(err);
 	if (pread(fd, program, bytes, 0) != (ssize_t)bytes)
 		return error_set(err, ERROR_SYSTEM, EIO, "read the program back");
-	link_epilogue(program, length);
-	write_epilogue(build, program + length);
-	*ret_program = TAKE_PTR(program);
-	*ret_count = count;
+	for (size_t i = 0; i < bytes / sizeof(*program); i++)
+		filter_code_append(&build->code, program[i]);
 	return 0;
 }
 
-int filter_program_build(const struct profile *profile, struct sock_filter **ret_program,
-			 size_t *ret_count, struct error *err)
+static int finish_program(struct build *build, struct error *err)
+{
+	size_t length, default_section;
+	int r = take_program(build, err);
+
+	if (r < 0)
+		return r;
+	length = build->code.count;
+	for (int number = 0; number < FILTER_SYSCALL_MAX; number++)
+		if (build->calls[number].has_section && !build->calls[number].is_beyond)
+			write_section(build, &build->calls[number]);
+	default_section = write_default(build);
+	if (build->code.no_memory)
+		return error_no_memory(err);
+	if (build->code.failed || build->code.count > BPF_MAXINSNS)
+		return error_set(err, ERROR_INVALID, 0,
+				 "syscalls: too much for one filter: %zu instructions, the kernel "
+				 "takes %d: use fewer rules with args",
+				 build->code.count, BPF_MAXINSNS);
+	link_sections(build, length, default_section);
+	return 0;
+}
+
+int filter_program_build(const struct profile *profile, enum profile_architecture architecture,
+			 struct sock_filter **ret_program, size_t *ret_count, struct error *err)
 {
 	__attribute__((cleanup(build_clear))) struct build build = { .profile = profile };
 	int r;
 
+	r = filter_rules_resolve(profile, architecture, &build.rules, err);
+	if (r < 0)
+		return r;
 	build.calls = calloc(FILTER_SYSCALL_MAX, sizeof(*build.calls));
 	if (build.calls == NULL)
 		return error_no_memory(err);
-	r = note_names(&build, err);
-	if (r < 0)
-		return r;
+	note_calls(&build);
 	r = open_context(&build, err);
+	for (int number = 0; r == 0 && number < FILTER_SYSCALL_MAX; number++)
+		r = add_call(&build, number, err);
+	if (r == 0)
+		r = finish_program(&build, err);
+	if (r == 0)
+		r = filter_check(&build.rules, build.code.items, build.code.count, err);
 	if (r < 0)
 		return r;
-	r = add_names(&build, err);
-	if (r < 0)
-		return r;
-	return finish_program(&build, ret_program, ret_count, err);
+	*ret_count = build.code.count;
+	*ret_program = TAKE_PTR(build.code.items);
+	return 0;
 }

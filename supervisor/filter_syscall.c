@@ -4,6 +4,7 @@
 #include "policy/nearest.h"
 #include "policy/own.h"
 
+#include <assert.h>
 #include <seccomp.h>
 #include <string.h>
 
@@ -33,20 +34,31 @@ static const struct {
 	{ "open_tree_attr", 467 },
 	{ "file_getattr", 468 },
 	{ "file_setattr", 469 },
-#ifdef __x86_64__
-	{ "uretprobe", 335 },
-	{ "uprobe", 336 },
-#else
-	{ "uretprobe", FILTER_SYSCALL_ELSEWHERE },
-	{ "uprobe", FILTER_SYSCALL_ELSEWHERE },
-#endif
 	{ "riscv_hwprobe", FILTER_SYSCALL_ELSEWHERE },
 	{ "riscv_flush_icache", FILTER_SYSCALL_ELSEWHERE },
 };
 
-bool filter_syscall_resolve(const char *name, int *ret_number)
+/* The two that x86-64 has alone. */
+static const struct {
+	const char *name;
+	int number;
+} newer_x86[] = { { "uretprobe", 335 }, { "uprobe", 336 } };
+
+static const uint32_t archs[] = {
+	[PROFILE_X86_64] = SCMP_ARCH_X86_64,
+	[PROFILE_AARCH64] = SCMP_ARCH_AARCH64,
+};
+static_assert(ARRAY_SIZE(archs) == PROFILE_ARCHITECTURE_COUNT, "one for each architecture");
+
+uint32_t filter_syscall_arch(enum profile_architecture architecture)
 {
-	int number = seccomp_syscall_resolve_name(name);
+	return archs[architecture];
+}
+
+bool filter_syscall_resolve(const char *name, enum profile_architecture architecture,
+			    int *ret_number)
+{
+	int number = seccomp_syscall_resolve_name_arch(archs[architecture], name);
 
 	if (number != __NR_SCMP_ERROR) {
 		/* libseccomp's other negative numbers stand for calls that aren't of this machine
@@ -61,12 +73,19 @@ bool filter_syscall_resolve(const char *name, int *ret_number)
 		*ret_number = newer[i].number;
 		return true;
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(newer_x86); i++) {
+		if (strcmp(newer_x86[i].name, name) != 0)
+			continue;
+		*ret_number = architecture == PROFILE_X86_64 ? newer_x86[i].number
+							     : FILTER_SYSCALL_ELSEWHERE;
+		return true;
+	}
 	return false;
 }
 
 const char *filter_syscall_nearest(const char *name, char *buffer)
 {
-	const char *names[ARRAY_SIZE(newer) + FILTER_SYSCALL_MAX];
+	const char *names[ARRAY_SIZE(newer) + ARRAY_SIZE(newer_x86) + FILTER_SYSCALL_MAX];
 	char *owned[FILTER_SYSCALL_MAX];
 	size_t count = 0, owned_count = 0;
 	const char *near;
@@ -78,6 +97,8 @@ const char *filter_syscall_nearest(const char *name, char *buffer)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(newer); i++)
 		names[count++] = newer[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(newer_x86); i++)
+		names[count++] = newer_x86[i].name;
 
 	near = nearest_name(name, names, count);
 	if (near != NULL)

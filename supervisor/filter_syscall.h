@@ -5,13 +5,18 @@
  */
 #pragma once
 
+#include "policy/filter_rules.h"
+
 #include <stdbool.h>
 
 #define FILTER_SYSCALL_ELSEWHERE (-1) /* a call of another architecture only */
-#define FILTER_SYSCALL_MAX	 1024 /* above every number of x86-64 and arm64 */
 
 /* False if nobody knows the name. *ret_number: 0 to FILTER_SYSCALL_MAX - 1, or ELSEWHERE. */
-bool filter_syscall_resolve(const char *name, int *ret_number);
+bool filter_syscall_resolve(const char *name, enum profile_architecture architecture,
+			    int *ret_number);
+
+/* libseccomp's word for an architecture: SCMP_ARCH_*. */
+uint32_t filter_syscall_arch(enum profile_architecture architecture);
 
 #define FILTER_SYSCALL_NAME_MAX 64
 

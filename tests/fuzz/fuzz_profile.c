@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(profile->rule_count <= PROFILE_RULES_MAX);
 	for (size_t i = 0; i < profile->rule_count; i++)
 		check_rule(&profile->rules[i]);
-	if (is_small(profile) && filter_program_build(profile, &program, &count, &err) == 0)
+	if (is_small(profile) &&
+	    filter_program_build(profile, PROFILE_X86_64, &program, &count, &err) == 0)
 		require(count > 0 && count <= BPF_MAXINSNS);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/audit.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,23 +24,32 @@
 #define NATIVE	     PROFILE_AARCH64
 #endif
 
-#define HIGH	     (UINT64_C(1) << 32) /* a bit that the kernel does not see in an int */
-#define ERRNO(n)     (SECCOMP_RET_ERRNO | (n))
-#define SOURCE_PATH  "packaging/profiles/python-web.json"
-#define INSTALL_PATH PYSBX_DATADIR "/profiles/python-web.json"
+#define HIGH	 (UINT64_C(1) << 32) /* a bit that the kernel does not see in an int */
+#define ERRNO(n) (SECCOMP_RET_ERRNO | (n))
 
 struct program {
 	struct sock_filter *items;
 	size_t count;
 };
 
-/* The shipped profile: of the source tree, or where the tests run installed. */
-static inline const char *shipped_path(char path[PATH_MAX])
+/* A shipped profile: of the source tree, or where the tests run installed. */
+static inline const char *shipped_profile(const char *name, char path[PATH_MAX])
 {
-	const char *found = access(SOURCE_PATH, R_OK) == 0 ? SOURCE_PATH : INSTALL_PATH;
+	static const char *const places[] = { "packaging/profiles", PYSBX_DATADIR "/profiles" };
+	char found[PATH_MAX];
 
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(found, sizeof(found), "%s/%s.json", places[i], name);
+		if (access(found, R_OK) == 0)
+			break;
+	}
 	cr_assert_not_null(realpath(found, path), "%s: %s", found, strerror(errno));
 	return path;
+}
+
+static inline const char *shipped_path(char path[PATH_MAX])
+{
+	return shipped_profile("python-web", path);
 }
 
 static inline struct program read_program(int fd)

@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* From a profile to a program: which file, what the program answers, and what is refused. */
+#include "policy/filter_check.h"
+#include "policy/filter_door.h"
 #include "policy/own.h"
+#include "supervisor/file.h"
 #include "supervisor/filter_program.h"
+#include "supervisor/filter_rules.h"
+#include "supervisor/filter_syscall.h"
 #include "tests/supervisor/filter_fixture.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/syscall.h>
+
+#define HOT_STEPS_MAX  22
+#define WARM_STEPS_MAX 70
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *state >> 33;
+}
 
 static void write_text(const char *path, const char *text)
 {
@@ -26,7 +41,7 @@ static int build(const char *text, struct program *ret, struct error *err)
 	for (size_t i = 0; i <= strlen(text); i++)
 		json[i] = text[i] == '\'' ? '"' : text[i];
 	profile = parse(json);
-	return filter_program_build(profile, &ret->items, &ret->count, err);
+	return filter_program_build(profile, NATIVE, &ret->items, &ret->count, err);
 }
 
 static uint32_t ask_built(const char *text, int number, uint64_t arg0)
@@ -292,8 +307,209 @@ Test(filter, refuses_more_than_the_kernel_takes)
 			      i > 0 ? "," : "", i, i);
 	sprintf(at, "]}");
 	profile = parse(text);
-	cr_expect_lt(filter_program_build(profile, &items, &count, &err), 0);
+	cr_expect_lt(filter_program_build(profile, NATIVE, &items, &count, &err), 0);
 	cr_expect_not_null(strstr(err.text, "the kernel takes 4096"), "%s", err.text);
 	cr_expect_null(items);
 	cr_expect_eq(count, 0);
+}
+
+/* --- what is checked before it is used --- */
+
+static struct profile *parse_shipped(const char *name)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[PATH_MAX];
+	struct error err;
+	size_t length;
+
+	cr_assert_eq(file_read_whole(shipped_profile(name, path), PROFILE_SIZE_MAX, &text, &length,
+				     &err),
+		     0, "%s", err.text);
+	return parse(text);
+}
+
+/* A wrong instruction must be noticed, unless it changes nothing: then tens of thousands of calls
+ * on the edges of the rules must find no difference either. */
+static bool differs(const struct filter_rules *rules, const struct sock_filter *program,
+		    size_t count, uint64_t *state)
+{
+	struct error err;
+
+	if (bpf_check(program, count, &err) < 0)
+		return true;
+	for (int i = 0; i < 30000; i++) {
+		const struct filter_rule *item = &rules->items[next_random(state) % rules->count];
+		struct seccomp_data data = { .nr = item->number,
+					     .arch = filter_audit_arch(rules->architecture) };
+		for (unsigned index = 0; index < 6; index++)
+			data.args[index] = next_random(state) % 32;
+		for (size_t a = 0; a < item->rule->argument_count; a++)
+			data.args[item->rule->arguments[a].index] = item->rule->arguments[a].value;
+		if (next_random(state) % 2 == 0)
+			data.args[next_random(state) % 6] ^= UINT64_C(1) << next_random(state) % 64;
+		if (bpf_run(program, &data, NULL) != filter_rules_answer(rules, &data, NULL))
+			return true;
+	}
+	return false;
+}
+
+Test(filter, notices_wrong_instructions_in_the_shipped_program)
+{
+	_cleanup_profile_ struct profile *profile = parse_shipped("python-web");
+	_cleanup_free_ struct sock_filter *program = NULL;
+	_cleanup_filter_rules_ struct filter_rules rules = { 0 };
+	struct error err;
+	uint64_t state = 1;
+	size_t count = 0, missed = 0;
+
+	cr_assert_eq(filter_rules_resolve(profile, NATIVE, &rules, &err), 0, "%s", err.text);
+	cr_assert_eq(filter_program_build(profile, NATIVE, &program, &count, &err), 0, "%s",
+		     err.text);
+	for (size_t i = 0; i < count; i += 3) {
+		struct sock_filter original = program[i];
+		program[i].k ^= 1U << next_random(&state) % 32;
+		if (filter_check(&rules, program, count, &err) == 0)
+			missed += differs(&rules, program, count, &state);
+		program[i] = original;
+		program[i].jt = original.jf;
+		program[i].jf = original.jt;
+		if (filter_check(&rules, program, count, &err) == 0)
+			missed += differs(&rules, program, count, &state);
+		program[i] = original;
+	}
+	cr_expect_eq(missed, 0, "%zu", missed);
+}
+
+/* Rules that look at few values of few arguments under few masks, so that they meet often. */
+static struct profile *random_profile(uint64_t *state)
+{
+	static const char *const names[] = { "socket", "ioctl", "prctl", "kill",
+					     "mmap",   "clone", "mseal", "execve" };
+	static const uint64_t masks[] = { UINT64_MAX, UINT32_MAX, 15, 0x80000000, 0xff00000000 };
+	struct profile *profile = calloc(1, sizeof(*profile));
+	size_t count = next_random(state) % 12;
+
+	profile->default_action = PROFILE_ERRNO;
+	profile->default_errnum = 38;
+	profile->rules = calloc(count + 1, sizeof(*profile->rules));
+	for (size_t i = 0; i < count; i++) {
+		struct profile_rule *rule = &profile->rules[profile->rule_count++];
+		rule->names = calloc(1, sizeof(*rule->names));
+		rule->names[rule->name_count++] =
+			strdup(names[next_random(state) % ARRAY_SIZE(names)]);
+		rule->argument_count = next_random(state) % 4;
+		rule->action = rule->argument_count == 0 ? PROFILE_LOG : PROFILE_ALLOW;
+		for (unsigned a = 0; a < rule->argument_count; a++) {
+			uint64_t mask = masks[next_random(state) % ARRAY_SIZE(masks)];
+			rule->arguments[a] = (struct profile_argument){
+				a, mask, (next_random(state) % 20) * 0x100000001 & mask
+			};
+		}
+	}
+	return profile;
+}
+
+Test(filter, answers_as_random_rules_say_on_both_architectures)
+{
+	uint64_t state = 1;
+
+	for (int i = 0; i < 100; i++) {
+		_cleanup_profile_ struct profile *profile = random_profile(&state);
+		for (int architecture = 0; architecture < PROFILE_ARCHITECTURE_COUNT;
+		     architecture++) {
+			_cleanup_free_ struct sock_filter *program = NULL;
+			_cleanup_filter_rules_ struct filter_rules rules = { 0 };
+			struct error err;
+			size_t count;
+			cr_assert_eq(
+				filter_program_build(profile, architecture, &program, &count, &err),
+				0, "%d: %s", i, err.text);
+			cr_assert_eq(filter_rules_resolve(profile, architecture, &rules, &err), 0);
+			if (rules.count > 0)
+				cr_assert(!differs(&rules, program, count, &state));
+		}
+	}
+}
+
+Test(filter, is_built_for_arm64_as_well)
+{
+	static const struct {
+		int number;
+		uint64_t args[6];
+		uint32_t answer;
+	} rows[] = {
+		{ 63, { 0 }, SECCOMP_RET_ALLOW },	     /* read */
+		{ 198, { 1, 1 }, SECCOMP_RET_ALLOW },	     /* socket(AF_UNIX) */
+		{ 198, { 16, 3, 1 }, ERRNO(EPERM) },	     /* of another netlink family */
+		{ 198, { HIGH | 40, 1 }, ERRNO(EPERM) },     /* AF_VSOCK */
+		{ 435, { 0 }, ERRNO(ENOSYS) },		     /* clone3 */
+		{ 220, { 17 }, SECCOMP_RET_ALLOW },	     /* clone: fork() */
+		{ 220, { 0x10000011 }, ERRNO(EPERM) },	     /* clone(CLONE_NEWUSER) */
+		{ 40, { 0 }, ERRNO(EPERM) },		     /* mount */
+		{ 452, { -100UL, 1, 04755 }, ERRNO(EPERM) }, /* fchmodat2: newer than libseccomp */
+		{ 452, { -100UL, 1, 0755 }, SECCOMP_RET_ALLOW },
+		{ 900, { 0 }, ERRNO(ENOSYS) },
+	};
+	_cleanup_profile_ struct profile *profile = parse_shipped("python-web");
+	_cleanup_free_ struct sock_filter *program = NULL;
+	struct error err;
+	size_t count;
+
+	cr_assert_eq(filter_program_build(profile, PROFILE_AARCH64, &program, &count, &err), 0,
+		     "%s", err.text);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct seccomp_data data = { .nr = rows[i].number, .arch = AUDIT_ARCH_AARCH64 };
+		memcpy(data.args, rows[i].args, sizeof(data.args));
+		cr_expect_eq(bpf_run(program, &data, NULL), rows[i].answer, "call %d",
+			     rows[i].number);
+		data.arch = AUDIT_ARCH_X86_64;
+		cr_expect_eq(bpf_run(program, &data, NULL), SECCOMP_RET_KILL_PROCESS);
+	}
+}
+
+/* --- what it costs --- */
+
+/* Instructions for what a server does all day. A linear list would take some 300 for the last. */
+Test(filter, executes_few_instructions_for_hot_calls)
+{
+	static const struct {
+		const char *name;
+		uint64_t args[6];
+	} hot[] = {
+		{ "read", { 0 } },	 { "write", { 0 } },	 { "futex", { 0 } },
+		{ "epoll_wait", { 0 } }, { "epoll_ctl", { 0 } }, { "poll", { 0 } },
+		{ "recvfrom", { 0 } },	 { "sendto", { 0 } },	 { "clock_gettime", { 0 } },
+		{ "accept4", { 0 } },	 { "close", { 0 } },	 { "sendmsg", { 0 } },
+		{ "newfstatat", { 0 } }, { "mmap", { 0 } },	 { "munmap", { 0 } },
+		{ "getpid", { 0 } },	 { "lseek", { 0 } },	 { "fstat", { 0 } },
+	};
+	static const struct {
+		const char *name;
+		uint64_t args[6];
+	} warm[] = {
+		{ "openat", { -100UL, 1, 02000000, 0 } },
+		{ "ioctl", { 3, 0x5401 } },
+		{ "ioctl", { 3, 0x5421 } },
+		{ "clone", { 0x3d0f00 } },
+		{ "socket", { 2, 02000001, 0 } },
+		{ "socket", { 10, 02000001, 6 } },
+		{ "setsockopt", { 3, 6, 1, 1, 4 } },
+		{ "prctl", { 15, 1 } },
+	};
+	struct program program = compile_shipped();
+
+	for (size_t i = 0; i < ARRAY_SIZE(hot) + ARRAY_SIZE(warm); i++) {
+		bool is_hot = i < ARRAY_SIZE(hot);
+		size_t at = is_hot ? i : i - ARRAY_SIZE(hot);
+		const char *name = is_hot ? hot[at].name : warm[at].name;
+		struct seccomp_data data = { .arch = NATIVE_AUDIT };
+		unsigned steps = 0;
+		if (!filter_syscall_resolve(name, NATIVE, &data.nr) || data.nr < 0)
+			continue;
+		memcpy(data.args, is_hot ? hot[at].args : warm[at].args, sizeof(data.args));
+		cr_expect_eq(bpf_run(program.items, &data, &steps), SECCOMP_RET_ALLOW, "%s", name);
+		cr_expect_leq(steps, is_hot ? HOT_STEPS_MAX : WARM_STEPS_MAX, "%s: %u", name,
+			      steps);
+	}
+	free(program.items);
 }

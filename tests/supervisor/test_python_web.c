@@ -48,7 +48,7 @@ static uint32_t expect(const struct profile *profile, int number, const uint64_t
 		const struct profile_rule *rule = &profile->rules[i];
 		for (size_t name = 0; name < rule->name_count; name++) {
 			int resolved;
-			cr_assert(filter_syscall_resolve(rule->names[name], &resolved));
+			cr_assert(filter_syscall_resolve(rule->names[name], NATIVE, &resolved));
 			if (resolved != number || !holds(rule, args))
 				continue;
 			if (rule->argument_count > 0)
@@ -94,7 +94,7 @@ static size_t collect_conditional(const struct profile *profile, int *numbers)
 		int number;
 		if (profile->rules[i].argument_count == 0)
 			continue;
-		cr_assert(filter_syscall_resolve(profile->rules[i].names[0], &number));
+		cr_assert(filter_syscall_resolve(profile->rules[i].names[0], NATIVE, &number));
 		if (number >= 0)
 			numbers[count++] = number;
 	}

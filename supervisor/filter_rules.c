@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/filter_rules.h"
+
+#include "policy/own.h"
+#include "supervisor/filter_syscall.h"
+
+#include <stdlib.h>
+
+static int raise_unknown(const struct profile_rule *rule, size_t name, struct error *err)
+{
+	char buffer[FILTER_SYSCALL_NAME_MAX];
+	const char *near = filter_syscall_nearest(rule->names[name], buffer);
+
+	return error_set(
+		err, ERROR_INVALID, 0, "syscalls[%u].names[%zu]: \"%s\" is not a system call%s%s%s",
+		rule->position, name, rule->names[name], near != NULL ? "; did you mean " : "",
+		near != NULL ? near : "", near != NULL ? "?" : "");
+}
+
+static int raise_contradiction(const struct filter_rule *item, const struct profile_rule *other,
+			       struct error *err)
+{
+	const struct profile_rule *rule = item->rule;
+
+	return error_set(err, ERROR_INVALID, 0,
+			 "syscalls[%u].names[%u]: %s gets another action here than in "
+			 "syscalls[%u]: %s",
+			 rule->position, item->name, rule->names[item->name], other->position,
+			 rule->argument_count == 0
+				 ? "keep one of the two"
+				 : "rules with args must agree, one without args covers the rest");
+}
+
+/* Of one number, rules with arguments have one action, and so have those without. */
+static int check_contradictions(const struct filter_rules *rules, struct error *err)
+{
+	const struct profile_rule *seen[2] = { NULL, NULL };
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct filter_rule *item = &rules->items[i];
+		const struct profile_rule **first = &seen[item->rule->argument_count > 0];
+
+		if (i > 0 && rules->items[i - 1].number != item->number)
+			seen[0] = seen[1] = NULL;
+		if (*first != NULL && ((*first)->action != item->rule->action ||
+				       (*first)->errnum != item->rule->errnum))
+			return raise_contradiction(item, *first, err);
+		if (*first == NULL)
+			*first = item->rule;
+	}
+	return 0;
+}
+
+/* The rules of a profile are one array, so their addresses have its order. */
+static int compare(const void *a, const void *b)
+{
+	const struct filter_rule *left = a, *right = b;
+
+	if (left->number != right->number)
+		return left->number < right->number ? -1 : 1;
+	if (left->rule != right->rule)
+		return left->rule < right->rule ? -1 : 1;
+	return left->name < right->name ? -1 : left->name > right->name;
+}
+
+static int add_names(struct filter_rules *rules, const struct profile_rule *rule, struct error *err)
+{
+	for (unsigned name = 0; name < rule->name_count; name++) {
+		int number;
+
+		if (!filter_syscall_resolve(rule->names[name], rules->architecture, &number))
+			return raise_unknown(rule, name, err);
+		if (number != FILTER_SYSCALL_ELSEWHERE)
+			rules->items[rules->count++] = (struct filter_rule){ number, name, rule };
+	}
+	return 0;
+}
+
+int filter_rules_resolve(const struct profile *profile, enum profile_architecture architecture,
+			 struct filter_rules *ret, struct error *err)
+{
+	_cleanup_filter_rules_ struct filter_rules rules = { .profile = profile,
+							     .architecture = architecture };
+	size_t total = 0;
+	int r;
+
+	for (size_t i = 0; i < profile->rule_count; i++)
+		total += profile->rules[i].name_count;
+	rules.items = calloc(total + 1, sizeof(*rules.items));
+	if (rules.items == NULL)
+		return error_no_memory(err);
+	for (size_t i = 0; i < profile->rule_count; i++) {
+		r = add_names(&rules, &profile->rules[i], err);
+		if (r < 0)
+			return r;
+	}
+	qsort(rules.items, rules.count, sizeof(*rules.items), compare);
+	r = check_contradictions(&rules, err);
+	if (r < 0)
+		return r;
+	*ret = rules;
+	rules.items = NULL;
+	return 0;
+}
+
+void filter_rules_clear(struct filter_rules *rules)
+{
+	free(rules->items);
+	*rules = (struct filter_rules){ 0 };
+}
