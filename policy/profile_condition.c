@@ -104,7 +104,8 @@ static int read_condition(const json_t *rule, const char *rule_path, const char 
 
 /* includes: all of it must hold; excludes: none of it may. The worker has no capability. */
 int profile_conditions_read(const json_t *object, const char *path,
-			    const struct profile_facts *facts, bool *ret_applies, struct error *err)
+			    const struct profile_facts *facts, bool *ret_applies,
+			    unsigned *architectures, struct error *err)
 {
 	struct condition in = { 0 }, out = { 0 };
 	int r;
@@ -115,6 +116,8 @@ int profile_conditions_read(const json_t *object, const char *path,
 	r = read_condition(object, path, "excludes", facts, &out, err);
 	if (r < 0)
 		return r;
+	if (in.has_arches || out.has_arches)
+		*architectures &= 1U << facts->architecture;
 	*ret_applies = !in.has_caps && in.is_arch == in.has_arches &&
 		       in.is_kernel == in.has_kernel && !out.is_arch && !out.is_kernel;
 	return 0;

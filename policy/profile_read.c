@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define ERRNO_NAMES_MAX 256 /* numbers that may have a name */
+
 static const char *const action_names[] = {
 	[PROFILE_ALLOW] = "SCMP_ACT_ALLOW",
 	[PROFILE_ERRNO] = "SCMP_ACT_ERRNO",
@@ -131,44 +133,83 @@ static int parse_action(const char *text, const char *path, enum profile_action 
 				     PROFILE_ACTION_COUNT);
 }
 
-static int read_errno(const json_t *object, const char *path, const char *key,
-		      enum profile_action action, uint16_t *ret_errnum, struct error *err)
+/* "EPERM", "ENOSYS". */
+static int read_errno_name(const json_t *value, const char *path, const char *key, uint64_t *ret,
+			   struct error *err)
 {
-	uint64_t number = EPERM;
-	int r;
+	const char *text = json_string_value(value);
+	char quoted[QUOTE_TEXT_MAX];
 
-	if (profile_get(object, key) == NULL) {
-		*ret_errnum = action == PROFILE_ERRNO ? EPERM : 0;
+	for (int number = 1; text != NULL && number < ERRNO_NAMES_MAX; number++) {
+		const char *name = strerrorname_np(number);
+
+		if (name == NULL || strcmp(name, text) != 0)
+			continue;
+		*ret = (uint64_t)number;
 		return 0;
 	}
-	if (action != PROFILE_ERRNO)
-		return profile_raise(err, path, key, "goes with SCMP_ACT_ERRNO only, not with %s",
-				     action_names[action]);
-	r = profile_read_integer(object, path, key, UINT32_MAX, &number, err);
+	return profile_raise(err, path, key, "%s is not the name of an errno, such as ENOSYS",
+			     quote_text(text != NULL ? text : "", quoted));
+}
+
+static int read_errno_number(const json_t *object, const char *path,
+			     const struct profile_action_keys *keys, uint64_t *ret,
+			     struct error *err)
+{
+	int r = profile_read_integer(object, path, keys->number, UINT32_MAX, ret, err);
+
 	if (r < 0)
 		return r;
-	if (number == 0 || number > PROFILE_ERRNO_MAX)
-		return profile_raise(err, path, key,
-				     "must be an errno from 1 to %d (1 is EPERM, 38 ENOSYS)",
-				     PROFILE_ERRNO_MAX);
-	*ret_errnum = (uint16_t)number;
+	if (*ret < keys->least || *ret > PROFILE_ERRNO_MAX)
+		return profile_raise(err, path, keys->number,
+				     "must be an errno from %llu to %d (1 is EPERM, 38 ENOSYS)",
+				     (unsigned long long)keys->least, PROFILE_ERRNO_MAX);
 	return 0;
 }
 
-int profile_read_action(const json_t *object, const char *path, const char *key,
-			const char *errno_key, enum profile_action *ret_action,
+static int read_errno(const json_t *object, const char *path,
+		      const struct profile_action_keys *keys, enum profile_action action,
+		      uint16_t *ret_errnum, struct error *err)
+{
+	const json_t *number = profile_get(object, keys->number);
+	const json_t *name = profile_get(object, keys->name);
+	uint64_t by_number = EPERM, by_name = EPERM;
+	int r = 0;
+
+	*ret_errnum = 0;
+	if (action != PROFILE_ERRNO && (number != NULL || name != NULL))
+		return profile_raise(err, path, number != NULL ? keys->number : keys->name,
+				     "goes with SCMP_ACT_ERRNO only, not with %s",
+				     action_names[action]);
+	if (action != PROFILE_ERRNO)
+		return 0;
+	if (number != NULL)
+		r = read_errno_number(object, path, keys, &by_number, err);
+	if (r == 0 && name != NULL)
+		r = read_errno_name(name, path, keys->name, &by_name, err);
+	if (r < 0)
+		return r;
+	if (number != NULL && name != NULL && by_number != by_name)
+		return profile_raise(err, path, keys->name, "contradicts %s: write one",
+				     keys->number);
+	*ret_errnum = (uint16_t)(name != NULL ? by_name : by_number);
+	return 0;
+}
+
+int profile_read_action(const json_t *object, const char *path,
+			const struct profile_action_keys *keys, enum profile_action *ret_action,
 			uint16_t *ret_errnum, struct error *err)
 {
-	const json_t *value = profile_get(object, key);
+	const json_t *value = profile_get(object, keys->action);
 	char action_path[PROFILE_PATH_MAX];
 	int r;
 
-	profile_path_key(action_path, path, key);
+	profile_path_key(action_path, path, keys->action);
 	if (!json_is_string(value))
 		return profile_raise(err, action_path, NULL,
 				     "must be an action, for example SCMP_ACT_ERRNO");
 	r = parse_action(json_string_value(value), action_path, ret_action, err);
 	if (r < 0)
 		return r;
-	return read_errno(object, path, errno_key, *ret_action, ret_errnum, err);
+	return read_errno(object, path, keys, *ret_action, ret_errnum, err);
 }

@@ -36,7 +36,13 @@ int profile_check_keys(const json_t *object, const char *path, const char *const
 int profile_read_integer(const json_t *object, const char *path, const char *key, uint64_t max,
 			 uint64_t *ret_value, struct error *err);
 
-/* The action at `key` and its errno at errno_key (EPERM where it isn't said, as in OCI). */
-int profile_read_action(const json_t *object, const char *path, const char *key,
-			const char *errno_key, enum profile_action *ret_action,
+/* The keys of an action: its own, its errno as a number and as a name, and the least number. */
+struct profile_action_keys {
+	const char *action, *number, *name;
+	uint64_t least;
+};
+
+/* EPERM where no errno is said, as in OCI. */
+int profile_read_action(const json_t *object, const char *path,
+			const struct profile_action_keys *keys, enum profile_action *ret_action,
 			uint16_t *ret_errnum, struct error *err);

@@ -10,8 +10,9 @@
 
 #include <string.h>
 
-static const char *const rule_keys[] = { "names", "name",    "action",	 "errnoRet",
+static const char *const rule_keys[] = { "names", "name",    "action",	 "errnoRet", "errno",
 					 "args",  "comment", "includes", "excludes" };
+static const struct profile_action_keys action_keys = { "action", "errnoRet", "errno", 0 };
 
 static int append_name(struct profile_rule *rule, const json_t *value, const char *path,
 		       struct error *err)
@@ -69,11 +70,18 @@ void profile_rule_clear(struct profile_rule *rule)
 	for (size_t i = 0; i < rule->name_count; i++)
 		free(rule->names[i]);
 	free(rule->names);
+	free(rule->comment);
 	*rule = (struct profile_rule){ 0 };
 }
-/* The rule's own names are copied: "less than" appends one rule several times. */
-static int copy_names(struct profile_rule *to, const struct profile_rule *from, struct error *err)
+
+/* The rule's own texts are copied: "less than" appends one rule several times. */
+static int copy_texts(struct profile_rule *to, const struct profile_rule *from, struct error *err)
 {
+	if (from->comment != NULL) {
+		to->comment = strdup(from->comment);
+		if (to->comment == NULL)
+			return error_no_memory(err);
+	}
 	to->names = calloc(from->name_count + 1, sizeof(*to->names));
 	if (to->names == NULL)
 		return error_no_memory(err);
@@ -106,8 +114,9 @@ static int append_rule(struct profile *profile, const struct profile_rule *rule,
 	*copy = *rule;
 	copy->names = NULL;
 	copy->name_count = 0;
+	copy->comment = NULL;
 	*name_total += rule->name_count;
-	return copy_names(copy, rule, err);
+	return copy_texts(copy, rule, err);
 }
 
 static int append_draft(struct profile *profile, struct profile_draft *draft, size_t *name_total,
@@ -129,18 +138,35 @@ static void draft_clear(struct profile_draft *draft)
 	profile_rule_clear(&draft->rule);
 }
 
+/* An empty one, as Podman writes it, is none. */
+static int read_comment(const json_t *object, const char *path, struct profile_rule *rule,
+			struct error *err)
+{
+	const json_t *comment = profile_get(object, "comment");
+
+	if (comment == NULL)
+		return 0;
+	if (!json_is_string(comment) || json_string_length(comment) > PROFILE_COMMENT_MAX)
+		return profile_raise(err, path, "comment", "must be text of %d bytes at most",
+				     PROFILE_COMMENT_MAX);
+	if (json_string_length(comment) == 0)
+		return 0;
+	rule->comment = strdup(json_string_value(comment));
+	return rule->comment == NULL ? error_no_memory(err) : 0;
+}
+
 static int read_draft(const json_t *object, const char *path, struct profile_draft *draft,
 		      struct error *err)
 {
-	const json_t *comment = profile_get(object, "comment");
 	int r;
 
 	r = profile_check_keys(object, path, rule_keys, ARRAY_SIZE(rule_keys), err);
 	if (r < 0)
 		return r;
-	if (comment != NULL && !json_is_string(comment))
-		return profile_raise(err, path, "comment", "must be text");
-	r = profile_read_action(object, path, "action", "errnoRet", &draft->rule.action,
+	r = read_comment(object, path, &draft->rule, err);
+	if (r < 0)
+		return r;
+	r = profile_read_action(object, path, &action_keys, &draft->rule.action,
 				&draft->rule.errnum, err);
 	if (r < 0)
 		return r;
@@ -163,7 +189,7 @@ int profile_rule_read(const json_t *object, unsigned position, const struct prof
 	r = read_draft(object, path, &draft, err);
 	if (r < 0)
 		return r;
-	r = profile_conditions_read(object, path, facts, &applies, err);
+	r = profile_conditions_read(object, path, facts, &applies, &profile->architectures, err);
 	if (r < 0 || !applies)
 		return r;
 	return append_draft(profile, &draft, name_total, err);

@@ -24,10 +24,11 @@ void profile_rule_clear(struct profile_rule *rule);
 int profile_arguments_read(const json_t *object, const char *path, struct profile_draft *draft,
 			   struct error *err);
 
-/* profile_condition.c: do "includes" and "excludes" of the rule `object` let it apply? */
+/* profile_condition.c: do "includes" and "excludes" of the rule `object` let it apply? Where they
+ * ask for an architecture, *architectures becomes the machine's alone. */
 int profile_conditions_read(const json_t *object, const char *path,
 			    const struct profile_facts *facts, bool *ret_applies,
-			    struct error *err);
+			    unsigned *architectures, struct error *err);
 
 /* Docker's name of an architecture, as in includes.arches: "amd64". */
 const char *profile_docker_architecture(enum profile_architecture architecture);

@@ -168,6 +168,78 @@ Test(profile, keeps_the_other_arguments_beside_a_less_than)
 	}
 }
 
+/* --- dialects --- */
+
+Test(profile, takes_podmans_names_of_errnos_and_empty_words)
+{
+	_cleanup_profile_ struct profile *profile = parse_on(
+		"{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':38,'defaultErrno':'ENOSYS',"
+		"'listenerPath':'','flags':['SECCOMP_FILTER_FLAG_TSYNC',"
+		"'SECCOMP_FILTER_FLAG_SPEC_ALLOW','SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'],"
+		"'syscalls':[{'names':['read'],'action':'SCMP_ACT_ERRNO','errno':'EINVAL',"
+		"'comment':'','args':[],'includes':{},'excludes':{}}]}",
+		&bookworm);
+
+	cr_expect_eq(profile->default_errnum, ENOSYS);
+	cr_assert_eq(profile->rule_count, 1);
+	cr_expect_eq(profile->rules[0].errnum, EINVAL);
+	cr_expect_null(profile->rules[0].comment);
+}
+
+Test(profile, keeps_comments_and_an_errno_of_0)
+{
+	_cleanup_profile_ struct profile *profile =
+		parse_on(RULE("'errnoRet':0,'comment':'not made, and said to be'"), &bookworm);
+
+	cr_expect_eq(profile->rules[0].action, PROFILE_ERRNO);
+	cr_expect_eq(profile->rules[0].errnum, 0);
+	cr_expect_str_eq(profile->rules[0].comment, "not made, and said to be");
+}
+
+Test(profile, bounds_a_comment)
+{
+	char text[PROFILE_COMMENT_MAX + 200], comment[PROFILE_COMMENT_MAX + 2];
+	struct error err;
+	char json[sizeof(text)];
+
+	memset(comment, 'x', sizeof(comment));
+	comment[PROFILE_COMMENT_MAX] = '\0';
+	snprintf(text, sizeof(text), RULE("'comment':'%s'"), comment);
+	profile_free(parse_on(text, &bookworm));
+	comment[PROFILE_COMMENT_MAX] = 'x';
+	comment[PROFILE_COMMENT_MAX + 1] = '\0';
+	snprintf(text, sizeof(text), RULE("'comment':'%s'"), comment);
+	requote(text, json, sizeof(json));
+	struct profile *profile = NULL;
+	cr_expect_eq(profile_parse(json, strlen(json), &bookworm, &profile, &err), -EINVAL);
+}
+
+Test(profile, knows_which_architectures_a_document_is_for)
+{
+	enum { X86 = 1 << PROFILE_X86_64, ARM = 1 << PROFILE_AARCH64 };
+	static const struct {
+		const char *text;
+		unsigned expected;
+	} rows[] = {
+		{ "{'defaultAction':'SCMP_ACT_LOG'}", X86 | ARM },
+		{ "{'defaultAction':'SCMP_ACT_LOG','architectures':['SCMP_ARCH_X86_64']}", X86 },
+		{ "{'defaultAction':'SCMP_ACT_LOG','architectures':['SCMP_ARCH_X86_64',"
+		  "'SCMP_ARCH_X32','SCMP_ARCH_AARCH64']}",
+		  X86 | ARM },
+		{ "{'defaultAction':'SCMP_ACT_LOG','archMap':[{'architecture':'SCMP_ARCH_X86_64',"
+		  "'subArchitectures':['SCMP_ARCH_AARCH64']}]}",
+		  X86 },
+		{ RULE("'includes':{'arches':['amd64']}"), X86 },
+		{ RULE("'excludes':{'arches':['s390x']}"), X86 },
+		{ RULE("'excludes':{'minKernel':'4.8'}"), X86 | ARM },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_profile_ struct profile *profile = parse_on(rows[i].text, &bookworm);
+		cr_expect_eq(profile->architectures, rows[i].expected, "%s", rows[i].text);
+	}
+}
+
 /* --- Docker's conditions --- */
 
 Test(profile, decides_conditions_for_a_worker_without_capabilities)
@@ -276,13 +348,34 @@ Test(profile, names_the_json_path_of_what_is_wrong)
 		{ "{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':1.0}",
 		  "defaultErrnoRet: must be a whole number from 0 to 4294967295" },
 		{ "{'defaultAction':'SCMP_ACT_ALLOW','defaultErno':1}",
-		  "\"defaultErno\" is not a key known here" },
+		  "\"defaultErno\" is not a key known here; did you mean defaultErrno?" },
 		{ "{'defaultAction':'SCMP_ACT_ALLOW','syscals':[]}",
 		  "\"syscals\" is not a key known here; did you mean syscalls?" },
 		{ "{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/x'}",
-		  "\"listenerPath\" is not a key known here" },
-		{ "{'defaultAction':'SCMP_ACT_ALLOW','flags':[]}",
-		  "\"flags\" is not a key known here" },
+		  "listenerPath: is for a program that answers calls in the worker's place, and "
+		  "pysbx hands no filter to others: remove it" },
+		{ "{'defaultAction':'SCMP_ACT_ALLOW','listenerMetadata':'x'}",
+		  "listenerMetadata: is for a program that answers calls in the worker's place, "
+		  "and pysbx hands no filter to others: remove it" },
+		{ "{'defaultAction':'SCMP_ACT_ALLOW','flags':'x'}",
+		  "flags: must be a list of flags" },
+		{ "{'defaultAction':'SCMP_ACT_ALLOW','flags':[1]}",
+		  "flags[0]: must be the name of a flag" },
+		{ "{'defaultAction':'SCMP_ACT_ALLOW','flags':['SECCOMP_FILTER_FLAG_TSYNC',"
+		  "'SECCOMP_FILTER_FLAG_LOG']}",
+		  "flags[1]: SECCOMP_FILTER_FLAG_LOG is not supported: remove it, and use "
+		  "SCMP_ACT_LOG for calls that the kernel shall log" },
+		{ "{'defaultAction':'SCMP_ACT_ALLOW','flags':['SECCOMP_FILTER_FLAG_TSINC']}",
+		  "flags[0]: \"SECCOMP_FILTER_FLAG_TSINC\" is not a flag; did you mean "
+		  "SECCOMP_FILTER_FLAG_TSYNC?" },
+		{ "{'defaultAction':'SCMP_ACT_ERRNO','defaultErrno':'ENOSY'}",
+		  "defaultErrno: \"ENOSY\" is not the name of an errno, such as ENOSYS" },
+		{ "{'defaultAction':'SCMP_ACT_ERRNO','defaultErrno':38}",
+		  "defaultErrno: \"\" is not the name of an errno, such as ENOSYS" },
+		{ "{'defaultAction':'SCMP_ACT_ERRNO','defaultErrno':'EPERM','defaultErrnoRet':38}",
+		  "defaultErrno: contradicts defaultErrnoRet: write one" },
+		{ "{'defaultAction':'SCMP_ACT_ALLOW','defaultErrno':'EPERM'}",
+		  "defaultErrno: goes with SCMP_ACT_ERRNO only, not with SCMP_ACT_ALLOW" },
 		{ "{'defaultAction':'SCMP_ACT_ALLOW','a\\nb\\u001b':1}",
 		  "\"a\\nb\\x1b\" is not a key known here" },
 		{ "{'defaultAction':'SCMP_ACT_ALLOW','architectures':'x'}",
@@ -321,9 +414,11 @@ Test(profile, names_the_json_path_of_what_is_wrong)
 		  "syscalls[0].name: \"re ad\" is not the name of a system call" },
 		{ RULE("'acton':1"),
 		  "syscalls[0]: \"acton\" is not a key known here; did you mean action?" },
-		{ RULE("'comment':1"), "syscalls[0].comment: must be text" },
-		{ RULE("'errnoRet':0"), "syscalls[0].errnoRet: must be an errno from 1 to 4094 (1 "
-					"is EPERM, 38 ENOSYS)" },
+		{ RULE("'comment':1"), "syscalls[0].comment: must be text of 1000 bytes at most" },
+		{ RULE("'errnoRet':4095"), "syscalls[0].errnoRet: must be an errno from 0 to 4094 "
+					   "(1 is EPERM, 38 ENOSYS)" },
+		{ RULE("'errno':'EFOO'"),
+		  "syscalls[0].errno: \"EFOO\" is not the name of an errno, such as ENOSYS" },
 		{ RULE("'args':{}"), "syscalls[0].args: must be a list of 6 comparisons at most" },
 		{ ARGS("[]"), "syscalls[0].args[0]: must be an object" },
 		{ ARGS("{'index':0,'value':1,'op':'SCMP_CMP_EQ','datum':1}"),
