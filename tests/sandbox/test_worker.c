@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who the worker is when its program begins, and how a start that fails is explained. */
+#include "policy/filter_door.h"
 #include "policy/own.h"
 #include "tests/sandbox/harness.h"
 
@@ -171,6 +172,58 @@ Test(worker, does_not_start_with_a_keyring_that_is_not_its_own)
 	refuse_keyctl(false);
 	sandbox_init(&box, "echo here");
 	sandbox_expect_failure(&box, STAGE_LIMITS, EPERM);
+}
+
+/* A filter as of a profile without execve: all else is allowed. */
+static const struct sock_fprog *no_execve(void)
+{
+	static struct sock_filter items[4 + FILTER_DOOR_LENGTH] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, FILTER_DOOR_LENGTH + 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	static const struct sock_fprog filter = { ARRAY_SIZE(items), items };
+
+	/* its last instruction is what execveat jumps to */
+	filter_door_write(&items[4], SECCOMP_RET_ERRNO | EPERM);
+	return &filter;
+}
+
+Test(worker, executes_through_a_door_that_is_shut_behind_it)
+{
+	sandbox_init(&box, "/usr/bin/true; echo $?; exec /usr/bin/env true");
+	box.filter = no_execve();
+	sandbox_run(&box);
+	cr_expect_str_eq(box.text[0], "126\n", "%s", box.text[1]);
+	cr_expect_not_null(strstr(box.text[1], "Operation not permitted"), "%s", box.text[1]);
+	cr_expect(WIFEXITED(box.last.wait_status) && WEXITSTATUS(box.last.wait_status) == 126);
+}
+
+Test(worker, finds_no_key_to_the_door)
+{
+	/* execve(path, argv, envp, 0, 0, key), with keys that a worker can think of */
+	add_program(
+		"knock",
+		"#!/usr/bin/python3\n"
+		"import ctypes\n"
+		"libc = ctypes.CDLL(None, use_errno=True)\n"
+		"argv = (ctypes.c_char_p * 2)(b'true', None)\n"
+		"for key in (0, 1, -1, 0x78646f7270797362, 0x7079736278646f72):\n"
+		"    for number in (59, 322) if __import__('os').uname().machine == 'x86_64' else "
+		"(221, 281):\n"
+		"        at = (-100, b'/usr/bin/true') if number in (322, 281) else "
+		"(b'/usr/bin/true',)\n"
+		"        rest = [argv, None] + [ctypes.c_long(key)] * 4\n"
+		"        r = libc.syscall(number, *at, *rest[:6 - len(at)])\n"
+		"        print(r, ctypes.get_errno())\n",
+		0755);
+	init_with_app("/app/knock");
+	box.filter = no_execve();
+	sandbox_run(&box);
+	cr_expect_str_eq(box.text[0],
+			 "-1 1\n-1 1\n-1 1\n-1 1\n-1 1\n-1 1\n-1 1\n-1 1\n-1 1\n-1 1\n", "%s%s",
+			 box.text[0], box.text[1]);
 }
 
 Test(worker, inherits_neither_personality_nor_scheduling)
