@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands that speak to the daemon (pysbx-protocol(7)): words in, one or more calls, a text
- * for people or the raw result for programs. One table holds each command's name, words, options
- * and handler: it drives dispatch, help, shell completion and the check of the man page, so that
- * none of them can drift.
+ * The commands of `pysbx`, most of which speak to the daemon (pysbx-protocol(7)): words in, one or
+ * more calls, a text for people or the raw result for programs. One table holds each command's
+ * name, words, options and handler: it drives dispatch, help, shell completion and the check of the
+ * man page, so that none of them can drift.
  *
  * A handler asks the daemon (ctl_call), shows the answer (supervisor/ctl_view.h) and decides
  * nothing: who may do what, and what is possible, is the daemon's to say.
@@ -45,6 +45,8 @@ enum ctl_option {
 
 /* Every command that speaks to the daemon takes these. */
 #define CTL_COMMON (CTL_JSON | CTL_SOCKET | CTL_HELP)
+/* And those that don't, these. */
+#define CTL_OFFLINE (CTL_JSON | CTL_HELP)
 
 /* Borrowed from argv; NULL and 0 where nothing was said. */
 struct ctl_options {
@@ -194,5 +196,9 @@ int ctl_tenant_remove(struct ctl *ctl, struct error *err);
 int ctl_reload(struct ctl *ctl, struct error *err);
 int ctl_daemon(struct ctl *ctl, struct error *err);
 int ctl_rpc(struct ctl *ctl, struct error *err);
+int ctl_syscalls_show(struct ctl *ctl, struct error *err);
+int ctl_syscalls_check(struct ctl *ctl, struct error *err);
+int ctl_syscalls_diff(struct ctl *ctl, struct error *err);
+int ctl_syscalls_convert(struct ctl *ctl, struct error *err);
 int ctl_help_program(int argc, char *argv[]);
 int ctl_version_program(int argc, char *argv[]);

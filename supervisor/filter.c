@@ -77,28 +77,10 @@ static void gather_facts(struct profile_facts *ret)
 		ret->kernel_minor = (unsigned)strtoul(end + 1, NULL, 10);
 }
 
-static int compile_text(const char *text, size_t length, int *ret_fd, struct error *err)
-{
-	_cleanup_profile_ struct profile *profile = NULL;
-	_cleanup_free_ struct sock_filter *program = NULL;
-	struct profile_facts facts;
-	size_t count;
-	int r;
-
-	gather_facts(&facts);
-	r = profile_parse(text, length, &facts, &profile, err);
-	if (r < 0)
-		return r;
-	r = filter_program_build(profile, NATIVE, &program, &count, err);
-	if (r < 0)
-		return r;
-	return file_sealed_memfd("pysbx-filter", program, count * sizeof(*program), false, ret_fd,
-				 err);
-}
-
-static int compile_file(const char *path, int *ret_fd, struct error *err)
+static int read_file(const char *path, struct profile **ret_profile, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
+	struct profile_facts facts;
 	size_t length;
 	int r;
 
@@ -107,24 +89,62 @@ static int compile_file(const char *path, int *ret_fd, struct error *err)
 		error_prefix(err, "seccomp profile");
 		return r;
 	}
-	r = compile_text(text, length, ret_fd, err);
+	gather_facts(&facts);
+	r = profile_parse(text, length, &facts, ret_profile, err);
 	if (r < 0)
 		error_prefix(err, "seccomp profile %s", path);
 	return r;
 }
 
+static int read_from(const char *const directories[2], const char *name, char *path,
+		     struct profile **ret_profile, struct error *err)
+{
+	int r;
+
+	if (strchr(name, '/') == NULL) {
+		r = find_file(directories, name, path, err);
+		return r < 0 ? r : read_file(path, ret_profile, err);
+	}
+	if (snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX)
+		return error_set(err, ERROR_INVALID, ENAMETOOLONG, "seccomp profile");
+	return read_file(path, ret_profile, err);
+}
+
+enum profile_architecture filter_native(void)
+{
+	return NATIVE;
+}
+
+int filter_read(const char *profile, char *path, struct profile **ret_profile, struct error *err)
+{
+	return read_from(search_path, profile, path, ret_profile, err);
+}
+
 int filter_compile_from(const char *const directories[2], const char *profile, int *ret_fd,
 			struct error *err)
 {
+	_cleanup_free_ struct sock_filter *program = NULL;
+	_cleanup_profile_ struct profile *read = NULL;
 	char path[PATH_MAX];
+	size_t count = 0;
 	int r;
 
-	if (profile[0] == '/')
-		return compile_file(profile, ret_fd, err);
-	r = find_file(directories, profile, path, err);
+	/* other words with a slash would depend on where the daemon was started */
+	if (profile[0] != '/') {
+		r = check_name(profile, err);
+		if (r < 0)
+			return r;
+	}
+	r = read_from(directories, profile, path, &read, err);
 	if (r < 0)
 		return r;
-	return compile_file(path, ret_fd, err);
+	r = filter_program_build(read, NATIVE, &program, &count, err);
+	if (r < 0) {
+		error_prefix(err, "seccomp profile %s", path);
+		return r;
+	}
+	return file_sealed_memfd("pysbx-filter", program, count * sizeof(*program), false, ret_fd,
+				 err);
 }
 
 int filter_compile(const char *profile, int *ret_fd, struct error *err)

@@ -10,7 +10,14 @@
  */
 #pragma once
 
-#include "policy/error.h"
+#include "policy/profile.h"
+
+/* The machine's architecture: PROFILE_X86_64 or PROFILE_AARCH64. */
+enum profile_architecture filter_native(void);
+
+/* Only reads: the profile of that name, or in the file of that path (a word with a slash in it).
+ * *ret_profile is the caller's (profile_free); path, which holds PATH_MAX, is where it was. */
+int filter_read(const char *profile, char *path, struct profile **ret_profile, struct error *err);
 
 /* profile: a name, searched as PYSBX_SYSCONFDIR/syscalls.d/NAME.json then
  * PYSBX_DATADIR/profiles/NAME.json, or an absolute path. Returns an fd (close-on-exec, offset 0,

@@ -47,7 +47,7 @@ _pysbx_run()
 	--chdir | --cgroup-root) _pysbx_files -d ;;
 	--env-file | --ro | --rw | --report | --io) _pysbx_files -f ;;
 	--syscalls)
-		if [[ $cur == */* ]]; then _pysbx_files -f; else _pysbx_words -W python-web -f; fi
+		if [[ $cur == */* ]]; then _pysbx_files -f; else _pysbx_words -W "$_pysbx_profiles" -f; fi
 		;;
 	--mem | --mem-high | --swap | --cpu | --cpu-weight | --pids | --nofile | --tmp-size) ;;
 	--name | --max-restarts | --backoff | --grace) ;;
@@ -127,6 +127,7 @@ _pysbx_control()
 	wait) options+=' --timeout' ;;
 	daemon) options+=' --log-level' ;;
 	esac
+	if [[ $command == syscalls* ]]; then options='--json --help'; fi
 	if [[ $cur == -* ]]; then
 		_pysbx_words -W "$options"
 		return
@@ -134,6 +135,7 @@ _pysbx_control()
 
 	case $command in
 	apply | 'plan apply' | 'tenant apply') _pysbx_files -f ;;
+	syscalls*) _pysbx_words -W "$_pysbx_profiles" -f ;;
 	'plan get' | 'plan remove') _pysbx_names plan list ;;
 	'tenant get' | 'tenant remove') _pysbx_names tenant list ;;
 	status | start | stop | restart | suspend | resume | remove | get | logs | incidents)
@@ -160,13 +162,14 @@ _pysbx_control()
 	esac
 }
 
+_pysbx_profiles='python-web python-strict python-compat'
 _pysbx_states='stopped starting running stopping backoff failed suspended'
 
 _pysbx()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	local commands='apply get list status start stop restart signal suspend resume set remove wait
-		logs events incidents incident plan tenant reload daemon rpc
+		logs events incidents incident plan tenant reload daemon rpc syscalls
 		run help version --help --version'
 
 	COMPREPLY=()
@@ -180,6 +183,13 @@ _pysbx()
 	plan | tenant)
 		if ((COMP_CWORD == 2)); then
 			_pysbx_words -W 'list get apply remove'
+		else
+			_pysbx_control 3
+		fi
+		;;
+	syscalls)
+		if ((COMP_CWORD == 2)); then
+			_pysbx_words -W 'show check diff convert'
 		else
 			_pysbx_control 3
 		fi

@@ -88,8 +88,11 @@ complete -c pysbx -n __fish_use_subcommand -a tenant -d Tenants
 complete -c pysbx -n __fish_use_subcommand -a reload -d 'Read the configuration again'
 complete -c pysbx -n __fish_use_subcommand -a daemon -d 'Tell about the daemon'
 complete -c pysbx -n __fish_use_subcommand -a rpc -d 'Call any method of the daemon'
+complete -c pysbx -n __fish_use_subcommand -a syscalls -d 'Seccomp profiles'
 
 complete -c pysbx -n '__pysbx_is plan tenant; and not __pysbx_at 3' -a 'list get apply remove'
+complete -c pysbx -n '__pysbx_is syscalls; and not __pysbx_at 3' -a 'show check diff convert'
+complete -c pysbx -n '__pysbx_is syscalls-show syscalls-check syscalls-diff syscalls-convert' -F -a 'python-web python-strict python-compat'
 complete -c pysbx -n '__pysbx_is get status start stop restart suspend resume remove logs incidents' -a '(__pysbx_names list)'
 complete -c pysbx -n '__pysbx_is signal set wait; and not __pysbx_at 3' -a '(__pysbx_names list)'
 complete -c pysbx -n '__pysbx_is signal; and __pysbx_at 3' -a 'TERM INT QUIT HUP USR1 USR2 KILL'
@@ -136,7 +139,7 @@ complete -c pysbx -n __pysbx_in_options -x -l env -a '(set -nx)' -d 'Set or pass
 complete -c pysbx -n __pysbx_in_options -r -F -l env-file -d 'Variables from a file'
 complete -c pysbx -n __pysbx_in_options -r -F -l ro -d 'Show a path, read-only'
 complete -c pysbx -n __pysbx_in_options -r -F -l rw -d 'Show a path, writable'
-complete -c pysbx -n __pysbx_in_options -r -F -l syscalls -a python-web -d 'System call profile'
+complete -c pysbx -n __pysbx_in_options -r -F -l syscalls -a 'python-web python-strict python-compat' -d 'System call profile'
 complete -c pysbx -n __pysbx_in_options -x -l network -a 'host none' -d Network
 complete -c pysbx -n __pysbx_in_options -x -l restart -a 'always on-failure never' -d 'When to start again'
 complete -c pysbx -n __pysbx_in_options -x -l max-restarts -d 'Restarts in a row'

@@ -5,7 +5,7 @@
 local -a signals=(TERM INT QUIT HUP USR1 USR2 KILL)
 
 _pysbx_profile() {
-	_alternative 'profile:profile:(python-web)' 'file:profile file:_files'
+	_alternative 'profile:profile:(python-web python-strict python-compat)' 'file:profile file:_files'
 }
 
 _pysbx_run() {
@@ -96,6 +96,10 @@ _pysbx_control() {
 	plan-remove) _arguments $common '*:plan:_pysbx_plans' ;;
 	tenant-remove) _arguments $common '*:tenant:_pysbx_tenants' ;;
 	plan-apply | tenant-apply) _arguments $common '*:file:_files' ;;
+	syscalls-show | syscalls-check | syscalls-diff) _arguments '--json[print the answer as it is]' \
+		'(- *)--help[print what the command takes]' '*:profile:_pysbx_profile' ;;
+	syscalls-convert) _arguments '(- *)--help[print what the command takes]' \
+		':profile:_pysbx_profile' ;;
 	esac
 }
 
@@ -123,6 +127,7 @@ _pysbx_commands() {
 		'reload:read the configuration again'
 		'daemon:tell about the daemon'
 		'rpc:call any method of the daemon'
+		'syscalls:seccomp profiles'
 		'run:run a command under limits in a sandbox'
 		'help:show the commands'
 		'version:show the version'
@@ -132,9 +137,13 @@ _pysbx_commands() {
 
 if ((CURRENT == 2)); then
 	_pysbx_commands
-elif [[ $words[2] == (plan|tenant) ]]; then
+elif [[ $words[2] == (plan|tenant|syscalls) ]]; then
 	if ((CURRENT == 3)); then
-		compadd list get apply remove
+		if [[ $words[2] == syscalls ]]; then
+			compadd show check diff convert
+		else
+			compadd list get apply remove
+		fi
 	else
 		local verb=$words[2]-$words[3]
 		shift 2 words

@@ -182,7 +182,7 @@ Test(ctl, help_of_a_command_lists_its_options_alone)
 			 "List the hosting plans.\n"
 			 "\n"
 			 "Options:\n"
-			 "  --json              print the daemon's answer as it is\n"
+			 "  --json              print the answer as JSON, as it is\n"
 			 "  --socket PATH       the daemon's socket (default $PYSBX_SOCKET, or\n"
 			 "                      /run/pysbx/control.sock)\n"
 			 "  --help              print this\n");
@@ -198,7 +198,10 @@ Test(ctl, rows_are_whole_and_differ)
 
 		cr_expect((command->run != NULL) != (command->program != NULL), "%s",
 			  command->name);
-		cr_expect(command->run == NULL || (command->options & CTL_COMMON) == CTL_COMMON,
+		cr_expect(command->run == NULL || (command->options & CTL_HELP) != 0, "%s",
+			  command->name);
+		cr_expect((command->options & CTL_SOCKET) == 0 ||
+				  (command->options & CTL_COMMON) == CTL_COMMON,
 			  "%s", command->name);
 		cr_expect(islower((unsigned char)command->help[0]), "%s", command->name);
 		cr_expect_leq(command->least, command->most, "%s", command->name);
