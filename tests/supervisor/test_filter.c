@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#define HOT_STEPS_MAX  22
-#define WARM_STEPS_MAX 70
+#define HOT_STEPS_MAX  18
+#define WARM_STEPS_MAX 45
 
 static uint64_t next_random(uint64_t *state)
 {
