@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HALVES	   (2 * PROFILE_ARGS_MAX)
-#define LEAF_MAX   3	 /* values that are tried one by one at the end of a search */
-#define GROWTH	   256	 /* instructions */
-#define LENGTH_MAX 16384 /* above what the kernel takes: the error tells by how much it is missed \
-			  */
+#define HALVES	 (2 * PROFILE_ARGS_MAX)
+#define LEAF_MAX 3   /* values that are tried one by one at the end of a search */
+#define GROWTH	 256 /* instructions */
+#define LENGTH_MAX                                                                     \
+	16384 /* above what the kernel takes: the error tells by how much it is missed \
+	       */
 
 /* Comparisons of 32 bits: what one rule comes to. */
 struct half {
@@ -20,6 +21,7 @@ struct half {
 struct halves {
 	struct half items[HALVES];
 	size_t count;
+	uint32_t action;
 	bool is_written;
 };
 
@@ -96,7 +98,7 @@ static size_t load_length(const struct half *half)
 /* --- one rule --------------------------------------------------------------------------------- */
 
 /* At most 36 instructions, so a jump of 8 bits reaches its end. */
-static void write_rule(struct filter_code *code, const struct halves *halves, uint32_t action)
+static void write_rule(struct filter_code *code, const struct halves *halves)
 {
 	size_t left = 1;
 
@@ -107,7 +109,7 @@ static void write_rule(struct filter_code *code, const struct halves *halves, ui
 		left -= load_length(&halves->items[i]) + 1;
 		compare(code, BPF_JEQ, halves->items[i].value, 0, (uint8_t)left);
 	}
-	statement(code, BPF_RET | BPF_K, action);
+	statement(code, BPF_RET | BPF_K, halves->action);
 }
 
 /* --- many rules about the same bits ----------------------------------------------------------- */
@@ -146,15 +148,16 @@ static int compare_values(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-static bool is_alike(const struct halves *halves, const struct half *first)
+static bool is_alike(const struct halves *halves, const struct halves *first)
 {
-	return !halves->is_written && halves->count == 1 &&
-	       halves->items[0].offset == first->offset && halves->items[0].mask == first->mask;
+	return !halves->is_written && halves->count == 1 && halves->action == first->action &&
+	       halves->items[0].offset == first->items[0].offset &&
+	       halves->items[0].mask == first->items[0].mask;
 }
 
-/* Takes all of `all` that look at the same bits as the first one. */
+/* Takes all of `all` that look at the same bits as the first one, and answer the same. */
 static void write_group(struct filter_code *code, struct halves *all, size_t count,
-			const struct half *first, uint32_t action)
+			const struct halves *first)
 {
 	_cleanup_free_ uint32_t *values = calloc(count, sizeof(*values));
 	size_t taken = 0, unique = 0;
@@ -164,7 +167,7 @@ static void write_group(struct filter_code *code, struct halves *all, size_t cou
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!is_alike(&all[i], first))
+		if (&all[i] != first && !is_alike(&all[i], first))
 			continue;
 		all[i].is_written = true;
 		values[taken++] = all[i].items[0].value;
@@ -173,24 +176,23 @@ static void write_group(struct filter_code *code, struct halves *all, size_t cou
 	for (size_t i = 0; i < taken; i++)
 		if (i == 0 || values[i] != values[i - 1])
 			values[unique++] = values[i];
-	load_half(code, first);
-	write_search(code, values, unique, action, 0);
+	load_half(code, &first->items[0]);
+	write_search(code, values, unique, first->action, 0);
 }
 
-static void write_all(struct filter_code *code, struct halves *all, size_t count, uint32_t action)
+static void write_all(struct filter_code *code, struct halves *all, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!all[i].is_written && all[i].count == 1)
-			write_group(code, all, count, &all[i].items[0], action);
+			write_group(code, all, count, &all[i]);
 	for (size_t i = 0; i < count; i++)
 		if (!all[i].is_written)
-			write_rule(code, &all[i], action);
+			write_rule(code, &all[i]);
 }
 
 void filter_section_write(struct filter_code *code, const struct filter_rule *items, size_t count)
 {
 	_cleanup_free_ struct halves *all = calloc(count + 1, sizeof(*all));
-	uint32_t action = 0;
 	size_t used = 0;
 
 	if (all == NULL) {
@@ -202,10 +204,10 @@ void filter_section_write(struct filter_code *code, const struct filter_rule *it
 
 		if (rule->argument_count == 0)
 			continue;
-		action = filter_action(rule->action, rule->errnum);
+		all[used].action = filter_action(rule->action, rule->errnum);
 		for (size_t argument = 0; argument < rule->argument_count; argument++)
 			add_halves(&all[used], &rule->arguments[argument]);
 		used++;
 	}
-	write_all(code, all, used, action);
+	write_all(code, all, used);
 }

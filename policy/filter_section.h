@@ -26,6 +26,7 @@ struct filter_code {
 void filter_code_append(struct filter_code *code, struct sock_filter instruction);
 void filter_code_clear(struct filter_code *code);
 
-/* For the rules of one call (those without arguments are passed over; the others have one action):
- * returns that action where one of them matches, and goes on behind itself where none does. */
+/* For the rules of one call (those without arguments are passed over; of the others no two that
+ * match the same call differ): returns the action of one that matches, and goes on behind itself
+ * where none does. */
 void filter_section_write(struct filter_code *code, const struct filter_rule *items, size_t count);

@@ -57,18 +57,23 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted, since the order of rules has no meaning. */
-static int collect_conditions(const struct filter_rule *items, size_t count,
+/* "ALLOW if arg0 = 0x1", for each rule that says something else than the rest; sorted, since the
+ * order of rules has no meaning. */
+static int collect_conditions(const struct filter_rule *items, size_t count, uint32_t rest,
 			      struct strings *conditions, struct error *err)
 {
 	for (size_t i = 0; i < count; i++) {
+		uint32_t some = filter_action(items[i].rule->action, items[i].rule->errnum);
 		_cleanup_free_ char *text = NULL;
-		int r = 0;
+		char answer[FILTER_ANSWER_MAX];
+		int r;
 
-		if (items[i].rule->argument_count > 0)
-			r = filter_condition_text(items[i].rule, &text, err);
-		if (r == 0 && text != NULL)
-			r = strings_append(conditions, text, err);
+		if (items[i].rule->argument_count == 0 || some == rest)
+			continue;
+		r = filter_condition_text(items[i].rule, &text, err);
+		if (r == 0)
+			r = strings_appendf(conditions, err, "%s if %s",
+					    filter_answer_text(some, answer), text);
 		if (r < 0)
 			return r;
 	}
@@ -77,27 +82,32 @@ static int collect_conditions(const struct filter_rule *items, size_t count,
 	return 0;
 }
 
-static void put_call(FILE *out, const struct strings *conditions, uint32_t some, uint32_t rest)
+/* What two neighbours share up to " if" is said once. */
+static void put_call(FILE *out, const struct strings *conditions, uint32_t rest)
 {
+	const char *last = NULL;
 	char answer[FILTER_ANSWER_MAX];
-	bool is_first = true;
 
-	for (size_t i = 0; some != rest && i < conditions->count; i++) {
-		if (i > 0 && strcmp(conditions->items[i], conditions->items[i - 1]) == 0)
+	for (size_t i = 0; i < conditions->count; i++) {
+		const char *text = conditions->items[i];
+		size_t length = strcspn(text, " ");
+
+		if (last != NULL && strcmp(last, text) == 0)
 			continue;
-		if (is_first)
-			fputs(filter_answer_text(some, answer), out);
-		fprintf(out, "%s if %s", is_first ? "" : ", or", conditions->items[i]);
-		is_first = false;
+		if (last != NULL && strncmp(last, text, length + 1) == 0)
+			fprintf(out, ", or%s", text + length);
+		else
+			fprintf(out, "%s%s", last != NULL ? "; " : "", text);
+		last = text;
 	}
-	fprintf(out, "%s%s", is_first ? "" : "; else ", filter_answer_text(rest, answer));
+	fprintf(out, "%s%s", last != NULL ? "; else " : "", filter_answer_text(rest, answer));
 }
 
 int filter_call_text(const struct filter_rules *rules, int number, char **ret, struct error *err)
 {
 	_cleanup_strings_ struct strings conditions = { 0 };
-	uint32_t some = 0, rest = filter_action(rules->profile->default_action,
-						rules->profile->default_errnum);
+	uint32_t rest =
+		filter_action(rules->profile->default_action, rules->profile->default_errnum);
 	const struct filter_rule *items;
 	char *text = NULL;
 	size_t count, size;
@@ -106,15 +116,15 @@ int filter_call_text(const struct filter_rules *rules, int number, char **ret, s
 
 	items = filter_rules_of(rules, number, &count);
 	for (size_t i = 0; i < count; i++)
-		*(items[i].rule->argument_count > 0 ? &some : &rest) =
-			filter_action(items[i].rule->action, items[i].rule->errnum);
-	r = collect_conditions(items, count, &conditions, err);
+		if (items[i].rule->argument_count == 0)
+			rest = filter_action(items[i].rule->action, items[i].rule->errnum);
+	r = collect_conditions(items, count, rest, &conditions, err);
 	if (r < 0)
 		return r;
 	out = open_memstream(&text, &size);
 	if (out == NULL)
 		return error_no_memory(err);
-	put_call(out, &conditions, some, rest);
+	put_call(out, &conditions, rest);
 	if (fclose(out) != 0) {
 		free(text);
 		return error_no_memory(err);

@@ -4,10 +4,10 @@
  * memory. Strict, and pure: names of system calls are checked by supervisor/filter.c, which knows
  * libseccomp's tables.
  *
- * Only equality and masked equality of arguments come out of here: libseccomp 2.5.4 builds wrong
- * filters from mixed comparisons. "Less than" a small number, as in Docker's own profile, is
- * written out as that many equalities; every other comparison is refused, with the JSON path and
- * what to write instead.
+ * Only equality and masked equality of arguments come out of here. "Less than" a small number, as
+ * in Docker's own profile, is written out as that many equalities; "not" a number, in a rule that
+ * allows, as one for each of the 32 bits that may differ. Every other comparison is refused, with
+ * the JSON path and what to write instead.
  *
  * Docker's conditions are decided here for a worker that holds no capability: a rule that
  * includes.caps asks for is left out, one that excludes.caps forbids is kept.
@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define PROFILE_SIZE_MAX    (1U << 20) /* bytes of JSON */
-#define PROFILE_RULES_MAX   1024       /* after "less than" is written out */
+#define PROFILE_RULES_MAX   1024       /* after "less than" and "not" are written out */
 #define PROFILE_NAMES_MAX   4096       /* over all rules, likewise */
 #define PROFILE_NAME_MAX    40	       /* bytes of one name */
 #define PROFILE_COMMENT_MAX 1000       /* bytes of one comment */

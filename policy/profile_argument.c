@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a rule says of a call's arguments. "Less than" is only counted here: profile_rule.c writes
- * it out, once all arguments of the rule are known.
+ * What a rule says of a call's arguments. "Less than" and "not" are only noted here: profile_rule.c
+ * writes them out, once all arguments of the rule are known.
  */
 #include "policy/own.h"
 #include "policy/profile_rule.h"
@@ -9,12 +9,18 @@
 #include <assert.h>
 #include <string.h>
 
-enum comparison { COMPARE_EQ, COMPARE_MASKED_EQ, COMPARE_LT, COMPARE_LE, COMPARE_COUNT };
+enum comparison {
+	COMPARE_EQ,
+	COMPARE_MASKED_EQ,
+	COMPARE_LT,
+	COMPARE_LE,
+	COMPARE_NE,
+	COMPARE_COUNT
+};
 static const char *const comparison_names[] = {
-	[COMPARE_EQ] = "SCMP_CMP_EQ",
-	[COMPARE_MASKED_EQ] = "SCMP_CMP_MASKED_EQ",
-	[COMPARE_LT] = "SCMP_CMP_LT",
-	[COMPARE_LE] = "SCMP_CMP_LE",
+	[COMPARE_EQ] = "SCMP_CMP_EQ", [COMPARE_MASKED_EQ] = "SCMP_CMP_MASKED_EQ",
+	[COMPARE_LT] = "SCMP_CMP_LT", [COMPARE_LE] = "SCMP_CMP_LE",
+	[COMPARE_NE] = "SCMP_CMP_NE",
 };
 static_assert(ARRAY_SIZE(comparison_names) == COMPARE_COUNT, "a name for each comparison");
 static const char *const argument_keys[] = { "index", "value", "valueTwo", "op" };
@@ -22,16 +28,16 @@ static const char *const argument_keys[] = { "index", "value", "valueTwo", "op" 
 static int refuse_comparison(const char *text, const char *path, struct error *err)
 {
 	char op_path[PROFILE_PATH_MAX];
-	static const char *const refused[] = { "SCMP_CMP_NE", "SCMP_CMP_GT", "SCMP_CMP_GE" };
+	static const char *const refused[] = { "SCMP_CMP_GT", "SCMP_CMP_GE" };
 
 	profile_path_key(op_path, path, "op");
 	if (!profile_is_listed(text, refused, ARRAY_SIZE(refused)))
 		return profile_raise_unknown(err, op_path, "a comparison", text, comparison_names,
 					     COMPARE_COUNT);
 	return profile_raise(err, path, "op",
-			     "%s lets through values that the kernel then cuts to 32 bits, and "
-			     "libseccomp builds wrong filters of it: allow the values that are "
-			     "wanted, a rule with SCMP_CMP_EQ or SCMP_CMP_MASKED_EQ for each",
+			     "%s lets through values that the kernel then cuts to 32 bits: allow "
+			     "the values that are wanted, a rule with SCMP_CMP_EQ or "
+			     "SCMP_CMP_MASKED_EQ for each",
 			     text);
 }
 
@@ -68,6 +74,19 @@ static int set_masked(struct profile_argument *argument, const char *path, uint6
 	return 0;
 }
 
+/* Once a rule: two would be each variant of one with each of the other. */
+static int set_variants(struct profile_draft *draft, const char *path, uint64_t count,
+			struct error *err)
+{
+	if (draft->variants != 0)
+		return profile_raise(err, path, "op",
+				     "a second \"less than\" or \"not\" in one rule is not taken: "
+				     "write the values out");
+	draft->varied = draft->rule.argument_count;
+	draft->variants = count;
+	return 0;
+}
+
 static int set_less(struct profile_draft *draft, const char *path, uint64_t count,
 		    struct error *err)
 {
@@ -78,12 +97,27 @@ static int set_less(struct profile_draft *draft, const char *path, uint64_t coun
 				     "stands for %llu values, %d at most are taken: use "
 				     "SCMP_CMP_MASKED_EQ",
 				     (unsigned long long)count, PROFILE_LESS_MAX);
-	if (draft->less_count != 0)
+	return set_variants(draft, path, count, err);
+}
+
+/* Of the lower 32 bits alone: "not 40" must not let 40 | 1<<32 through, which the kernel cuts to
+ * 40. That lets less through than was written, so it can't be had for a rule that refuses. */
+static int set_not(struct profile_draft *draft, const char *path, uint64_t value, struct error *err)
+{
+	if (draft->rule.action != PROFILE_ALLOW && draft->rule.action != PROFILE_LOG)
 		return profile_raise(err, path, "op",
-				     "a second \"less than\" in one rule is not taken: write the "
-				     "values out");
-	draft->less_argument = draft->rule.argument_count;
-	draft->less_count = count;
+				     "SCMP_CMP_NE is taken in rules that allow: refuse by the "
+				     "default action, and allow the values that are wanted");
+	if (value > UINT32_MAX)
+		return profile_raise(err, path, "value",
+				     "is compared as 32 bits by SCMP_CMP_NE: %u at most",
+				     UINT32_MAX);
+	int r = set_variants(draft, path, 32, err);
+
+	if (r < 0)
+		return r;
+	draft->differs = true;
+	draft->other_than = value;
 	return 0;
 }
 
@@ -99,7 +133,7 @@ static int set_values(struct profile_draft *draft, struct profile_argument *argu
 	argument->value = values[0];
 	if (op == COMPARE_LT || op == COMPARE_LE)
 		return set_less(draft, path, values[0] + (op == COMPARE_LE), err);
-	return 0;
+	return op == COMPARE_NE ? set_not(draft, path, values[0], err) : 0;
 }
 
 static int check_index(const struct profile_rule *rule, const char *path, uint64_t index,

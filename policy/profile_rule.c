@@ -74,7 +74,7 @@ void profile_rule_clear(struct profile_rule *rule)
 	*rule = (struct profile_rule){ 0 };
 }
 
-/* The rule's own texts are copied: "less than" appends one rule several times. */
+/* The rule's own texts are copied: "less than" and "not" append one rule several times. */
 static int copy_texts(struct profile_rule *to, const struct profile_rule *from, struct error *err)
 {
 	if (from->comment != NULL) {
@@ -103,7 +103,7 @@ static int append_rule(struct profile *profile, const struct profile_rule *rule,
 	    rule->name_count > PROFILE_NAMES_MAX - *name_total)
 		return profile_raise(err, "", "syscalls",
 				     "is too long: %d rules and %d names at most, with each "
-				     "\"less than\" written out",
+				     "\"less than\" and \"not\" written out",
 				     PROFILE_RULES_MAX, PROFILE_NAMES_MAX);
 	rules = reallocarray(profile->rules, profile->rule_count + 1, sizeof(*rules));
 	if (rules == NULL)
@@ -119,13 +119,26 @@ static int append_rule(struct profile *profile, const struct profile_rule *rule,
 	return copy_texts(copy, rule, err);
 }
 
+/* A number is not another one if any of its bits differs. */
+static void set_variant(struct profile_draft *draft, uint64_t i)
+{
+	struct profile_argument *argument = &draft->rule.arguments[draft->varied];
+
+	if (draft->differs) {
+		argument->mask = UINT64_C(1) << i;
+		argument->value = ~draft->other_than & argument->mask;
+	} else {
+		argument->value = i;
+	}
+}
+
 static int append_draft(struct profile *profile, struct profile_draft *draft, size_t *name_total,
 			struct error *err)
 {
-	if (draft->less_count == 0)
+	if (draft->variants == 0)
 		return append_rule(profile, &draft->rule, name_total, err);
-	for (uint64_t value = 0; value < draft->less_count; value++) {
-		draft->rule.arguments[draft->less_argument].value = value;
+	for (uint64_t i = 0; i < draft->variants; i++) {
+		set_variant(draft, i);
 		int r = append_rule(profile, &draft->rule, name_total, err);
 		if (r < 0)
 			return r;

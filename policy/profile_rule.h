@@ -6,16 +6,19 @@
 
 #include "policy/profile_read.h"
 
-/* A rule on its way in. At most one argument may be "less than": its index in rule.arguments, and
- * how many values it stands for (0: there is none). */
+/* A rule on its way in. At most one argument may be "less than" or "not": it stands for
+ * `variants` equalities, and the rule for as many rules (0: there is none). */
 struct profile_draft {
 	struct profile_rule rule;
-	size_t less_argument;
-	uint64_t less_count;
+	size_t varied;	     /* index in rule.arguments */
+	uint64_t variants;   /* "less than": the values 0 to variants - 1 */
+	bool differs;	     /* "not": each of the lower 32 bits turned over ... */
+	uint64_t other_than; /* ... from those of this value */
 };
 
 /* Reads syscalls[position] and appends what it stands for: nothing where a condition fails, several
- * rules for "less than". *name_total counts the names of all rules, against PROFILE_NAMES_MAX. */
+ * rules for "less than" and "not". *name_total counts the names of all rules, against
+ * PROFILE_NAMES_MAX. */
 int profile_rule_read(const json_t *object, unsigned position, const struct profile_facts *facts,
 		      struct profile *profile, size_t *name_total, struct error *err);
 void profile_rule_clear(struct profile_rule *rule);

@@ -28,25 +28,42 @@ static int raise_contradiction(const struct filter_rule *item, const struct prof
 			 rule->position, item->name, rule->names[item->name], other->position,
 			 rule->argument_count == 0
 				 ? "keep one of the two"
-				 : "rules with args must agree, one without args covers the rest");
+				 : "both match some arguments, so they must agree");
 }
 
-/* Of one number, rules with arguments have one action, and so have those without. */
+/* Is there an argument that can't have both values? */
+static bool exclude_each_other(const struct profile_rule *a, const struct profile_rule *b)
+{
+	for (size_t i = 0; i < a->argument_count; i++)
+		for (size_t j = 0; j < b->argument_count; j++) {
+			const struct profile_argument *left = &a->arguments[i];
+			const struct profile_argument *right = &b->arguments[j];
+
+			if (left->index == right->index &&
+			    ((left->value ^ right->value) & left->mask & right->mask) != 0)
+				return true;
+		}
+	return false;
+}
+
+static bool contradict(const struct profile_rule *a, const struct profile_rule *b)
+{
+	if (a->action == b->action && a->errnum == b->errnum)
+		return false;
+	if ((a->argument_count == 0) != (b->argument_count == 0))
+		return false; /* the one without arguments is for the rest */
+	return !exclude_each_other(a, b);
+}
+
+/* No two rules of one number may both match a call and say different things. */
 static int check_contradictions(const struct filter_rules *rules, struct error *err)
 {
-	const struct profile_rule *seen[2] = { NULL, NULL };
-
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct filter_rule *item = &rules->items[i];
-		const struct profile_rule **first = &seen[item->rule->argument_count > 0];
 
-		if (i > 0 && rules->items[i - 1].number != item->number)
-			seen[0] = seen[1] = NULL;
-		if (*first != NULL && ((*first)->action != item->rule->action ||
-				       (*first)->errnum != item->rule->errnum))
-			return raise_contradiction(item, *first, err);
-		if (*first == NULL)
-			*first = item->rule;
+		for (size_t j = i; j > 0 && rules->items[j - 1].number == item->number; j--)
+			if (contradict(item->rule, rules->items[j - 1].rule))
+				return raise_contradiction(item, rules->items[j - 1].rule, err);
 	}
 	return 0;
 }

@@ -131,3 +131,20 @@ Test(filter_rules, are_said_alike_in_any_order_and_where_arguments_change_nothin
 	cr_assert_eq(filter_call_text(&plain, 62, &three, &err), 0);
 	cr_expect_str_eq(three, "ERRNO(1)");
 }
+
+Test(filter_rules, are_said_with_each_action_once)
+{
+	static const struct profile_rule mixed[] = { RULE(PROFILE_ERRNO, 22, 1, { 0, 7, 1 }),
+						     RULE(PROFILE_ALLOW, 0, 1, { 0, 7, 3 }),
+						     RULE(PROFILE_ALLOW, 0, 1, { 0, 7, 2 }) };
+	static struct filter_rule few[] = { { 9, 0, &mixed[0] },
+					    { 9, 0, &mixed[1] },
+					    { 9, 0, &mixed[2] } };
+	const struct filter_rules rules_of_few = { &profile, PROFILE_X86_64, few, 3 };
+	_cleanup_free_ char *text = NULL;
+	struct error err;
+
+	cr_assert_eq(filter_call_text(&rules_of_few, 9, &text, &err), 0);
+	cr_expect_str_eq(text, "ALLOW if arg0 & 0x7 = 0x2, or if arg0 & 0x7 = 0x3; ERRNO(22) if "
+			       "arg0 & 0x7 = 0x1; else ERRNO(38)");
+}
