@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/denial.h"
+
+#include "policy/own.h"
+#include "policy/phrase.h"
+
+#include <asm/ioctls.h>
+#include <inttypes.h>
+#include <linux/sched.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define ARGUMENTS 6
+#define NO_TELLER ARGUMENTS
+#define LOW_HALF  UINT64_C(0xffffffff) /* what the kernel takes of an int */
+
+#define NAMESPACE_FLAGS                                                                \
+	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+struct word {
+	uint64_t value;
+	const char *text;
+};
+
+static const struct word families[] = {
+	{ AF_UNIX, "AF_UNIX" },
+	{ AF_INET, "AF_INET" },
+	{ AF_AX25, "AF_AX25" },
+	{ AF_INET6, "AF_INET6" },
+	{ AF_KEY, "AF_KEY" },
+	{ AF_NETLINK, "AF_NETLINK" },
+	{ AF_PACKET, "AF_PACKET" },
+	{ AF_RDS, "AF_RDS" },
+	{ AF_CAN, "AF_CAN" },
+	{ AF_TIPC, "AF_TIPC" },
+	{ AF_BLUETOOTH, "AF_BLUETOOTH" },
+	{ AF_ALG, "AF_ALG" },
+	{ AF_VSOCK, "AF_VSOCK" },
+	{ AF_XDP, "AF_XDP" },
+};
+
+static const struct word socket_types[] = {
+	{ SOCK_STREAM, "SOCK_STREAM" },
+	{ SOCK_DGRAM, "SOCK_DGRAM" },
+	{ SOCK_RAW, "SOCK_RAW" },
+	{ SOCK_RDM, "SOCK_RDM" },
+	{ SOCK_SEQPACKET, "SOCK_SEQPACKET" },
+};
+
+static const struct word clone_flags[] = {
+	{ CLONE_NEWNS, "CLONE_NEWNS" },	    { CLONE_NEWCGROUP, "CLONE_NEWCGROUP" },
+	{ CLONE_NEWUTS, "CLONE_NEWUTS" },   { CLONE_NEWIPC, "CLONE_NEWIPC" },
+	{ CLONE_NEWUSER, "CLONE_NEWUSER" }, { CLONE_NEWPID, "CLONE_NEWPID" },
+	{ CLONE_NEWNET, "CLONE_NEWNET" },   { CLONE_NEWTIME, "CLONE_NEWTIME" },
+	{ CLONE_VM, "CLONE_VM" },	    { CLONE_VFORK, "CLONE_VFORK" },
+	{ CLONE_THREAD, "CLONE_THREAD" },
+};
+
+static const struct word requests[] = {
+	{ TIOCSTI, "TIOCSTI" },	     { TIOCLINUX, "TIOCLINUX" }, { TIOCSCTTY, "TIOCSCTTY" },
+	{ TIOCCONS, "TIOCCONS" },    { TIOCSETD, "TIOCSETD" },	 { TIOCVHANGUP, "TIOCVHANGUP" },
+	{ 0x8927, "SIOCGIFHWADDR" },
+};
+
+static const struct word prctl_options[] = {
+	{ PR_CAPBSET_DROP, "PR_CAPBSET_DROP" },
+	{ PR_SET_SECCOMP, "PR_SET_SECCOMP" },
+	{ PR_SET_SECUREBITS, "PR_SET_SECUREBITS" },
+	{ PR_SET_MM, "PR_SET_MM" },
+	{ PR_SET_PTRACER, "PR_SET_PTRACER" },
+	{ PR_SET_IO_FLUSHER, "PR_SET_IO_FLUSHER" },
+	{ PR_SET_SPECULATION_CTRL, "PR_SET_SPECULATION_CTRL" },
+	{ PR_SET_CHILD_SUBREAPER, "PR_SET_CHILD_SUBREAPER" },
+};
+
+static const struct word ptrace_requests[] = {
+	{ PTRACE_TRACEME, "PTRACE_TRACEME" },
+	{ PTRACE_ATTACH, "PTRACE_ATTACH" },
+	{ PTRACE_SEIZE, "PTRACE_SEIZE" },
+};
+
+/* How an argument is shown: one letter of a signature each. */
+enum { AS_INT = 'd', AS_HEX = 'x', AS_POINTER = 'p', AS_MODE = 'o' };
+
+static const struct notation {
+	char letter;
+	const struct word *words;
+	size_t count;
+	bool flags;	/* a set of bits, not one value */
+	uint64_t known; /* the bits that the words are about */
+} notations[] = {
+	{ 'F', families, ARRAY_SIZE(families), false, LOW_HALF },
+	{ 'T', socket_types, ARRAY_SIZE(socket_types), false, 0xf },
+	{ 'C', clone_flags, ARRAY_SIZE(clone_flags), true, LOW_HALF },
+	{ 'R', requests, ARRAY_SIZE(requests), false, LOW_HALF },
+	{ 'P', prctl_options, ARRAY_SIZE(prctl_options), false, LOW_HALF },
+	{ 'Q', ptrace_requests, ARRAY_SIZE(ptrace_requests), false, LOW_HALF },
+};
+
+/* The calls that profiles refuse. `teller`: the argument that says what the call is about, as far
+ * as `mask` goes. */
+static const struct known {
+	long number;
+	const char *signature;
+	unsigned teller;
+	uint64_t mask;
+} known_calls[] = {
+	{ SYS_socket, "FTd", 0, LOW_HALF },
+	{ SYS_socketpair, "FTdp", 0, LOW_HALF },
+	{ SYS_setsockopt, "dddpd", 2, LOW_HALF },
+	{ SYS_ioctl, "dRx", 1, LOW_HALF },
+	{ SYS_prctl, "Pxxxx", 0, LOW_HALF },
+	{ SYS_clone, "C", 0, NAMESPACE_FLAGS },
+	{ SYS_unshare, "C", 0, LOW_HALF },
+	{ SYS_setns, "dC", 1, LOW_HALF },
+	{ SYS_personality, "x", 0, LOW_HALF },
+	{ SYS_ptrace, "Qdxx", 0, LOW_HALF },
+	{ SYS_keyctl, "dxxxx", 0, LOW_HALF },
+	{ SYS_bpf, "dpd", 0, LOW_HALF },
+	{ SYS_prlimit64, "ddpp", 1, LOW_HALF },
+	{ SYS_setrlimit, "dp", 0, LOW_HALF },
+	{ SYS_fchmod, "do", NO_TELLER, 0 },
+	{ SYS_fchmodat, "dpo", NO_TELLER, 0 },
+	{ SYS_mknodat, "dpox", NO_TELLER, 0 },
+	{ SYS_openat, "dpxo", NO_TELLER, 0 },
+	{ SYS_chroot, "p", NO_TELLER, 0 },
+	{ SYS_mount, "pppxp", NO_TELLER, 0 },
+	{ SYS_umount2, "px", NO_TELLER, 0 },
+	{ SYS_pivot_root, "pp", NO_TELLER, 0 },
+	{ SYS_process_vm_readv, "dpdpdx", NO_TELLER, 0 },
+	{ SYS_process_vm_writev, "dpdpdx", NO_TELLER, 0 },
+	{ SYS_pidfd_getfd, "ddx", NO_TELLER, 0 },
+	{ SYS_perf_event_open, "pdddx", NO_TELLER, 0 },
+	{ SYS_userfaultfd, "x", NO_TELLER, 0 },
+	{ SYS_seccomp, "dxp", 0, LOW_HALF },
+	{ SYS_add_key, "pppdd", NO_TELLER, 0 },
+	{ SYS_request_key, "pppd", NO_TELLER, 0 },
+	{ SYS_open_by_handle_at, "dpx", NO_TELLER, 0 },
+	{ SYS_name_to_handle_at, "dpppx", NO_TELLER, 0 },
+	{ SYS_swapon, "px", NO_TELLER, 0 },
+	{ SYS_init_module, "pdp", NO_TELLER, 0 },
+	{ SYS_finit_module, "dpx", NO_TELLER, 0 },
+	{ SYS_delete_module, "px", NO_TELLER, 0 },
+	{ SYS_reboot, "xxxp", NO_TELLER, 0 },
+	{ SYS_syslog, "dpd", 0, LOW_HALF },
+	{ SYS_sethostname, "pd", NO_TELLER, 0 },
+	{ SYS_clock_settime, "dp", NO_TELLER, 0 },
+	{ SYS_clock_adjtime, "dp", NO_TELLER, 0 },
+	{ SYS_settimeofday, "pp", NO_TELLER, 0 },
+	{ SYS_adjtimex, "p", NO_TELLER, 0 },
+	{ SYS_sched_setscheduler, "ddp", 1, LOW_HALF },
+	{ SYS_mbind, "pddpdx", NO_TELLER, 0 },
+	{ SYS_set_mempolicy, "dpd", NO_TELLER, 0 },
+#ifdef SYS_arch_prctl
+	{ SYS_arch_prctl, "xp", 0, LOW_HALF },
+#endif
+#ifdef SYS_open
+	{ SYS_open, "pxo", NO_TELLER, 0 },
+	{ SYS_chmod, "po", NO_TELLER, 0 },
+	{ SYS_mknod, "pox", NO_TELLER, 0 },
+#endif
+};
+
+static const struct known *find_known(const struct seccomp_data *call)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known_calls); i++)
+		if (known_calls[i].number == call->nr)
+			return &known_calls[i];
+	return NULL;
+}
+
+bool denial_is_same(const struct seccomp_data *one, const struct seccomp_data *other)
+{
+	const struct known *known = find_known(one);
+
+	if (one->nr != other->nr || one->arch != other->arch)
+		return false;
+	return known == NULL || known->teller == NO_TELLER ||
+	       ((one->args[known->teller] ^ other->args[known->teller]) & known->mask) == 0;
+}
+
+/* --- words ------------------------------------------------------------------------------------*/
+
+static void add_flags(struct phrase *phrase, const struct notation *notation, uint64_t value)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < notation->count; i++) {
+		if ((value & notation->words[i].value) == 0)
+			continue;
+		phrase_add(phrase, "%s%s", separator, notation->words[i].text);
+		value &= ~notation->words[i].value;
+		separator = "|";
+	}
+	if (value != 0 || separator[0] == '\0')
+		phrase_add(phrase, "%s0x%" PRIx64, separator, value);
+}
+
+static void add_word(struct phrase *phrase, const struct notation *notation, uint64_t value)
+{
+	uint64_t rest = value & LOW_HALF & ~notation->known;
+
+	for (size_t i = 0; i < notation->count; i++) {
+		if (notation->words[i].value != (value & notation->known))
+			continue;
+		phrase_add(phrase, "%s", notation->words[i].text);
+		if (rest != 0)
+			phrase_add(phrase, "|0x%" PRIx64, rest);
+		return;
+	}
+	phrase_add(phrase, "0x%" PRIx64, value & LOW_HALF);
+}
+
+static void add_argument(struct phrase *phrase, char letter, uint64_t value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(notations); i++) {
+		if (notations[i].letter != letter)
+			continue;
+		if (notations[i].flags)
+			add_flags(phrase, &notations[i], value & LOW_HALF);
+		else
+			add_word(phrase, &notations[i], value);
+		return;
+	}
+	switch (letter) {
+	case AS_INT:
+		phrase_add(phrase, "%" PRId32, (int32_t)(value & LOW_HALF));
+		break;
+	case AS_MODE:
+		phrase_add(phrase, "0%" PRIo64, value & 07777777);
+		break;
+	case AS_POINTER:
+		if (value == 0)
+			phrase_add(phrase, "NULL");
+		else
+			phrase_add(phrase, "0x%" PRIx64, value);
+		break;
+	default:
+		phrase_add(phrase, "0x%" PRIx64, value);
+		break;
+	}
+}
+
+const char *denial_describe(const char *name, const struct seccomp_data *call,
+			    char buffer[DENIAL_TEXT_MAX])
+{
+	const struct known *known = find_known(call);
+	struct phrase phrase = phrase_on(buffer, DENIAL_TEXT_MAX);
+
+	if (name == NULL) {
+		phrase_add(&phrase, "system call %d", call->nr);
+		return buffer;
+	}
+	phrase_add(&phrase, "%s(", name);
+	if (known == NULL)
+		phrase_add(&phrase, "...");
+	else
+		for (size_t i = 0; known->signature[i] != '\0'; i++) {
+			phrase_add(&phrase, "%s", i > 0 ? ", " : "");
+			add_argument(&phrase, known->signature[i], call->args[i]);
+		}
+	phrase_add(&phrase, ")");
+	return buffer;
+}
+
+const char *denial_rule(const char *name, const struct seccomp_data *call,
+			char buffer[DENIAL_TEXT_MAX])
+{
+	const struct known *known = find_known(call);
+	struct phrase phrase = phrase_on(buffer, DENIAL_TEXT_MAX);
+
+	if (name == NULL)
+		return buffer;
+	phrase_add(&phrase, "{\"names\": [\"%s\"], \"action\": \"SCMP_ACT_ALLOW\"", name);
+	if (known != NULL && known->teller != NO_TELLER)
+		phrase_add(&phrase,
+			   ", \"args\": [{\"index\": %u, \"value\": %" PRIu64
+			   ", \"valueTwo\": %" PRIu64 ", \"op\": \"SCMP_CMP_MASKED_EQ\"}]",
+			   known->teller, known->mask,
+			   (uint64_t)call->args[known->teller] & known->mask);
+	phrase_add(&phrase, "}");
+	return buffer;
+}
