@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/denial.h"
 
+#include "policy/bpf.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
 
 #include <asm/ioctls.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/sched.h>
 #include <stdint.h>
@@ -172,6 +174,41 @@ static const struct known *find_known(const struct seccomp_data *call)
 			return &known_calls[i];
 	return NULL;
 }
+
+/* --- the program ------------------------------------------------------------------------------*/
+
+void denial_ask(struct sock_filter *program, size_t count, bool all)
+{
+	for (size_t i = 0; i < count; i++)
+		if (program[i].code == (BPF_RET | BPF_K) &&
+		    (program[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
+		    (all ? (program[i].k & SECCOMP_RET_DATA) != 0
+			 : (program[i].k & SECCOMP_RET_DATA) == EPERM))
+			program[i].k = SECCOMP_RET_USER_NOTIF;
+}
+
+int denial_errno(const struct sock_filter *program, const struct seccomp_data *call)
+{
+	uint32_t answer = bpf_run(program, call, NULL);
+
+	return (answer & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO
+		       ? (int)(answer & SECCOMP_RET_DATA)
+		       : 0;
+}
+
+bool denial_is_expected(const struct seccomp_data *call)
+{
+	switch (call->nr) {
+	case SYS_clone3:
+	case SYS_openat2:
+	case SYS_io_uring_setup:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* --- one call or two --------------------------------------------------------------------------*/
 
 bool denial_is_same(const struct seccomp_data *one, const struct seccomp_data *other)
 {

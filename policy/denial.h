@@ -6,14 +6,31 @@
  * The arguments that say what a call is about (the family of a socket, the request of an ioctl, the
  * flags of a clone) are decoded, and two calls that differ in them are two. Pointers are shown as
  * such: what they point to may change under our eyes.
+ *
+ * And the program that makes refusals known at all: a copy of the profile's in which they are
+ * questions to a listener (seccomp_unotify(2)), who answers as the profile's own program would.
  */
 #pragma once
 
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #define DENIAL_TEXT_MAX 256 /* bytes of a call or a rule, NUL included */
+
+/* Makes each return of EPERM a question (SECCOMP_RET_USER_NOTIF); with `all`, of any errno
+ * (but 0: a call that is not made and says that it was). */
+void denial_ask(struct sock_filter *program, size_t count, bool all);
+
+/* What the profile's own program (which bpf_check has taken) says to a call: the errno that it is
+ * to fail with, positive; 0 if it is not refused in that way. */
+int denial_errno(const struct sock_filter *program, const struct seccomp_data *call);
+
+/* Of these every library is made to do without: clone3, whose flags a filter can't see, and its
+ * like. A profile refuses them so that an older call is made, and it stays so where refusals are
+ * only looked at. */
+bool denial_is_expected(const struct seccomp_data *call);
 
 /* The same call for a report: number, architecture and telling argument. */
 bool denial_is_same(const struct seccomp_data *one, const struct seccomp_data *other);

@@ -55,6 +55,17 @@ static int check_spool(const struct launch_spool *spool, struct error *err)
 	return 0;
 }
 
+static int check_denial(const struct launch_denial *denial, struct error *err)
+{
+	if (denial->thread < 0)
+		return refuse(err, "denial.thread", denial->thread);
+	if (denial->errnum < 0)
+		return refuse(err, "denial.errnum", denial->errnum);
+	if (denial->held > 1)
+		return refuse(err, "denial.held", denial->held);
+	return 0;
+}
+
 int launch_message_check(const void *data, size_t size, struct launch_message *ret,
 			 struct error *err)
 {
@@ -85,6 +96,13 @@ int launch_message_check(const void *data, size_t size, struct launch_message *r
 
 	for (size_t i = 0; i < LAUNCH_STREAMS; i++) {
 		int r = check_spool(&message.spool[i], err);
+
+		if (r < 0)
+			return r;
+	}
+
+	if (message.type == LAUNCH_DENIED) {
+		int r = check_denial(&message.denial, err);
 
 		if (r < 0)
 			return r;

@@ -17,12 +17,17 @@
  *                     anything still in them: spool[] says how much of it, with one memfd a stream
  *                     (SCM_RIGHTS, stdout first), or with none if nothing is kept
  *     LAUNCH_STALLED  a pipe has been nearly full for a while: is anybody reading?
+ *     LAUNCH_DENIED   the filter has refused a call (plan->refusals): denial. If denial.held is
+ *                     true, the caller still waits in it, until HEARD comes or
+ *                     LAUNCH_DENIAL_USEC have passed
  *   supervisor -> launcher
  *     LAUNCH_SIGNAL   send `signal` to the worker
  *     LAUNCH_STOP     stop_signal now, SIGKILL to all after the plan's grace
  *     LAUNCH_COLLECTED  the end (or the failure) has been taken note of: the launcher may exit
  *     LAUNCH_TAKE     the answer to LAUNCH_STALLED: I am here, give me the spool
  *     LAUNCH_TAKEN    the spool's lines are where they belong: the launcher may forget them
+ *     LAUNCH_HEARD    the caller of the refused call has been looked at, and may go on
+ *     LAUNCH_PERMIT   from now on calls are made that would be refused (REFUSALS_WATCHED)
  *
  * With a plan that says `keep`, the launcher outlives its supervisor, and takes connections on a
  * listening socket. The newest connection is the one that counts; an older one is closed. Each is
@@ -43,12 +48,15 @@
 
 #include <stdint.h>
 
-#define LAUNCH_MESSAGE_VERSION 2
+#define LAUNCH_MESSAGE_VERSION 3
 #define LAUNCH_TEXT_MAX	       512
 #define LAUNCH_STREAMS	       2	    /* stdout, stderr */
 #define LAUNCH_RING_BYTES      (256U << 10) /* kept of each stream: the newest */
 /* How long a pipe may be nearly full, and LAUNCH_STALLED may stay without an answer. */
 #define LAUNCH_STALL_USEC UINT64_C(2000000)
+#define LAUNCH_CALL_ARGS  6
+/* How long a refused call waits for somebody to look at its caller. */
+#define LAUNCH_DENIAL_USEC UINT64_C(200000)
 
 enum launch_message_type {
 	LAUNCH_PIPES = 1,
@@ -62,6 +70,9 @@ enum launch_message_type {
 	LAUNCH_STALLED,
 	LAUNCH_TAKE,
 	LAUNCH_TAKEN,
+	LAUNCH_DENIED,
+	LAUNCH_HEARD,
+	LAUNCH_PERMIT,
 	LAUNCH_TYPE_END,
 };
 
@@ -92,6 +103,20 @@ struct launch_spool {
 	uint64_t dropped_lines; /* line ends among the dropped bytes */
 };
 
+/* A refused call: struct seccomp_data, and what became of it. */
+struct launch_denial {
+	int32_t number;	       /* of the system call */
+	uint32_t architecture; /* AUDIT_ARCH_* */
+	uint64_t instruction_pointer;
+	uint64_t arguments[LAUNCH_CALL_ARGS];
+	int32_t thread; /* id of the caller, as its PID namespace numbers it */
+	int32_t errnum; /* positive errno that the call fails with; 0: it is made */
+	uint32_t held;	/* 0 or 1: see LAUNCH_DENIED */
+	uint32_t reserved;
+	uint64_t
+		untold; /* refusals before this one that were not told: too many, or nobody there */
+};
+
 struct launch_message {
 	uint32_t version;
 	uint32_t type;
@@ -107,6 +132,7 @@ struct launch_message {
 	 * where the failure is kept, else 0 */
 	uint64_t started_nsec, ended_nsec;
 	struct launch_spool spool[LAUNCH_STREAMS]; /* LAUNCH_SPOOL */
+	struct launch_denial denial;		   /* LAUNCH_DENIED */
 	char text[LAUNCH_TEXT_MAX]; /* NUL-terminated; LAUNCH_FAILED: what was tried, on what */
 };
 

@@ -72,6 +72,15 @@ struct mount_step {
 	uint32_t flags;
 };
 
+/* What becomes of a call that the seccomp filter refuses with an errno. */
+enum refusals {
+	REFUSALS_SILENT,    /* the kernel answers, and nobody hears of it */
+	REFUSALS_EXPLAINED, /* those with EPERM, which no program expects, are told first */
+	REFUSALS_WATCHED,   /* all of them, until LAUNCH_PERMIT says that they are made */
+	REFUSALS_PERMITTED, /* all are told, and made */
+	REFUSALS_COUNT,
+};
+
 struct plan_rlimit {
 	int resource;	     /* RLIMIT_*; by name ("RLIMIT_NOFILE") in JSON, as in the OCI spec */
 	uint64_t soft, hard; /* RLIM_INFINITY = "max" */
@@ -93,6 +102,7 @@ struct plan {
 	/* the launcher outlives its supervisor, and the next one finds it at LAUNCH_FD_LISTEN;
 	 * excludes end_with_supervisor */
 	bool keep;
+	enum refusals refusals;
 	int stop_signal;	  /* sent to the worker then ... */
 	uint64_t stop_grace_usec; /* ... and SIGKILL after this long */
 	int oom_score_adj;

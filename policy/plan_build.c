@@ -262,6 +262,7 @@ int plan_build(const struct app_spec *spec, unsigned instance, const struct host
 		return error_no_memory(err);
 	plan->instance = instance;
 	plan->network_none = spec->isolation.network == NETWORK_NONE;
+	plan->refusals = REFUSALS_EXPLAINED;
 	plan->stop_signal = spec->stop.signal;
 	plan->stop_grace_usec = spec->stop.grace_usec;
 	plan->umask_bits = 022;

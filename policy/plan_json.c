@@ -428,6 +428,37 @@ static int decode_network(const struct field *field, const json_t *value, void *
 	return 0;
 }
 
+static const char *const refusals_names[] = {
+	[REFUSALS_SILENT] = "silent",
+	[REFUSALS_EXPLAINED] = "explained",
+	[REFUSALS_WATCHED] = "watched",
+	[REFUSALS_PERMITTED] = "permitted",
+};
+static_assert(ARRAY_SIZE(refusals_names) == REFUSALS_COUNT, "a name for each");
+
+static json_t *encode_refusals(const struct field *field, const void *member,
+			       const struct place *at, struct error *err)
+{
+	(void)field;
+	return field_encode_text(refusals_names[*(const enum refusals *)member], at, err);
+}
+
+static int decode_refusals(const struct field *field, const json_t *value, void *member,
+			   const struct place *at, struct error *err)
+{
+	const char *text = json_string_value(value);
+
+	(void)field;
+	for (size_t i = 0; text != NULL && i < REFUSALS_COUNT; i++) {
+		if (strcmp(text, refusals_names[i]) != 0)
+			continue;
+		*(enum refusals *)member = (enum refusals)i;
+		return 0;
+	}
+	return field_refuse(at, err,
+			    "must be \"silent\", \"explained\", \"watched\" or \"permitted\"");
+}
+
 /* --- the whole --------------------------------------------------------------------------------*/
 
 static_assert(sizeof(uid_t) == sizeof(uint32_t) && sizeof(gid_t) == sizeof(uint32_t) &&
@@ -450,6 +481,7 @@ static const struct field plan_fields[] = {
 	{ "network", offsetof(struct plan, network_none), encode_network, decode_network, 0, 0 },
 	FIELD(struct plan, end_with_supervisor, bool, 0, 0),
 	FIELD(struct plan, keep, bool, 0, 0),
+	{ "refusals", offsetof(struct plan, refusals), encode_refusals, decode_refusals, 0, 0 },
 	FIELD(struct plan, stop_signal, int, 1, SIGNAL_LAST),
 	FIELD(struct plan, stop_grace_usec, u64, 0, (int64_t)TIME_LIMIT_USEC),
 	FIELD(struct plan, oom_score_adj, int, -OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MAX),

@@ -13,12 +13,13 @@
  * Then the whole scope is to end, and all of us with it.
  *
  * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children,
- * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal.
+ * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal, one refused system call (denials.h).
  */
 #include "sandbox/init.h"
 
 #include "policy/own.h"
 #include "sandbox/channel.h"
+#include "sandbox/denials.h"
 #include "sandbox/keeper.h"
 #include "sandbox/memory.h"
 
@@ -39,7 +40,12 @@
 /* A process in an uninterruptible sleep may outlast any SIGKILL: the status is told without it. */
 #define ENDING_LIMIT_NSEC (5000 * NSEC_PER_MSEC)
 #define NEVER		  KEEPER_NEVER
-#define WATCH_COUNT	  (KEEPER_WATCH_COUNT + 1)
+
+enum {
+	WATCH_SIGNALS = KEEPER_WATCH_COUNT,
+	WATCH_DENIALS,
+	WATCH_COUNT,
+};
 
 struct init {
 	struct launcher *launcher;
@@ -48,6 +54,7 @@ struct init {
 	bool end_with_supervisor;
 	int signals;
 	struct keeper keeper;
+	struct denials denials;
 	bool stopping;
 	bool terminated; /* by SIGTERM: nobody will come */
 	bool main_ended;
@@ -146,6 +153,12 @@ static void handle_socket(struct init *init)
 	case LAUNCH_TAKEN:
 		spool_taken(&init->keeper.spool);
 		break;
+	case LAUNCH_HEARD:
+		denials_heard(&init->denials);
+		break;
+	case LAUNCH_PERMIT:
+		denials_permit(&init->denials);
+		break;
 	default:
 		break;
 	}
@@ -216,7 +229,8 @@ static uint64_t earlier(uint64_t one, uint64_t other)
 
 static int timeout_msec(const struct init *init)
 {
-	uint64_t until = keeper_deadline(&init->keeper);
+	uint64_t until = earlier(keeper_deadline(&init->keeper),
+				 denials_deadline(&init->denials, init->now));
 
 	if (init->more_to_reap)
 		return 0;
@@ -244,18 +258,20 @@ static void handle_time(struct init *init)
 
 static void turn(struct init *init)
 {
-	struct pollfd watched[WATCH_COUNT], *signals = &watched[KEEPER_WATCH_COUNT];
+	struct pollfd watched[WATCH_COUNT];
 
 	keeper_watch(&init->keeper, watched);
-	*signals = (struct pollfd){ .fd = init->signals, .events = POLLIN };
+	watched[WATCH_SIGNALS] = (struct pollfd){ .fd = init->signals, .events = POLLIN };
+	watched[WATCH_DENIALS] = denials_watch(&init->denials, init->now);
 	if (poll(watched, WATCH_COUNT, timeout_msec(init)) < 0)
 		return; /* EINTR, or ENOMEM: the next turn tries again */
 	init->now = monotonic_nsec();
-	if (signals->revents != 0)
+	if (watched[WATCH_SIGNALS].revents != 0)
 		handle_signals(init);
 	if (watched[KEEPER_WATCH_SOCKET].revents != 0)
 		handle_socket(init);
 	keeper_handle(&init->keeper, watched, init->now, &init->end);
+	denials_handle(&init->denials, watched[WATCH_DENIALS].revents, init->now);
 	reap(init);
 	handle_time(init);
 	look_for_supervisor(init);
@@ -278,7 +294,8 @@ static int open_signals(int *ret_fd, struct error *err)
 static void forget_plan(struct launcher *launcher)
 {
 	plan_free(TAKE_PTR(launcher->plan));
-	free(TAKE_PTR(launcher->filter.filter));
+	if (launcher->listener < 0)
+		free(TAKE_PTR(launcher->filter.filter));
 	memory_give_back();
 }
 
@@ -302,6 +319,7 @@ int init_run(struct launcher *launcher, struct error *err)
 	int r;
 
 	keeper_init(&init.keeper, launcher);
+	denials_init(&init.denials, &init.keeper);
 	r = open_signals(&signals, err);
 	if (r == 0)
 		r = keeper_open(&init.keeper, err);
@@ -331,6 +349,8 @@ void init_keep_failure(struct launcher *launcher, const struct launch_message *f
 	if (open_signals(&signals, &ignored) < 0)
 		return;
 	keeper_init(&init.keeper, launcher);
+	close_and_clear(&launcher->listener);
+	denials_init(&init.denials, &init.keeper);
 	init.signals = signals;
 	init.end.ended_nsec = monotonic_nsec();
 	launcher->worker = 0; /* what is left of it is nobody's */

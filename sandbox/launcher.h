@@ -18,7 +18,8 @@ enum { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_COUNT };
 
 struct launcher {
 	struct plan *plan;	  /* until the worker runs */
-	struct sock_fprog filter; /* until the worker runs */
+	struct sock_fprog filter; /* until the worker runs, or as long as there is a listener */
+	int listener;		  /* of the refused calls (seccomp_unotify(2)); -1: none */
 	bool mounts_private;	  /* what is mounted or unmounted here does not reach the host */
 	bool keep; /* LAUNCH_FD_LISTEN is there: this launcher outlives its supervisor */
 	int output_read[OUTPUT_COUNT];

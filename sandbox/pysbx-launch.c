@@ -14,7 +14,7 @@
  *   root.c        the root file system            init.c      the loop
  *   mount.c       the kernel's mount interface    keeper.c    who listens, who reads
  *   spool.c       what nobody has read            channel.c   the socket
- *   memory.c      what the start alone needs
+ *   memory.c      what the start alone needs   denials.c   what the filter refuses, told
  */
 #include "policy/own.h"
 #include "sandbox/channel.h"
@@ -88,6 +88,7 @@ int main(void)
 		.output_read = { -1, -1 },
 		.output_write = { -1, -1 },
 		.worker_pidfd = -1,
+		.listener = -1,
 	};
 	struct error err = { 0 };
 

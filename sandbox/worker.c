@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The worker, from clone3 to execve. The child walks a table of steps, allocates nothing, and tells
- * its parent on a close-on-exec pipe which step failed; it explains nothing: the parent still may
- * read what the worker may not, and has no seccomp filter.
+ * its parent on a close-on-exec socket which step failed; it explains nothing: the parent still may
+ * read what the worker may not, and has no seccomp filter. The listener of that filter comes the
+ * same way.
  *
- * The end of that pipe means either that execve succeeded or that the child was killed (by the OOM
- * killer, if the memory limit is too low for execve itself). The exit signal tells the two apart:
- * clone3 sets none, and a successful execve sets SIGCHLD (execve(2)), after which waitid's __WCLONE
- * no longer knows the child.
+ * The end of that socket means either that execve succeeded or that the child was killed (by the
+ * OOM killer, if the memory limit is too low for execve itself). The exit signal tells the two
+ * apart: clone3 sets none, and a successful execve sets SIGCHLD (execve(2)), after which waitid's
+ * __WCLONE no longer knows the child.
  */
 #include "sandbox/worker.h"
 
 #include "policy/filter_door.h"
 #include "policy/own.h"
 #include "sandbox/command.h"
+#include "sandbox/denials.h"
 #include "sandbox/identity.h"
 #include "sandbox/output.h"
 
@@ -28,6 +30,7 @@
 #include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,12 +43,13 @@ struct worker {
 	const struct plan *plan;
 	const struct launcher *launcher;
 	const struct strings *candidates;
-	int status;    /* write end of the status pipe */
-	uint64_t key;  /* of the filter's door; in no other process's memory */
-	size_t detail; /* which rlimit, which candidate */
+	const struct sock_fprog *asking; /* see denials.h; its filter is NULL if there is none */
+	int status;			 /* the child's end of the status socket */
+	uint64_t key;			 /* of the filter's door; in no other process's memory */
+	size_t detail;			 /* which rlimit, which candidate */
 };
 
-struct worker_failure { /* what goes through the status pipe */
+struct worker_failure { /* what goes through the status socket */
 	uint32_t step;
 	int32_t errnum;
 	uint64_t detail;
@@ -167,7 +171,7 @@ static int set_rlimits(struct worker *worker)
 }
 
 /* stdin is the sandbox's own /dev/null, stdout and stderr are the pipes; of all other fds only the
- * status pipe is left, until execve. */
+ * status socket is left, until execve. */
 static int connect_output(struct worker *worker)
 {
 	const struct launcher *launcher = worker->launcher;
@@ -202,14 +206,23 @@ static int enter_directory(struct worker *worker)
 }
 
 /* A profile without execve is one whose worker may not execute: this start goes through the
- * filter's door (policy/filter_door.h). The program is this child's own copy. */
+ * filter's door (policy/filter_door.h). The programs are this child's own copies. Where we are
+ * under a listener already (a container's), the kernel allows no second one. */
 static int load_filter(struct worker *worker)
 {
 	const struct sock_fprog *filter = &worker->launcher->filter;
+	const struct sock_fprog *asking = worker->asking;
+	int r = -EBUSY;
 
 	if (getrandom(&worker->key, sizeof(worker->key), 0) != (ssize_t)sizeof(worker->key))
 		return -errno;
 	(void)filter_door_open(filter->filter, filter->len, worker->key);
+	if (asking->filter != NULL) {
+		(void)filter_door_open(asking->filter, asking->len, worker->key);
+		r = denials_load(asking, worker->status);
+	}
+	if (r != -EBUSY)
+		return r;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter) < 0 ? -errno : 0;
 }
 
@@ -300,8 +313,35 @@ static pid_t clone_into_cgroup(int *ret_pidfd)
 	return pid;
 }
 
-/* Waits for the child's word. 1: it failed, *ret says how; 0: the pipe has ended. */
-static int wait_for_status(const struct launcher *launcher, int status, struct worker_failure *ret,
+/* Takes one record off the status socket. 1: the child failed, *ret says how; 0: that is all;
+ * -EAGAIN: it was the listener, there may be more (err untouched). */
+static int take_status(struct launcher *launcher, int status, struct worker_failure *ret,
+		       struct error *err)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec data = { ret, sizeof(*ret) };
+	struct msghdr packet = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(status, &packet, MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "read the worker's status");
+	if (n > 0 && CMSG_FIRSTHDR(&packet) != NULL) {
+		memcpy(&launcher->listener, CMSG_DATA(CMSG_FIRSTHDR(&packet)), sizeof(int));
+		return -EAGAIN;
+	}
+	return n == sizeof(*ret) && ret->step < ARRAY_SIZE(steps) ? 1 : 0;
+}
+
+/* Waits for the child's word: as take_status, but for -EAGAIN. */
+static int wait_for_status(struct launcher *launcher, int status, struct worker_failure *ret,
 			   struct error *err)
 {
 	struct pollfd watched[] = {
@@ -309,19 +349,18 @@ static int wait_for_status(const struct launcher *launcher, int status, struct w
 		/* no events: a hang-up alone; messages wait until the worker runs */
 		{ .fd = launcher->plan->end_with_supervisor ? LAUNCH_FD_SOCKET : -1 },
 	};
-	ssize_t n;
+	int r = -EAGAIN;
 
-	while (watched[0].revents == 0) {
+	while (r == -EAGAIN) {
 		if (poll(watched, ARRAY_SIZE(watched), -1) < 0 && errno != EINTR)
 			return error_set(err, ERROR_SYSTEM, errno, "poll");
 		if (watched[1].revents != 0)
 			return error_set(err, ERROR_UNREACHABLE, ECONNRESET,
 					 "the supervisor is gone");
+		if (watched[0].revents != 0)
+			r = take_status(launcher, status, ret, err);
 	}
-	n = read(status, ret, sizeof(*ret));
-	if (n < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "read the worker's status");
-	return n == sizeof(*ret) && ret->step < ARRAY_SIZE(steps) ? 1 : 0;
+	return r;
 }
 
 static int explain(struct launcher *launcher, const struct strings *candidates,
@@ -354,7 +393,7 @@ static const char *death_hint(int number)
 	}
 }
 
-/* The pipe has ended without a word: 0 if the worker executes, else what became of it. */
+/* The socket has ended without a word: 0 if the worker executes, else what became of it. */
 static int check_executed(struct launcher *launcher, struct error *err)
 {
 	const char *name = launcher->plan->argv.items[0];
@@ -381,18 +420,23 @@ static int check_executed(struct launcher *launcher, struct error *err)
 			 info.si_status, death_hint(info.si_status));
 }
 
-static int start(struct launcher *launcher, const struct strings *candidates, struct error *err)
+static int start(struct launcher *launcher, const struct strings *candidates,
+		 const struct sock_fprog *asking, struct error *err)
 {
 	_cleanup_close_ int status_read = -1;
 	struct worker worker = {
-		.plan = launcher->plan, .launcher = launcher, .candidates = candidates, .status = -1
+		.plan = launcher->plan,
+		.launcher = launcher,
+		.candidates = candidates,
+		.asking = asking,
+		.status = -1,
 	};
 	struct worker_failure failure = { 0 };
 	struct timespec now;
 	int status[2], r;
 
-	if (pipe2(status, O_CLOEXEC) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "pipe");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, status) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "socketpair");
 	status_read = status[0];
 	worker.status = status[1];
 	launcher->worker = clone_into_cgroup(&launcher->worker_pidfd);
@@ -413,11 +457,15 @@ static int start(struct launcher *launcher, const struct strings *candidates, st
 int worker_start(struct launcher *launcher, struct error *err)
 {
 	_cleanup_strings_ struct strings candidates = { 0 };
+	struct sock_fprog asking = { 0 };
 	int r;
 
 	r = command_candidates(launcher->plan, &candidates, err);
 	if (r == 0)
-		r = start(launcher, &candidates, err);
+		r = denials_program(launcher, &asking, err);
+	if (r == 0)
+		r = start(launcher, &candidates, &asking, err);
+	free(asking.filter);
 	output_close_write_ends(launcher);
 	close(LAUNCH_FD_CGROUP);
 	return r;

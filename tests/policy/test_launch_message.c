@@ -81,13 +81,13 @@ Test(launch_message, refuses_what_is_out_of_range)
 	struct launch_message message = good_message();
 
 	message.version = 1;
-	expect_refused(&message, "launch message: version 1 instead of 2");
+	expect_refused(&message, "launch message: version 1 instead of 3");
 
 	message = good_message();
 	message.type = 0;
 	expect_refused(&message, "launch message: type: 0 is out of range");
 	message.type = LAUNCH_TYPE_END;
-	expect_refused(&message, "launch message: type: 12 is out of range");
+	expect_refused(&message, "launch message: type: 15 is out of range");
 
 	message = good_message();
 	message.stage = STAGE_COUNT;
@@ -118,6 +118,21 @@ Test(launch_message, takes_a_full_ring_over)
 						  INT64_MAX, INT64_MAX };
 	cr_assert_eq(launch_message_check(&message, sizeof(message), &got, &err), 0);
 	cr_expect_arr_eq(&got, &message, sizeof(message));
+}
+
+Test(launch_message, refuses_a_denial_that_cannot_be)
+{
+	struct launch_message message = good_message();
+
+	message.type = LAUNCH_DENIED;
+	message.denial.errnum = -1;
+	expect_refused(&message, "launch message: denial.errnum: -1 is out of range");
+	message.denial.errnum = 0;
+	message.denial.thread = -7;
+	expect_refused(&message, "launch message: denial.thread: -7 is out of range");
+	message.denial.thread = 7;
+	message.denial.held = 2;
+	expect_refused(&message, "launch message: denial.held: 2 is out of range");
 }
 
 Test(launch_message, refuses_a_spool_that_cannot_be)

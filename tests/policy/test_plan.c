@@ -18,7 +18,8 @@ static const char good[] =
 	"\"argv\":[\"gunicorn\",\"\",\"app:app\"],"
 	"\"environment\":[\"PATH=/usr/bin\",\"EMPTY=\",\"NAME=Zo\\u00eb \\\"x\\\"\\n\"],"
 	"\"directory\":\"/srv/app\",\"uid\":1000,\"gid\":0,\"groups\":[4,4294967294],"
-	"\"network\":\"none\",\"end_with_supervisor\":true,\"keep\":false,\"stop_signal\":15,"
+	"\"network\":\"none\",\"end_with_supervisor\":true,\"keep\":false,"
+	"\"refusals\":\"explained\",\"stop_signal\":15,"
 	"\"stop_grace_usec\":10000000,\"oom_score_adj\":-7,\"umask\":\"0022\","
 	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,\"hard\":\"max\"}],"
 	"\"mounts\":["
@@ -74,6 +75,7 @@ Test(plan, is_decoded_member_by_member)
 	cr_expect_eq(plan->groups[1], 4294967294U);
 	cr_expect(plan->network_none);
 	cr_expect(plan->end_with_supervisor && !plan->keep);
+	cr_expect_eq(plan->refusals, REFUSALS_EXPLAINED);
 	cr_expect_eq(plan->stop_signal, SIGTERM);
 	cr_expect_eq(plan->stop_grace_usec, 10000000);
 	cr_expect_eq(plan->oom_score_adj, -7);
@@ -169,6 +171,10 @@ static const struct {
 	{ "\"none\"", "true", "network: must be \"host\" or \"none\"" },
 	{ "true", "1", "end_with_supervisor: must be true or false" },
 	{ "\"keep\":false", "\"keep\":0", "keep: must be true or false" },
+	{ "\"explained\"", "\"told\"",
+	  "refusals: must be \"silent\", \"explained\", \"watched\" or \"permitted\"" },
+	{ "\"explained\"", "true",
+	  "refusals: must be \"silent\", \"explained\", \"watched\" or \"permitted\"" },
 	{ "\"keep\":false", "\"keep\":true", "keep: excludes end_with_supervisor" },
 	{ "\"stop_signal\":15", "\"stop_signal\":0", "stop_signal: 0 is not within 1 to 64" },
 	{ "\"stop_signal\":15", "\"stop_signal\":65", "stop_signal: 65 is not within 1 to 64" },

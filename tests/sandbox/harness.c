@@ -379,6 +379,12 @@ static bool receive(struct sandbox *sandbox)
 	sandbox->seen |= 1U << message.type;
 	if (message.type == LAUNCH_FAILED || message.type == LAUNCH_ENDED)
 		sandbox->last = message;
+	if (message.type == LAUNCH_DENIED) {
+		cr_assert(sandbox->denial_count < ARRAY_SIZE(sandbox->denials));
+		sandbox->denials[sandbox->denial_count++] = message.denial;
+		if (!sandbox->looks_on)
+			sandbox_send(sandbox, LAUNCH_HEARD, 0);
+	}
 	return true;
 }
 
