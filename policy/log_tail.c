@@ -111,6 +111,12 @@ void log_tail_feed(struct log_tail *tail, unsigned stream, const char *data, siz
 	}
 }
 
+void log_tail_note(struct log_tail *tail, unsigned stream, const char *line)
+{
+	assert(stream < STREAM_COUNT);
+	keep_line(tail, stream, line, strlen(line));
+}
+
 void log_tail_finish(struct log_tail *tail)
 {
 	for (unsigned stream = 0; stream < STREAM_COUNT; stream++)

@@ -26,6 +26,9 @@ struct log_tail {
 };
 
 void log_tail_feed(struct log_tail *tail, unsigned stream, const char *data, size_t length);
+/* A whole line, without its end, that comes between the others: an unfinished one goes on after it.
+ */
+void log_tail_note(struct log_tail *tail, unsigned stream, const char *line);
 /* Unfinished lines become whole ones: at the end of a stream. */
 void log_tail_finish(struct log_tail *tail);
 /* Oldest first; lines point into tail. Returns their number. */

@@ -299,6 +299,21 @@ static void bounds(const struct instance *instance, struct setting_bound *ret_pl
 		*ret_tenant = (struct setting_bound){ tenant->tenant.name, &tenant->tenant.limits };
 }
 
+static void on_denial(struct instance *instance, const struct denial_report *report)
+{
+	struct app *app = app_of(instance);
+	char line[INSTANCE_DENIAL_TEXT_MAX + 64];
+
+	snprintf(line, sizeof(line), "pysbx: %s", report->text);
+	app_log_note(&app->log, line);
+	if (report->rule[0] != '\0') {
+		snprintf(line, sizeof(line), "pysbx: to allow it, the profile needs %s",
+			 report->rule);
+		app_log_note(&app->log, line);
+	}
+	app->host->on_denial(app, report);
+}
+
 static void record(struct instance *instance)
 {
 	struct app *app = app_of(instance);
@@ -361,6 +376,7 @@ void app_host_init(struct app_host *host)
 	host->instance.bounds = bounds;
 	host->instance.on_change = on_change;
 	host->instance.on_incident = on_incident;
+	host->instance.on_denial = on_denial;
 	host->instance.record = record;
 }
 

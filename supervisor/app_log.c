@@ -365,6 +365,19 @@ static void take(void *userdata, unsigned stream, const char *data, size_t lengt
 	flush_batch(&batch);
 }
 
+void app_log_note(struct app_log *app_log, const char *text)
+{
+	size_t length = strlen(text);
+	struct batch batch;
+
+	start_batch(&batch, app_log);
+	log_tail_note(&app_log->recent, 1, text);
+	if (app_log->spec->log.target == LOG_TO_FILE)
+		add_to_batch(&batch, text, length);
+	flush_batch(&batch);
+	tell_followers(app_log, 1, text, length);
+}
+
 static void finish(void *userdata)
 {
 	struct app_log *app_log = userdata;

@@ -67,6 +67,11 @@ void app_log_clear(struct app_log *app_log);
 /* For relay_start; app_log outlives the relay. */
 struct relay_sink app_log_sink(struct app_log *app_log);
 
+/* A line of ours about the app (at most APP_LOG_LINE_MAX), for who reads its log: kept and followed
+ * as one of its stderr, and written to its file if it has one. The journal hears of it elsewhere,
+ * as an event. */
+void app_log_note(struct app_log *app_log, const char *text);
+
 /* The newest lines, oldest first, pointing into app_log; the stream of each beside it. */
 size_t app_log_lines(const struct app_log *app_log, const char *ret_lines[static LOG_TAIL_LINES],
 		     unsigned ret_streams[static LOG_TAIL_LINES]);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "policy/escape.h"
 #include "policy/figure.h"
 #include "policy/own.h"
 #include "supervisor/clock.h"
@@ -467,6 +468,21 @@ static void on_incident(struct app *app, const char *id, const struct verdict *v
 				 cause_name(verdict->cause), "sentence", verdict->sentence));
 }
 
+/* Names are the worker's to choose: what is no UTF-8 is made such. */
+static void on_denial(struct app *app, const struct denial_report *report)
+{
+	char executable[THREAD_PATH_MAX * 2], thread[128];
+
+	escape_string(report->caller.executable, ESCAPE_FOR_JSON, executable, sizeof(executable));
+	escape_string(report->caller.name, ESCAPE_FOR_JSON, thread, sizeof(thread));
+	events_publish(daemon_of(app)->events, "app.denial", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s, s:s, s:i, s:b, s:s, s:i, s:s, s:s, s:I}", "syscall",
+				 report->name != NULL ? report->name : "", "call", report->call,
+				 "errno", report->errnum, "made", report->errnum == 0, "executable",
+				 executable, "pid", (int)report->caller.process, "thread", thread,
+				 "rule", report->rule, "untold", (json_int_t)report->untold));
+}
+
 static void on_settled(struct app *app)
 {
 	struct daemon *daemon = daemon_of(app);
@@ -509,6 +525,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	app_host_init(&daemon->host);
 	daemon->host.on_change = on_change;
 	daemon->host.on_incident = on_incident;
+	daemon->host.on_denial = on_denial;
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;

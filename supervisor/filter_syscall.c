@@ -83,6 +83,16 @@ bool filter_syscall_resolve(const char *name, enum profile_architecture architec
 	return false;
 }
 
+char *filter_syscall_name(int number)
+{
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+
+	for (size_t i = 0; name == NULL && i < ARRAY_SIZE(newer); i++)
+		if (newer[i].number == number)
+			name = strdup(newer[i].name);
+	return name;
+}
+
 const char *filter_syscall_nearest(const char *name, char *buffer)
 {
 	const char *names[ARRAY_SIZE(newer) + ARRAY_SIZE(newer_x86) + FILTER_SYSCALL_MAX];

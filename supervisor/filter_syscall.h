@@ -18,6 +18,9 @@ bool filter_syscall_resolve(const char *name, enum profile_architecture architec
 /* libseccomp's word for an architecture: SCMP_ARCH_*. */
 uint32_t filter_syscall_arch(enum profile_architecture architecture);
 
+/* The name of a number of this machine's, owned by the caller; NULL if nobody knows it. */
+char *filter_syscall_name(int number);
+
 #define FILTER_SYSCALL_NAME_MAX 64
 
 /* The known name nearest to this one, copied into buffer (FILTER_SYSCALL_NAME_MAX bytes) and

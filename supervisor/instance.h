@@ -8,6 +8,7 @@
  *   instance.c           a life, from spawn to conclusion, and the table's answers
  *   instance_launcher.c  what the launcher says; taking over one that an earlier daemon has left
  *   instance_watch.c     what the cgroup's files say
+ *   instance_denial.c    what the seccomp filter refuses
  *   instance_incident.c  judging a death, and telling it
  *
  * A death is judged when the launcher tells it: by then all in the PID namespace is gone, and all
@@ -30,6 +31,7 @@
 #include "supervisor/log.h"
 #include "supervisor/process_table.h"
 #include "supervisor/relay.h"
+#include "supervisor/thread.h"
 #include "supervisor/watch.h"
 
 #include <systemd/sd-event.h>
@@ -58,7 +60,21 @@
 #define INSTANCE_LEAF_MAX	    32
 #define INSTANCE_CGROUP_MAX	    512 /* path of a leaf, as the kernel's log names it */
 
+#define INSTANCE_DENIAL_TEXT_MAX 1024
+
 struct instance;
+
+/* A refused system call. All is borrowed, and escaped by whoever shows it. */
+struct denial_report {
+	const char *name;     /* NULL: nobody knows that number */
+	const char *call;     /* "socket(AF_ALG, SOCK_SEQPACKET, 0)" */
+	const char *rule;     /* of a profile that would allow it; "" if there is none */
+	int errnum;	      /* that it fails with; 0: it was made */
+	uint64_t untold;      /* refusals since the last report that were only counted */
+	pid_t inside;	      /* the thread as the app's own PID namespace numbers it */
+	struct thread caller; /* id 0: it could not be found */
+	const char *text;     /* as a sentence, without the rule */
+};
 
 /* What all instances share; everything is borrowed. */
 struct instance_host {
@@ -94,6 +110,7 @@ struct instance_host {
 	/* id: "" for an end that is no incident. */
 	void (*on_incident)(struct instance *instance, const char *id,
 			    const struct verdict *verdict);
+	void (*on_denial)(struct instance *instance, const struct denial_report *report);
 	/* Puts on record what has just been judged; returns when it is. */
 	void (*record)(struct instance *instance);
 };
@@ -216,6 +233,9 @@ void instance_kill_launcher(struct instance *instance);
 void instance_drop_former(struct instance *instance);
 /* Removes the leaf if nobody is in it. False: it is still there. */
 bool instance_remove_empty_leaf(const struct instance *instance);
+/* Tells the launcher something that needs no number. False: it could not be said. */
+bool instance_answer(struct instance *instance, enum launch_message_type type);
+void instance_hear_denial(struct instance *instance, const struct launch_denial *denial);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 

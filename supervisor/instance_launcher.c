@@ -27,7 +27,7 @@ static void say_error(const struct instance *instance, const struct error *err)
 	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
 }
 
-static bool answer(struct instance *instance, enum launch_message_type type)
+bool instance_answer(struct instance *instance, enum launch_message_type type)
 {
 	struct error err;
 
@@ -83,7 +83,7 @@ static void start_relay(struct instance *instance)
 			relay_feed(&instance->relay, i, instance->spooled[i],
 				   instance->spooled_length[i]);
 	if (instance->spooled[0] != NULL || instance->spooled[1] != NULL)
-		(void)answer(instance, LAUNCH_TAKEN);
+		(void)instance_answer(instance, LAUNCH_TAKEN);
 	forget_spool(instance);
 	relay_resume(&instance->relay);
 }
@@ -107,7 +107,7 @@ static void hear_stalled(struct instance *instance)
 {
 	if (instance->relay.sink.take != NULL)
 		relay_pause(&instance->relay);
-	(void)answer(instance, LAUNCH_TAKE);
+	(void)instance_answer(instance, LAUNCH_TAKE);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -181,7 +181,7 @@ static void collect(struct instance *instance)
 {
 	if (instance->host->record != NULL)
 		instance_judge_end(instance);
-	instance->collected = answer(instance, LAUNCH_COLLECTED);
+	instance->collected = instance_answer(instance, LAUNCH_COLLECTED);
 }
 
 /* --- not waiting for its end ------------------------------------------------------------------ */
@@ -288,6 +288,9 @@ static void hear(struct instance *instance, struct launcher_event *event)
 		break;
 	case LAUNCH_RUNNING:
 		hear_running(instance, event);
+		break;
+	case LAUNCH_DENIED:
+		instance_hear_denial(instance, &event->message.denial);
 		break;
 	case LAUNCH_FAILED:
 	case LAUNCH_ENDED:

@@ -46,6 +46,8 @@ static const struct log_event_kind kinds[] = {
 				   LOG_LEVEL_ERROR },
 	[LOG_EVENT_PIDS_REFUSED] = { "pids-refused", "7528cf86dc3a4e9eb0f19089fc47f8c7",
 				     LOG_LEVEL_WARNING },
+	[LOG_EVENT_SYSCALL_REFUSED] = { "syscall-refused", "5780b0d6c9e74c85a4ad2bdec1125472",
+					LOG_LEVEL_WARNING },
 };
 static_assert(ARRAY_SIZE(kinds) == LOG_EVENT_COUNT, "a MESSAGE_ID for each event");
 

@@ -238,3 +238,17 @@ Test(log_tail, holds_no_memory_before_anything_is_said_nor_after_it_is_cleared)
 	expect_shown(&tail, "again|");
 	log_tail_clear(&tail);
 }
+
+Test(log_tail, a_note_comes_between_the_pieces_of_a_line)
+{
+	struct log_tail tail = { 0 };
+	const char *lines[LOG_TAIL_LINES];
+
+	log_tail_feed(&tail, 1, "half of ", 8);
+	log_tail_note(&tail, 1, "a note");
+	log_tail_feed(&tail, 1, "a line\n", 7);
+	cr_assert_eq(log_tail_lines(&tail, lines), 2);
+	cr_expect_str_eq(lines[0], "a note");
+	cr_expect_str_eq(lines[1], "half of a line");
+	log_tail_clear(&tail);
+}

@@ -382,6 +382,25 @@ Test(app_log, followers_see_each_line_from_then_on)
 	cr_expect_str_eq(two.text, "1:c|0:bd|0:e|");
 }
 
+Test(app_log, a_note_is_a_line_of_its_own_for_who_reads_the_log)
+{
+	const char *lines[LOG_TAIL_LINES];
+	unsigned streams[LOG_TAIL_LINES];
+	struct reader one = { 0 };
+	struct error err;
+
+	spec.log.target = LOG_TO_FILE;
+	cr_assert_eq(app_log_follow(&app_log, read_along, &one, &err), 0);
+	say(1, "half ");
+	app_log_note(&app_log, "pysbx: a note");
+	say(1, "a line\n");
+	cr_expect_str_eq(one.text, "1:pysbx: a note|1:half a line|");
+	cr_expect_str_eq(file_content("web.log"), "pysbx: a note\nhalf a line\n");
+	cr_expect_eq(app_log_lines(&app_log, lines, streams), 2);
+	cr_expect_str_eq(lines[0], "pysbx: a note");
+	expect_silence();
+}
+
 Test(app_log, a_follower_may_leave_and_send_others_away_while_it_is_told)
 {
 	struct reader readers[3] = { 0 };

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/thread.h"
+
+#include "policy/own.h"
+#include "supervisor/cgroup.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int root = -1;
+static char name[64];
+
+static void find_root(void)
+{
+	static const char *const mounts[] = { CGROUP_MOUNT, CGROUP_MOUNT "/unified" };
+	struct statfs fs;
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++)
+		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
+			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
+	if (root < 0 || geteuid() != 0)
+		cr_skip_test("needs root and a mounted cgroup v2");
+	snprintf(name, sizeof(name), "pysbx-thread-%d", (int)getpid());
+}
+
+static void leave_nothing(void)
+{
+	struct error err;
+
+	if (root >= 0 && name[0] != '\0')
+		cr_assert_eq(cgroup_destroy(root, name, 5000, &err), 0, "%s", err.text);
+}
+
+TestSuite(thread, .init = find_root, .fini = leave_nothing, .timeout = 30);
+
+static void *sleep_as_second(void *ready)
+{
+	prctl(PR_SET_NAME, "second\nline");
+	(void)!write(*(int *)ready, "", 1);
+	pause();
+	return NULL;
+}
+
+/* Pid 1 of a namespace of its own, with a second thread: number 2 inside. Returns its pid. */
+static pid_t start_two_threads(int dir)
+{
+	struct clone_args args = {
+		.flags = CLONE_NEWPID | CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (unsigned)dir,
+	};
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	cr_assert_eq(pipe(ready), 0);
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0) {
+		pthread_t second;
+
+		pthread_create(&second, NULL, sleep_as_second, &ready[1]);
+		pause();
+	}
+	cr_assert_gt(pid, 0, "%s", strerror(errno));
+	close(ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+Test(thread, is_found_by_the_number_that_it_has_inside)
+{
+	_cleanup_close_ int dir = -1;
+	char self[THREAD_PATH_MAX] = "";
+	struct thread first, second;
+	struct error err;
+	pid_t pid;
+
+	cr_assert_eq(cgroup_make(root, name, &dir, &err), 0, "%s", err.text);
+	pid = start_two_threads(dir);
+	cr_assert(thread_find(dir, 1, &first));
+	cr_assert(thread_find(dir, 2, &second));
+	cr_expect_eq(first.id, pid);
+	cr_expect_eq(first.process, pid);
+	cr_expect_neq(second.id, pid);
+	cr_expect_eq(second.process, pid);
+	cr_expect_str_eq(second.name, "second", "a newline does not forge a line");
+	cr_assert_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
+	cr_expect_str_eq(second.executable, self);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+Test(thread, one_that_is_gone_is_not_found)
+{
+	_cleanup_close_ int dir = -1;
+	struct thread found = { .id = 77 };
+	struct error err;
+
+	cr_assert_eq(cgroup_make(root, name, &dir, &err), 0, "%s", err.text);
+	cr_expect_not(thread_find(dir, 1, &found));
+	cr_expect_eq(found.id, 77, "nothing is touched");
+}
