@@ -278,7 +278,7 @@ void denials_handle(struct denials *denials, short revents, uint64_t now)
 	if (denials->held_until != 0 && (now >= denials->held_until || !denials->keeper->connected))
 		denials_heard(denials);
 	if (revents & POLLIN) {
-		if (rate_take(&denials->rate, now / NSEC_PER_USEC))
+		if (rate_take(&denials->rate, now / NSEC_PER_USEC, 1))
 			take(denials, now);
 		else
 			denials->rest_until = now + REST_NSEC;
