@@ -138,12 +138,15 @@ void denials_init(struct denials *denials, struct keeper *keeper)
 	rate_init(&denials->rate, DENIALS_PER_SECOND, DENIALS_PER_SECOND, 0);
 }
 
+/* errnum 0: the call is made, but only where calls may be. */
 static void answer(const struct denials *denials, uint64_t id, int errnum)
 {
 	struct seccomp_notif_resp response = { .id = id, .error = -errnum };
 
-	if (errnum == 0)
+	if (errnum == 0 && denials->permit)
 		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else if (errnum == 0)
+		response.error = -EPERM;
 	/* ENOENT: the caller has been killed meanwhile */
 	(void)ioctl(denials->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
