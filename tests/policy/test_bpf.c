@@ -196,7 +196,7 @@ static struct sock_filter random_instruction(uint64_t *state)
 		BPF_STX,
 		BPF_MISC | BPF_TAX,
 		BPF_MISC | BPF_TXA,
-		BPF_ALU | BPF_ADD | BPF_K,
+		BPF_ALU | BPF_ADD, /* BPF_K is 0 */
 		BPF_ALU | BPF_ADD | BPF_X,
 		BPF_ALU | BPF_SUB | BPF_K,
 		BPF_ALU | BPF_SUB | BPF_X,
@@ -273,7 +273,7 @@ struct observed {
 /* The argument of call number i of a program. */
 static uint64_t argument(uint64_t seed, unsigned call, unsigned index)
 {
-	uint64_t state = seed * 131 + call * 7 + index;
+	uint64_t state = seed * 131 + (uint64_t)call * 7 + index;
 
 	next_random(&state);
 	return next_random(&state) << (call % 3 * 16) ^ next_random(&state) % 3;

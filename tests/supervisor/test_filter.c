@@ -460,7 +460,7 @@ Test(filter, answers_as_random_rules_say_on_both_architectures)
 Test(filter, is_built_for_arm64_as_well)
 {
 	static const struct {
-		int number;
+		long number;
 		uint64_t args[6];
 		uint32_t answer;
 	} rows[] = {
@@ -484,9 +484,10 @@ Test(filter, is_built_for_arm64_as_well)
 	cr_assert_eq(filter_program_build(profile, PROFILE_AARCH64, &program, &count, &err), 0,
 		     "%s", err.text);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct seccomp_data data = { .nr = rows[i].number, .arch = AUDIT_ARCH_AARCH64 };
+		struct seccomp_data data = { .nr = (int)rows[i].number,
+					     .arch = AUDIT_ARCH_AARCH64 };
 		memcpy(data.args, rows[i].args, sizeof(data.args));
-		cr_expect_eq(bpf_run(program, &data, NULL), rows[i].answer, "call %d",
+		cr_expect_eq(bpf_run(program, &data, NULL), rows[i].answer, "call %ld",
 			     rows[i].number);
 		data.arch = AUDIT_ARCH_X86_64;
 		cr_expect_eq(bpf_run(program, &data, NULL), SECCOMP_RET_KILL_PROCESS);
