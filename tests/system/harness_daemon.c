@@ -364,6 +364,13 @@ json_t *daemon_refusal(const char *code, const char *method, json_t *params)
 	return json_incref(error);
 }
 
+long long newest_event(void)
+{
+	_cleanup_json_ json_t *result = daemon_call("events.subscribe", NULL);
+
+	return field_number(result, "cursor");
+}
+
 /* --- apps ------------------------------------------------------------------------------------- */
 
 json_t *app_object(const struct bench *bench, const char *name, const char *const *command)

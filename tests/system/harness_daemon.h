@@ -61,6 +61,9 @@ void daemon_do(const char *method, const char *format, ...);
  */
 json_t *daemon_refusal(const char *code, const char *method, json_t *params);
 
+/* The cursor of the newest event. */
+long long newest_event(void);
+
 /* --- connections: for what lasts longer than a call ------------------------------------------- */
 
 struct link {

@@ -87,15 +87,12 @@ Test(restart, a_stop_during_the_backoff_does_not_wait_for_it)
 {
 	struct bench bench;
 	struct run run;
-	int64_t asked;
 
 	bench_open(&bench, "backoff");
 	run_start(&run, &bench, WORDS("--backoff", "10min", "--", "sh", "-c", "exit 3"));
 	json_decref(run_await_incident(&run, 1, REACTION_MSEC));
-	asked = clock_msec();
 	run_signal(&run, SIGTERM);
 	cr_expect_eq(run_wait(&run, REACTION_MSEC), 3, "%s", run_story(&run));
-	cr_expect_lt(clock_msec() - asked, 5000);
 	bench_close(&bench);
 }
 

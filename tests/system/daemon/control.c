@@ -186,6 +186,17 @@ Test(control, a_wait_ends_with_the_state_or_with_its_time)
 	finish(&bench);
 }
 
+static bool has_said(const char *name, const char *text)
+{
+	_cleanup_json_ json_t *logs = daemon_call("app.logs", "{s:s}", "name", name);
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(logs, "lines"), i,
+			   line) if (strcmp(field_text(line, "text"), text) == 0) return true;
+	return false;
+}
+
 /* Whether app.stats shows at least `anon` bytes of anonymous memory; *ret gets its answer.
  * Memory.stat is behind memory.current by up to the 2 s of the kernel's flush. */
 static bool has_anon(const char *name, long long anon, json_t **ret)
@@ -214,6 +225,8 @@ Test(control, the_figures_of_an_app_are_those_of_its_cgroup)
 		app, "limits",
 		json_pack("{s:s, s:s, s:i}", "memory", "100M", "cpu", "90%", "pids", 9));
 	daemon_do("app.apply", "{s:O}", "app", app);
+	/* from then on it does not grow any more: the figures are read one after the other */
+	cr_assert(AWAIT(has_said(name, "held"), START_MSEC));
 	cr_assert(AWAIT(has_anon(name, 30 << 20, &stats), START_MSEC));
 	cr_expect_eq(field_number(stats, "memory.max"), 100 << 20);
 	cr_expect_geq(field_number(stats, "memory.current"), field_number(stats, "memory.anon"));
@@ -243,17 +256,19 @@ static json_t *subscribe(struct link *link, json_t *params)
 	return json_incref(json_object_get(answer, "result"));
 }
 
-/* Reads what comes until it is quiet, and expects that no number is left out after `cursor`.
+/* Reads what comes up to the newest event, and expects that no number is left out after `cursor`.
  * Returns the last one. */
 static long long follow_on(struct link *link, long long cursor)
 {
-	json_t *line;
+	long long newest = newest_event();
 
-	while ((line = link_next(link, QUIET_MSEC)) != NULL) {
+	while (cursor < newest) {
+		_cleanup_json_ json_t *line = link_next(link, REACTION_MSEC);
+
+		cr_assert_not_null(line, "no event after %lld of %lld", cursor, newest);
 		cr_expect_eq(field_number(line, "params.cursor"), cursor + 1, "after %lld: %s",
 			     cursor, json_dumps(line, 0));
 		cursor = field_number(line, "params.cursor");
-		json_decref(line);
 	}
 	return cursor;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -96,9 +97,11 @@ Test(live_limits, lowered_memory_is_taken_from_the_page_cache_first)
 			 WORDS("sh", "-c",
 			       bench_format(&bench,
 					    "dd if=/dev/zero of=%s/file bs=1M count=60 conv=fsync; "
-					    "exec sleep 600",
-					    bench.data)));
+					    "touch %s/written; exec sleep 600",
+					    bench.data, bench.data)));
 	pid = app_main_pid(name);
+	cr_assert(AWAIT(access(bench_format(&bench, "%s/written", bench.data), F_OK) == 0,
+			START_MSEC));
 	cr_assert(AWAIT(limit_number(name, "memory.current") > 55 * MIB, START_MSEC));
 	set_limits(name, json_pack("{s:s}", "memory", "32M"));
 	expect_limit(NULL, name, "memory.max", "33554432");

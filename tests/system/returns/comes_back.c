@@ -15,17 +15,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KEEPERS	     "/run/pysbx/sandbox"
-#define KILLS	     50
-#define KILL_APPS    3
-#define KILL_WITHIN  600 /* msec from a request to the kill */
-#define CYCLES	     1000
-#define CYCLES_LEAST 40
-#define CYCLES_FIRST 20 /* until what grows once has grown */
-#define CYCLES_MSEC  30000
-#define RSS_MAX_KIB  2048 /* that the daemon may have grown by */
-#define DYING_MAX    5	  /* cgroups that the kernel still has pages of */
-#define SCOPE_STOPS  5
+#define KEEPERS		"/run/pysbx/sandbox"
+#define KILLS		50
+#define KILL_APPS	3
+#define KILL_WITHIN	600 /* msec from a request to the kill */
+#define CYCLES		1000
+#define CYCLES_LEAST	40
+#define CYCLES_FIRST	20 /* until what grows once has grown */
+#define CYCLES_MSEC	30000
+#define CYCLES_MSEC_MAX 120000 /* for the least, on a machine that has other things to do */
+#define RSS_MAX_KIB	2048   /* that the daemon may have grown by */
+#define DYING_MAX	5      /* cgroups that the kernel still has pages of */
+#define SCOPE_STOPS	5
 
 static void open_all(struct bench *bench, const char *word)
 {
@@ -381,9 +382,10 @@ Test(survives, a_damaged_state_file_costs_no_app)
 		daemon_start();
 		app_await_state(bench.name, "running", REACTION_MSEC);
 		cr_expect_eq(only_pid(bench.name), pid, "%s: another worker", damages[i].word);
+		json_decref(journal_await(mark, WORDS(EVENT_APP_ADOPTED), 1, REACTION_MSEC));
 		cr_expect_eq(journal_count(mark, WORDS(EVENT_STATE_UNREADABLE)),
 			     damages[i].told ? 1 : 0, "%s: not told", damages[i].word);
-		cr_expect_eq(journal_count(mark, WORDS(EVENT_APP_ADOPTED)), 1, "%s: not adopted",
+		cr_expect_eq(journal_count(mark, WORDS(EVENT_APP_ADOPTED)), 1, "%s: adopted again",
 			     damages[i].word);
 	}
 	daemon_do("app.stop", "{s:s}", "name", bench.name);
@@ -705,13 +707,16 @@ static long long restarts_of(const char *name)
 	return field_number(app, "restarts");
 }
 
-/* Returns how many there were when there were `most`, or the time was over. */
+/* Returns how many there were when there were `most`, or at least `least` and the time was over. */
 static long long await_restarts(const char *name, long long least, long long most)
 {
+	int64_t enough = clock_msec() + CYCLES_MSEC;
 	long long count = 0;
 
-	(void)AWAIT((pause_msec(200), (count = restarts_of(name)) >= most), CYCLES_MSEC);
-	cr_assert_geq(count, least, "only %lld restarts", count);
+	cr_assert(AWAIT((pause_msec(200), count = restarts_of(name),
+			 count >= most || (count >= least && clock_msec() > enough)),
+			CYCLES_MSEC_MAX),
+		  "only %lld restarts", count);
 	return count;
 }
 
@@ -741,10 +746,11 @@ Test(survives, a_thousand_deaths_leave_nothing_behind)
 	look(&after);
 	cr_expect_leq(after.fds, before.fds + 2, "%ld fds after %lld deaths, %ld before", after.fds,
 		      deaths, before.fds);
-	cr_expect_eq(after.zombies, 0);
+	cr_expect(AWAIT((look(&after), after.zombies == 0), REACTION_MSEC), "%ld zombies",
+		  after.zombies);
 	cr_expect_leq(after.rss_kib, before.rss_kib + RSS_MAX_KIB,
 		      "%ld KiB after %lld deaths, %ld before", after.rss_kib, deaths,
 		      before.rss_kib);
-	cr_expect(nothing_is_left_over(1));
+	cr_expect(AWAIT(nothing_is_left_over(1), REACTION_MSEC));
 	close_all(&bench);
 }
