@@ -90,7 +90,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
 .SECONDEXPANSION:
 .DEFAULT_GOAL := all
-.PHONY: all tests check check-unit check-host asan fuzz bench bench-host lint format install install-tests \
+.PHONY: all tests check check-unit check-host asan fuzz bench bench-host soak lint format install install-tests \
 	clean deps demo guest-image guest-shell guest-push help FORCE
 .DELETE_ON_ERROR:
 
@@ -252,6 +252,16 @@ bench: all $(BENCH_PROGRAMS)
 ## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...
 bench-host: all $(BENCH_PROGRAMS)
 	PYSBX_BENCH_KILLS=200 tests/bench/host $(B) $(or $(PYSBX_BENCH_APPS),1000) $(T)
+
+## make soak         the long proofs of the daemon (an hour); T=crashes, stopped, hangs or busy for a
+##                   part, SOAK_DEATHS=10000, SOAK_MINUTES=10
+SOAK_PROGRAMS := $(B)/soak/soak-worker $(BENCH_PROGRAMS)
+soak: all $(SOAK_PROGRAMS)
+	tests/soak/run $(B) $(T)
+
+$(B)/soak/soak-worker: $(call static_obj,tests/soak/soak_worker.c)
+	$(call say,LINK,$@ (static))
+	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(LDLIBS)
 
 $(B)/bench/bench-worker: $(call static_obj,tests/bench/bench_worker.c)
 	$(call say,LINK,$@ (static))

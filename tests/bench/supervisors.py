@@ -47,6 +47,14 @@ def read(path):
         return file.read()
 
 
+def first_word(pid):
+    """Of its command line; "" when it has gone."""
+    try:
+        return read(f"/proc/{pid}/cmdline").split("\0")[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def await_true(condition, seconds, what):
     end = time.monotonic() + seconds
     while not condition():
@@ -144,21 +152,21 @@ class Pysbxd(Supervisor):
             with open(self.settings, "w", encoding="ascii") as file:
                 json.dump({"defaults": {"limits": idle}}, file)
         for number in range(self.count):
-            self._write(self.idle(number), IDLE, limits=idle)
+            self.declare(self.idle(number), IDLE, limits=idle)
         often = {"mode": "always", "max_restarts": "max"}
         files = {"target": "file", "rate": "max", "max_size": "1G"}
-        self._write("victim", SPECIAL["victim"], enabled=False, restart={**often, "stable": "100ms"})
-        self._write("crash", SPECIAL["crash"], enabled=False,
+        self.declare("victim", SPECIAL["victim"], enabled=False, restart={**often, "stable": "100ms"})
+        self.declare("crash", SPECIAL["crash"], enabled=False,
                     restart={**often, "backoff": "10ms", "backoff_max": "10ms", "stable": "1d"})
-        self._write("bomb", (WORKER, "bomb", "1000000"), enabled=False, limits={"pids": BOMB + 1},
+        self.declare("bomb", (WORKER, "bomb", "1000000"), enabled=False, limits={"pids": BOMB + 1},
                     log={"target": "file"})
-        self._write("flood", SPECIAL["flood"], enabled=False, log=files)
+        self.declare("flood", SPECIAL["flood"], enabled=False, log=files)
 
     def is_limited(self):
         """Not where cgroup v1 has the controllers."""
         return ROOT is None or "pids" in read(ROOT + "/cgroup.controllers").split()
 
-    def _write(self, name, command, **keys):
+    def declare(self, name, command, **keys):
         app = {"name": name, "command": command, "directory": DATA, **keys}
         if FIFO in command:
             app["isolation"] = {"writable": [DATA]}
@@ -218,8 +226,7 @@ class Pysbxd(Supervisor):
 
     def launchers(self):
         pids = cgroup_processes(self.scope + "/init")
-        return [int(pid) for pid in pids
-                if read(f"/proc/{pid}/cmdline").split("\0")[0] == "pysbx-launch"]
+        return [int(pid) for pid in pids if first_word(pid) == "pysbx-launch"]
 
     def dying(self):
         lines = read(self.scope + "/cgroup.stat").splitlines()
