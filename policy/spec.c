@@ -59,6 +59,7 @@ void spec_clear(struct app_spec *spec)
 	spec_clear_limits(&spec->limits);
 	strings_clear(&spec->isolation.readable);
 	strings_clear(&spec->isolation.writable);
+	strings_clear(&spec->isolation.egress);
 	free(spec->syscalls);
 	*spec = (struct app_spec){ 0 };
 }
@@ -149,6 +150,7 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 		{ &from->environment_files, &copy.environment_files },
 		{ &from->isolation.readable, &copy.isolation.readable },
 		{ &from->isolation.writable, &copy.isolation.writable },
+		{ &from->isolation.egress, &copy.isolation.egress },
 	};
 	int r;
 

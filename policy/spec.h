@@ -138,6 +138,7 @@ struct app_spec {
 		struct strings readable; /* absolute, canonical in form */
 		struct strings writable;
 		enum network network;
+		struct strings egress; /* policy/egress.h; empty: nothing is filtered */
 	} isolation;
 	char *syscalls; /* profile name or absolute path of a profile; never NULL after
 			   spec_complete */
@@ -177,6 +178,7 @@ enum spec_field {
 	FIELD_READABLE,
 	FIELD_WRITABLE,
 	FIELD_NETWORK,
+	FIELD_EGRESS,
 	FIELD_SYSCALLS,
 	FIELD_RESTART,
 	FIELD_MAX_RESTARTS,

@@ -112,17 +112,23 @@ static int write_list(const struct spec_row *row, const void *member, json_t **r
 
 static bool same_list(const void *a, const void *b)
 {
-	const struct strings *left = a, *right = b;
-
-	if (left->count != right->count)
-		return false;
-	for (size_t i = 0; i < left->count; i++)
-		if (strcmp(left->items[i], right->items[i]) != 0)
-			return false;
-	return true;
+	return strings_equal(a, b);
 }
 
 const struct spec_codec spec_codec_list = { read_list, write_list, same_list };
+
+/* An empty one could be taken for either end. */
+static int read_egress(const struct spec_row *row, const json_t *value, const struct place *at,
+		       void *member, struct error *err)
+{
+	if (json_is_array(value) && json_array_size(value) == 0)
+		return place_refuse(at, err,
+				    "is empty: write [\"none\"] to reach nothing, [\"any\"] to "
+				    "reach everything");
+	return read_list(row, value, at, member, err);
+}
+
+const struct spec_codec spec_codec_egress = { read_egress, write_list, same_list };
 
 /* --- the environment -------------------------------------------------------------------------- */
 

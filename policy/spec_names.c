@@ -38,6 +38,7 @@ const struct spec_labels spec_json_labels = {
 		[FIELD_READABLE] = "isolation.readable",
 		[FIELD_WRITABLE] = "isolation.writable",
 		[FIELD_NETWORK] = "isolation.network",
+		[FIELD_EGRESS] = "isolation.egress",
 		[FIELD_SYSCALLS] = "syscalls",
 		[FIELD_RESTART] = "restart.mode",
 		[FIELD_MAX_RESTARTS] = "restart.max_restarts",

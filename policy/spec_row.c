@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/spec_row.h"
 
+#include "policy/egress.h"
 #include "policy/own.h"
 
 #include <assert.h>
@@ -53,6 +54,9 @@ const struct spec_row spec_rows[] = {
 	  SPEC_PATHS_MAX },
 	{ FIELD_NETWORK, 0, "isolation", "network", &spec_codec_choice, IN(isolation.network), 0,
 	  0 },
+	/* the programs on the slice are exchanged */
+	{ FIELD_EGRESS, ROW_LIVE, "isolation", "egress", &spec_codec_egress, IN(isolation.egress),
+	  0, EGRESS_ENTRIES_MAX },
 	{ FIELD_SYSCALLS, 0, NULL, "syscalls", &spec_codec_text, IN(syscalls), 0, 0 },
 
 	{ FIELD_RESTART, ROW_LIVE, "restart", "mode", &spec_codec_choice, IN(restart.mode), 0, 0 },

@@ -4,6 +4,7 @@
  * in its range, every text well formed, and what must fit together. Paths have rules of their own,
  * in spec_paths.c.
  */
+#include "policy/egress.h"
 #include "policy/own.h"
 #include "policy/quote.h"
 #include "policy/spec.h"
@@ -368,6 +369,23 @@ static int check_io(const struct spec_check *check)
 	return 0;
 }
 
+/* --- egress ----------------------------------------------------------------------------------- */
+
+static int check_egress(const struct spec_check *check)
+{
+	const struct strings *list = &check->spec->isolation.egress;
+	struct egress_rules rules = { 0 };
+	struct error found;
+
+	if (list->count > EGRESS_ENTRIES_MAX)
+		return spec_refuse(check, FIELD_EGRESS, "%zu entries are too many: at most %d",
+				   list->count, EGRESS_ENTRIES_MAX);
+	for (size_t i = 0; i < list->count; i++)
+		if (egress_add_entry(list->items[i], &rules, &found) < 0)
+			return spec_refuse_item(check, FIELD_EGRESS, i, "%s", found.text);
+	return 0;
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels *labels,
@@ -375,7 +393,7 @@ int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels
 {
 	static int (*const checks[])(const struct spec_check *check) = {
 		check_command, check_names, check_user,	      check_environment, check_limits,
-		check_others,  check_io,    spec_check_paths, check_signal,
+		check_others,  check_io,    spec_check_paths, check_egress,	 check_signal,
 	};
 	const struct spec_check check = { spec, labels, err };
 

@@ -62,6 +62,16 @@ bool strings_contains(const struct strings *strings, const char *item)
 	return false;
 }
 
+bool strings_equal(const struct strings *a, const struct strings *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
 /* The value if entry is "NAME=value" with this name, else NULL. */
 static const char *env_value(const char *entry, const char *name)
 {

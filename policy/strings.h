@@ -21,6 +21,8 @@ int strings_append(struct strings *strings, const char *item, struct error *err)
 int strings_appendf(struct strings *strings, struct error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool strings_contains(const struct strings *strings, const char *item);
+/* The same items in the same order. */
+bool strings_equal(const struct strings *a, const struct strings *b);
 
 /* Environment lists: the value of the first "NAME=value" item, NULL if there is none. set puts the
  * new value in its place (at the end if there is none) and takes out any further one; an item that

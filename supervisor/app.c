@@ -6,7 +6,9 @@
 #include "policy/plan_build.h"
 #include "policy/spec_diff.h"
 #include "supervisor/app_record.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
+#include "supervisor/egress.h"
 #include "supervisor/file.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
@@ -88,25 +90,45 @@ static int move_home(struct app *app, struct error *err)
 	return app_set_place(app, path, err);
 }
 
-static int make_slice(struct instance *instance, struct error *err)
+/* What the slice may reach is what `spec` says. */
+static int set_egress(const struct app *app, const struct app_spec *spec, struct error *err)
 {
-	const struct config_tenant *tenant = NULL;
-	struct app *app = app_of(instance);
+	_cleanup_close_ int slice = -1;
 	int r;
 
-	r = app->host->need_scope(app->host->userdata, err);
-	if (r >= 0)
-		r = move_home(app, err);
+	r = cgroup_open(app->host->instance.root_fd, app->path, &slice, err);
+	return r < 0 ? r : egress_apply(slice, &spec->isolation.egress, err);
+}
+
+static int make_limits(struct app *app, struct error *err)
+{
+	const struct config_tenant *tenant = NULL;
+	int r;
+
 	/* on record as there, it may have gone with an earlier scope */
-	if (r < 0 ||
-	    (app->has_slice && faccessat(app->host->instance.root_fd, app->path, F_OK, 0) == 0))
-		return r;
+	if (app->has_slice && faccessat(app->host->instance.root_fd, app->path, F_OK, 0) == 0)
+		return 0;
 	if (app->spec.tenant != NULL)
 		tenant = config_find_tenant(*app->host->config, app->spec.tenant);
 	r = app_cgroup_make(app->host->instance.root_fd, tenant != NULL ? &tenant->tenant : NULL,
 			    &app->spec, err);
 	app->has_slice = r >= 0;
 	return r;
+}
+
+/* The egress anew before each start, also where the slice is there: name servers may be others, and
+ * a slice that could not be removed have that of an earlier time. */
+static int make_slice(struct instance *instance, struct error *err)
+{
+	struct app *app = app_of(instance);
+	int r;
+
+	r = app->host->need_scope(app->host->userdata, err);
+	if (r >= 0)
+		r = move_home(app, err);
+	if (r >= 0)
+		r = make_limits(app, err);
+	return r < 0 ? r : set_egress(app, &app->spec, err);
 }
 
 static int prepare(struct instance *instance, struct plan **ret_plan, int *ret_filter_fd,
@@ -453,18 +475,28 @@ static int check_change(const struct app *app, const struct app_spec *spec, stru
 	return r;
 }
 
+bool app_is_same_in_kernel(const struct app *app, const struct app_spec *spec)
+{
+	return limits_equal(&app->spec.limits, &spec->limits) &&
+	       strings_equal(&app->spec.isolation.egress, &spec->isolation.egress);
+}
+
 int app_change_live(struct app *app, const struct app_spec *spec, struct error *err)
 {
 	int r;
 
 	r = check_change(app, spec, err);
-	if (r < 0 || !app->has_slice || limits_equal(&app->spec.limits, &spec->limits))
+	if (r < 0 || !app->has_slice || app_is_same_in_kernel(app, spec))
 		return r;
 	/* what it has is not known, and could not be given back: at the commit */
 	if (app->held)
 		return app_cgroup_check_limits(app->host->instance.root_fd, app->path,
 					       &spec->limits, err);
-	r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits, err);
+	if (!limits_equal(&app->spec.limits, &spec->limits))
+		r = app_cgroup_set_limits(app->host->instance.root_fd, app->path, &spec->limits,
+					  err);
+	if (r >= 0 && !strings_equal(&app->spec.isolation.egress, &spec->isolation.egress))
+		r = set_egress(app, spec, err);
 	/* half of it may be in force: back to what was */
 	if (r < 0)
 		app_renew_limits(app);
@@ -490,6 +522,16 @@ static void set_oom_group(struct app *app)
 			    err.text);
 }
 
+/* Also where there is none: an earlier daemon may have been killed before it was on disk. */
+static void renew_egress(struct app *app)
+{
+	struct error err;
+
+	if (set_egress(app, &app->spec, &err) < 0)
+		log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s",
+			    err.text);
+}
+
 void app_renew_limits(struct app *app)
 {
 	struct error err;
@@ -497,6 +539,7 @@ void app_renew_limits(struct app *app)
 	if (!app->has_slice || app->held || app->remove)
 		return;
 	set_oom_group(app);
+	renew_egress(app);
 	if (app_cgroup_renew_limits(app->host->instance.root_fd, app->path, &app->spec.limits,
 				    &err) < 0)
 		log_message(app->host->instance.log, LOG_LEVEL_ERROR, app->spec.name, "%s",

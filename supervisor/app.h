@@ -128,8 +128,10 @@ void app_restart(struct app *app);
  * kernel; nothing is changed on failure. A memory limit below what is in use is refused
  * (ERROR_CONFLICT): supervisor/reclaim.h comes first. */
 int app_change_live(struct app *app, const struct app_spec *spec, struct error *err);
+/* Is all of spec that a running app holds in the kernel as it is already? */
+bool app_is_same_in_kernel(const struct app *app, const struct app_spec *spec);
 /* Back from there, or after a daemon that may have been killed between the kernel and the disk: the
- * kernel's limits are those of app->spec, as far as that can be; a failure is logged. Nothing is
+ * kernel's limits and egress are those of app->spec, as far as that can be; a failure is logged. Nothing is
  * touched of one that is held or on its way out: what it has is what was declared last. */
 void app_renew_limits(struct app *app);
 /* spec (taken over) is the app's from now on; for what can't be changed live it is restarted

@@ -186,7 +186,7 @@ static void undo(struct reload *reload)
 		const struct app_spec *changed = &reload->config->apps[i].spec;
 		struct app *app = daemon_find_app(daemon, changed->name);
 
-		if (app != NULL && !limits_equal(&app->spec.limits, &changed->limits))
+		if (app != NULL && !app_is_same_in_kernel(app, changed))
 			app_renew_limits(app);
 	}
 }

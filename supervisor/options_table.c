@@ -148,6 +148,11 @@ static int set_network(struct run_options *options, const char *value, struct er
 	return spec_network_parse(value, &options->spec.isolation.network, err);
 }
 
+static int set_egress(struct run_options *options, const char *value, struct error *err)
+{
+	return strings_append(&options->spec.isolation.egress, value, err);
+}
+
 static int set_syscalls(struct run_options *options, const char *value, struct error *err)
 {
 	if (strchr(value, '/') != NULL)
@@ -373,6 +378,13 @@ const struct option_row run_option_rows[] = {
 	  .help = "host (default), or none: only a loopback of its own",
 	  .field = FIELD_NETWORK,
 	  .set = set_network },
+	{ .name = "egress",
+	  .argument = "ADDRESS",
+	  .help = "let the app connect nowhere else: 10.0.0.5:5432, 10.1.0.0/16, "
+		  "[2001:db8::1]:443, localhost, dns, any or none",
+	  .field = FIELD_EGRESS,
+	  .repeatable = true,
+	  .set = set_egress },
 
 	{ .group = "End and restart (TIME: 5s, 500ms, 1min 30s; a bare number is seconds)",
 	  .name = "restart",

@@ -14,6 +14,7 @@
 #include "supervisor/app_cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/delegation.h"
+#include "supervisor/egress.h"
 #include "supervisor/filter.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
@@ -155,6 +156,8 @@ static int make_cgroups(struct run *run, struct error *err)
 	r = cgroup_make(run->delegation.fd, run->slice_name, &run->app_fd, err);
 	if (r >= 0)
 		r = cgroup_enable(run->app_fd, request.controllers, run->slice_name, err);
+	if (r >= 0 && spec->isolation.egress.count > 0)
+		r = egress_apply(run->app_fd, &spec->isolation.egress, err);
 	if (r < 0)
 		return r;
 	count = limits_writes(&spec->limits, run->disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);

@@ -28,6 +28,7 @@ _pysbx_run() {
 		'*--rw=[show a path, writable]:path:_files' \
 		'--syscalls=[system call profile]:profile:_pysbx_profile' \
 		'--network=[network]:mode:(host none)' \
+		'*--egress=[where it may connect to]:address:(localhost dns any none)' \
 		'--restart=[when to start again]:when:(always on-failure never)' \
 		'--max-restarts=[restarts in a row]:number' \
 		'--backoff=[delay before a restart]:FIRST[/MAX]' \

@@ -61,6 +61,7 @@ Test(spec_diff, tells_what_a_running_app_takes_as_it_is)
 		{ APP(",'isolation':{'readable':['/srv/x']}"), "isolation.readable", true },
 		{ APP(",'isolation':{'writable':['/srv/x']}"), "isolation.writable", true },
 		{ APP(",'isolation':{'network':'none'}"), "isolation.network", true },
+		{ APP(",'isolation':{'egress':['none']}"), "isolation.egress", false },
 		{ APP(",'syscalls':'docker'"), "syscalls", true },
 		{ APP(",'restart':{'mode':'never'}"), "restart.mode", false },
 		{ APP(",'restart':{'max_restarts':9}"), "restart.max_restarts", false },

@@ -63,7 +63,7 @@ Test(spec_json, reads_every_key)
 		"'cpu_weight':50,'pids':'max','nofile':1024,'tmp_size':'16M',"
 		"'io':{'/srv/acme':{'rbps':'20M','wbps':'max','riops':200,'wiops':'max'}}},"
 		"'isolation':{'readable':['/srv/acme/lib'],'writable':['/srv/acme/blog/media'],"
-		"'network':'none'},'syscalls':'docker',"
+		"'network':'none','egress':['10.0.0.5:5432','localhost']},'syscalls':'docker',"
 		"'restart':{'mode':'always','max_restarts':'max','backoff':'500ms',"
 		"'backoff_max':120,'stable':'2min'},'oom':'app',"
 		"'stop':{'signal':'SIGINT','grace':'1min 30s'},"
@@ -97,6 +97,8 @@ Test(spec_json, reads_every_key)
 	cr_expect_str_eq(spec.isolation.readable.items[0], "/srv/acme/lib");
 	cr_expect_str_eq(spec.isolation.writable.items[0], "/srv/acme/blog/media");
 	cr_expect_eq(spec.isolation.network, NETWORK_NONE);
+	cr_assert_eq(spec.isolation.egress.count, 2);
+	cr_expect_str_eq(spec.isolation.egress.items[1], "localhost");
 	cr_expect_str_eq(spec.syscalls, "docker");
 	cr_expect_eq(spec.restart.mode, RESTART_ALWAYS);
 	cr_expect_eq(spec.restart.max_restarts, LIMIT_MAX);
@@ -229,6 +231,13 @@ Test(spec_json, refuses_what_is_wrong_and_names_its_place)
 		  "limits.io[\"/srv\"].wiops: \"1\" is not a whole number from 2" },
 		{ APP(",'isolation':{'network':'off'}"), "isolation.network",
 		  "isolation.network: \"off\" is not known here: write host or none" },
+		{ APP(",'isolation':{'egress':'any'}"), "isolation.egress",
+		  "isolation.egress: must be a list" },
+		{ APP(",'isolation':{'egress':[]}"), "isolation.egress",
+		  "isolation.egress: is empty: write [\"none\"] to reach nothing, [\"any\"] to "
+		  "reach everything" },
+		{ APP(",'isolation':{'egress':['any',1]}"), "isolation.egress[1]",
+		  "isolation.egress[1]: must be a string" },
 		{ APP(",'isolation':{'readable':'/srv'}"), "isolation.readable",
 		  "isolation.readable: must be a list" },
 		{ APP(",'syscalls':['a']"), "syscalls", "syscalls: must be a string" },

@@ -94,13 +94,16 @@ Test(options, fill_limits_and_process)
 Test(options, fill_sandbox_and_restart)
 {
 	_cleanup_options_ struct run_options options =
-		parsed(WORDS("--syscalls", "mine", "--network", "none", "--restart", "always",
-			     "--max-restarts", "max", "--backoff", "500ms/10s", "--oom", "app",
-			     "--grace", "2s", "--kill-signal", "QUIT", "--", "true"));
+		parsed(WORDS("--syscalls", "mine", "--network", "none", "--egress", "10.0.0.5:5432",
+			     "--egress=localhost", "--restart", "always", "--max-restarts", "max",
+			     "--backoff", "500ms/10s", "--oom", "app", "--grace", "2s",
+			     "--kill-signal", "QUIT", "--", "true"));
 	const struct app_spec *spec = &options.spec;
 
 	cr_expect_str_eq(spec->syscalls, "mine");
 	cr_expect_eq(spec->isolation.network, NETWORK_NONE);
+	cr_assert_eq(spec->isolation.egress.count, 2);
+	cr_expect_str_eq(spec->isolation.egress.items[0], "10.0.0.5:5432");
 	cr_expect_eq(spec->restart.mode, RESTART_ALWAYS);
 	cr_expect_eq(spec->restart.max_restarts, LIMIT_MAX);
 	cr_expect_eq(spec->restart.backoff_usec, 500 * USEC_PER_MSEC);
@@ -298,6 +301,7 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "SIGNAL", "INT" },
 		{ "FILE", "a" },
 		{ "PATH", "/srv/a" },
+		{ "ADDRESS", "10.0.0.5:5432" },
 		{ "NAME[=VALUE]", "A=1" },
 		{ "FIRST[/MAX]", "1s" },
 		{ "USER|UID[:GID]", "1000" },
@@ -387,6 +391,10 @@ Test(options, name_the_option_of_a_wrong_value)
 				 "one" },
 		{ "--network=bridge",
 		  "--network: \"bridge\" is not known here: write host or none" },
+		{ "--egress=db.example:5432",
+		  "--egress: \"db.example:5432\" is not an address, for example 10.0.0.5, "
+		  "10.1.0.0/16:443 or [2001:db8::1]:443; nor is it localhost, dns, any or none "
+		  "(names of hosts are not looked up: write their addresses)" },
 		{ "--restart=sometimes",
 		  "--restart: \"sometimes\" is not known here: write always, "
 		  "on-failure or never" },
@@ -432,7 +440,7 @@ Test(options, name_both_options_of_a_contradiction)
 
 Test(options, table_is_well_formed)
 {
-	cr_expect_eq(run_option_count, 32);
+	cr_expect_eq(run_option_count, 33);
 	cr_expect_not_null(run_option_rows[0].group);
 	for (size_t i = 0; i < run_option_count; i++) {
 		const struct option_row *row = &run_option_rows[i];
