@@ -28,13 +28,16 @@
  *     LAUNCH_TAKEN    the spool's lines are where they belong: the launcher may forget them
  *     LAUNCH_HEARD    the caller of the refused call has been looked at, and may go on
  *     LAUNCH_PERMIT   from now on calls are made that would be refused (REFUSALS_WATCHED)
+ *     LAUNCH_LISTENERS  with the sockets that the worker is to listen on (SCM_RIGHTS, in their
+ *                     order): the first record, if the plan has any, and there before the launcher
+ *                     is. A launcher says it too, with the same, to a supervisor that comes later
  *
  * With a plan that says `keep`, the launcher outlives its supervisor, and takes connections on a
  * listening socket. The newest connection is the one that counts; an older one is closed. Each is
- * told, in this order: PIPES; SPOOL if something was spooled or dropped; RUNNING; and ENDED if the
- * worker has ended; or, where the start failed, FAILED alone. End and failure are kept until they
- * are COLLECTED, the spool until it is TAKEN: a supervisor that is killed in between loses nothing,
- * the next one may hear things twice.
+ * told, in this order: PIPES; LISTENERS if there are any; SPOOL if something was spooled or
+ * dropped; RUNNING; and ENDED if the worker has ended; or, where the start failed, FAILED alone.
+ * End and failure are kept until they are COLLECTED, the spool until it is TAKEN: a supervisor that
+ * is killed in between loses nothing, the next one may hear things twice.
  *
  * Two readers would tear a pipe's lines apart, so a supervisor that adopts reads no pipe before
  * RUNNING came (the spool, which is older, has come by then), and none from LAUNCH_STALLED,
@@ -73,6 +76,7 @@ enum launch_message_type {
 	LAUNCH_DENIED,
 	LAUNCH_HEARD,
 	LAUNCH_PERMIT,
+	LAUNCH_LISTENERS,
 	LAUNCH_TYPE_END,
 };
 

@@ -35,6 +35,7 @@ enum {
 	/* a listening SOCK_SEQPACKET socket of the unix family, for `keep`; else not open */
 	LAUNCH_FD_LISTEN = 7,
 	LAUNCH_FD_FIRST_FREE = 8,
+	LAUNCH_FD_HIGH = 64, /* from here on: what must not be in the way of the worker's fds */
 };
 
 /* One step of building the root file system, carried out in order below a fresh tmpfs. Parents of
@@ -98,6 +99,7 @@ struct plan {
 	gid_t groups[PLAN_GROUPS_MAX];
 	size_t group_count;
 	bool network_none;	  /* a network namespace with nothing but loopback (up) */
+	unsigned listeners;	  /* sockets that come with LAUNCH_LISTENERS, at most LISTEN_MAX */
 	bool end_with_supervisor; /* `pysbx run`: the supervisor's end is the sandbox's end */
 	/* the launcher outlives its supervisor, and the next one finds it at LAUNCH_FD_LISTEN;
 	 * excludes end_with_supervisor */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/plan_build.h"
 
+#include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/plan_mounts.h"
 #include "policy/python_environment.h"
@@ -261,7 +262,8 @@ int plan_build(const struct app_spec *spec, unsigned instance, const struct host
 	if (plan == NULL)
 		return error_no_memory(err);
 	plan->instance = instance;
-	plan->network_none = spec->isolation.network == NETWORK_NONE;
+	plan->network_none = spec->isolation.network != NETWORK_HOST;
+	plan->listeners = (unsigned)spec->listen.count;
 	plan->refusals = REFUSALS_EXPLAINED;
 	plan->stop_signal = spec->stop.signal;
 	plan->stop_grace_usec = spec->stop.grace_usec;
@@ -273,6 +275,8 @@ int plan_build(const struct app_spec *spec, unsigned instance, const struct host
 		r = set_command(spec, facts, plan, err);
 	if (r >= 0)
 		r = set_environment(spec, facts, &plan->environment, err);
+	if (r >= 0)
+		r = listen_set_environment(&spec->listen, &plan->environment, err);
 	if (r >= 0)
 		r = set_rlimits(&spec->limits, plan, err);
 	if (r >= 0)

@@ -7,6 +7,7 @@
  * ("1777"), which is how people read them; "max" stands for RLIM_INFINITY; signals are numbers.
  */
 #include "policy/document.h"
+#include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/plan.h"
 #include "policy/plan_field.h"
@@ -479,6 +480,7 @@ static const struct field plan_fields[] = {
 	FIELD(struct plan, gid, u32, 0, ID_LAST),
 	{ "groups", 0, encode_groups, decode_groups, 0, PLAN_GROUPS_MAX },
 	{ "network", offsetof(struct plan, network_none), encode_network, decode_network, 0, 0 },
+	FIELD(struct plan, listeners, u32, 0, LISTEN_MAX),
 	FIELD(struct plan, end_with_supervisor, bool, 0, 0),
 	FIELD(struct plan, keep, bool, 0, 0),
 	{ "refusals", offsetof(struct plan, refusals), encode_refusals, decode_refusals, 0, 0 },

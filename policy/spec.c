@@ -60,6 +60,7 @@ void spec_clear(struct app_spec *spec)
 	strings_clear(&spec->isolation.readable);
 	strings_clear(&spec->isolation.writable);
 	strings_clear(&spec->isolation.egress);
+	strings_clear(&spec->listen);
 	free(spec->syscalls);
 	*spec = (struct app_spec){ 0 };
 }
@@ -151,6 +152,7 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 		{ &from->isolation.readable, &copy.isolation.readable },
 		{ &from->isolation.writable, &copy.isolation.writable },
 		{ &from->isolation.egress, &copy.isolation.egress },
+		{ &from->listen, &copy.listen },
 	};
 	int r;
 

@@ -71,7 +71,7 @@
 /* gunicorn gives its workers 30 s (graceful_timeout) and then needs a moment of its own. */
 #define SPEC_GRACE_DEFAULT (35 * USEC_PER_SEC)
 
-enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_COUNT };
+enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_PRIVATE, NETWORK_COUNT };
 enum restart_mode { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER, RESTART_MODE_COUNT };
 enum oom_policy { OOM_WORKER, OOM_APP, OOM_POLICY_COUNT };
 enum log_target { LOG_TO_JOURNAL, LOG_TO_FILE, LOG_TARGET_COUNT };
@@ -140,8 +140,9 @@ struct app_spec {
 		enum network network;
 		struct strings egress; /* policy/egress.h; empty: nothing is filtered */
 	} isolation;
-	char *syscalls; /* profile name or absolute path of a profile; never NULL after
-			   spec_complete */
+	struct strings listen; /* policy/listen.h */
+	char *syscalls;	       /* profile name or absolute path of a profile; never NULL after
+				  spec_complete */
 	struct restart_policy restart;
 	enum oom_policy oom;
 	struct {
@@ -179,6 +180,7 @@ enum spec_field {
 	FIELD_WRITABLE,
 	FIELD_NETWORK,
 	FIELD_EGRESS,
+	FIELD_LISTEN,
 	FIELD_SYSCALLS,
 	FIELD_RESTART,
 	FIELD_MAX_RESTARTS,

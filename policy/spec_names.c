@@ -39,6 +39,7 @@ const struct spec_labels spec_json_labels = {
 		[FIELD_WRITABLE] = "isolation.writable",
 		[FIELD_NETWORK] = "isolation.network",
 		[FIELD_EGRESS] = "isolation.egress",
+		[FIELD_LISTEN] = "listen",
 		[FIELD_SYSCALLS] = "syscalls",
 		[FIELD_RESTART] = "restart.mode",
 		[FIELD_MAX_RESTARTS] = "restart.max_restarts",
@@ -55,6 +56,7 @@ const struct spec_labels spec_json_labels = {
 static const char *const network_names[] = {
 	[NETWORK_HOST] = "host",
 	[NETWORK_NONE] = "none",
+	[NETWORK_PRIVATE] = "private",
 };
 static_assert(ARRAY_SIZE(network_names) == NETWORK_COUNT, "a name for each network");
 

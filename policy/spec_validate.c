@@ -5,6 +5,7 @@
  * in spec_paths.c.
  */
 #include "policy/egress.h"
+#include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/quote.h"
 #include "policy/spec.h"
@@ -369,7 +370,7 @@ static int check_io(const struct spec_check *check)
 	return 0;
 }
 
-/* --- egress ----------------------------------------------------------------------------------- */
+/* --- network ---------------------------------------------------------------------------------- */
 
 static int check_egress(const struct spec_check *check)
 {
@@ -386,14 +387,45 @@ static int check_egress(const struct spec_check *check)
 	return 0;
 }
 
+static bool is_same_address(const struct listen_address *a, const struct listen_address *b)
+{
+	return a->ipv6 == b->ipv6 && a->port == b->port &&
+	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
+}
+
+static int check_listen(const struct spec_check *check)
+{
+	const struct strings *list = &check->spec->listen;
+	struct listen_address addresses[LISTEN_MAX];
+	struct error found;
+
+	if (list->count > LISTEN_MAX)
+		return spec_refuse(check, FIELD_LISTEN, "%zu addresses are too many: at most %d",
+				   list->count, LISTEN_MAX);
+	if (list->count > 0 && check->spec->isolation.network == NETWORK_NONE)
+		return spec_refuse(check, FIELD_LISTEN,
+				   "nobody is to reach it, says %s: none: write private",
+				   check->labels->of[FIELD_NETWORK]);
+	for (size_t i = 0; i < list->count; i++) {
+		if (listen_parse(list->items[i], &addresses[i], &found) < 0)
+			return spec_refuse_item(check, FIELD_LISTEN, i, "%s", found.text);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_address(&addresses[i], &addresses[j]))
+				return spec_refuse_item(check, FIELD_LISTEN, i,
+							"is there twice: %s", list->items[i]);
+	}
+	return 0;
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels *labels,
 			   struct error *err)
 {
 	static int (*const checks[])(const struct spec_check *check) = {
-		check_command, check_names, check_user,	      check_environment, check_limits,
-		check_others,  check_io,    spec_check_paths, check_egress,	 check_signal,
+		check_command, check_names,  check_user,   check_environment,
+		check_limits,  check_others, check_io,	   spec_check_paths,
+		check_egress,  check_listen, check_signal,
 	};
 	const struct spec_check check = { spec, labels, err };
 

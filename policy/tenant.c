@@ -4,6 +4,7 @@
 #include "policy/ceiling.h"
 #include "policy/declaration.h"
 #include "policy/document.h"
+#include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/path.h"
 #include "policy/quote.h"
@@ -191,6 +192,26 @@ static int check_paths(const struct tenant *tenant, const struct app_spec *spec,
 	return r;
 }
 
+/* A program of its own could not bind these either. */
+static int check_listen(const struct app_spec *spec, struct error *err)
+{
+	static const struct place at_listen = { &document, "listen", 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->listen.count; i++) {
+		const struct place here = { &at_listen, NULL, i };
+		struct listen_address address;
+
+		r = listen_parse(spec->listen.items[i], &address, err);
+		if (r < 0)
+			return place_prefix(&here, r, err);
+		if (address.port < LISTEN_PRIVILEGED)
+			r = deny(&here, spec->listen.items[i],
+				 "is a port below 1024: only an administrator gives those", err);
+	}
+	return r;
+}
+
 /* A path that the tenant's own limits name is the administrator's word. All others are looked up on
  * the host by root: whether they are there is not for a tenant to find out. */
 static int check_io(const struct tenant *tenant, const struct app_spec *spec, struct error *err)
@@ -223,6 +244,8 @@ int tenant_check_app(const struct tenant *tenant, const struct app_spec *spec, s
 		r = check_paths(tenant, spec, err);
 	if (r == 0)
 		r = check_io(tenant, spec, err);
+	if (r == 0)
+		r = check_listen(spec, err);
 	if (r == 0 && spec->syscalls != NULL && spec->syscalls[0] == '/')
 		r = deny(&at_syscalls, spec->syscalls, "is a path: name a profile", err);
 	if (r < 0)

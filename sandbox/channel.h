@@ -3,10 +3,11 @@
 #pragma once
 
 #include "policy/launch_message.h"
+#include "policy/listen.h"
 
 #include <stddef.h>
 
-#define CHANNEL_FDS_MAX 2
+#define CHANNEL_FDS_MAX LISTEN_MAX
 
 /* Fills version and type in *message and sends it with `count` fds, without waiting: the few
  * records of one connection always find room. ERROR_UNREACHABLE if the supervisor is gone. */

@@ -109,6 +109,9 @@ static void greet(struct keeper *keeper, const struct launch_message *end)
 		return;
 	}
 	keeper_send(keeper, LAUNCH_PIPES, &nothing, keeper->launcher->output_read, OUTPUT_COUNT);
+	if (keeper->launcher->listener_count > 0)
+		keeper_send(keeper, LAUNCH_LISTENERS, &nothing, keeper->launcher->listeners,
+			    keeper->launcher->listener_count);
 	if (!spool_is_empty(&keeper->spool))
 		tell_spool(keeper);
 	keeper_tell_running(keeper);

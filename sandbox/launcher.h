@@ -8,6 +8,7 @@
 
 #include "policy/error.h"
 #include "policy/launch_message.h"
+#include "policy/listen.h"
 #include "policy/plan.h"
 
 #include <linux/filter.h>
@@ -24,7 +25,9 @@ struct launcher {
 	bool keep; /* LAUNCH_FD_LISTEN is there: this launcher outlives its supervisor */
 	int output_read[OUTPUT_COUNT];
 	int output_write[OUTPUT_COUNT]; /* closed once the worker has them */
-	pid_t worker;			/* as this PID namespace numbers it; 0 = none */
+	int listeners[LISTEN_MAX];
+	unsigned listener_count;
+	pid_t worker; /* as this PID namespace numbers it; 0 = none */
 	int worker_pidfd;
 	uint64_t started_nsec;	 /* CLOCK_MONOTONIC */
 	enum launch_stage stage; /* of the step at work; a failing worker names its own */

@@ -15,10 +15,12 @@
  *   mount.c       the kernel's mount interface    keeper.c    who listens, who reads
  *   spool.c       what nobody has read            channel.c   the socket
  *   memory.c      what the start alone needs   denials.c   what the filter refuses, told
+ *   inherited.c   the sockets to listen on
  */
 #include "policy/own.h"
 #include "sandbox/channel.h"
 #include "sandbox/identity.h"
+#include "sandbox/inherited.h"
 #include "sandbox/init.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/output.h"
@@ -38,6 +40,7 @@ static const struct {
 	{ STAGE_NAMESPACES, namespaces_make_private },
 	{ STAGE_PLAN, plan_read_fds },
 	{ STAGE_PLAN, plan_read },
+	{ STAGE_PLAN, inherited_take },
 	{ STAGE_PLAN, plan_read_filter },
 	{ STAGE_PLAN, output_open },
 	{ STAGE_NAMESPACES, namespaces_set_up },
@@ -56,6 +59,7 @@ static void give_up_all(struct launcher *launcher)
 
 	close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	close_range(LAUNCH_FD_PLAN, LAUNCH_FD_CGROUP, 0);
+	close_range(LAUNCH_FD_HIGH, ~0U, 0);
 	if (launcher->mounts_private)
 		(void)umount2("/", MNT_DETACH);
 	(void)identity_keep_kill(launcher, &ignored);

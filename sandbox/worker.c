@@ -17,6 +17,7 @@
 #include "sandbox/command.h"
 #include "sandbox/denials.h"
 #include "sandbox/identity.h"
+#include "sandbox/inherited.h"
 #include "sandbox/output.h"
 
 #include <fcntl.h>
@@ -37,7 +38,6 @@
 #include <time.h>
 
 #define KERNEL_SIGNALS 64 /* numbers 1 to 64; the libc's wrappers hide two of them */
-#define STATUS_FD      3  /* in the child, after its other fds are closed */
 
 struct worker {
 	const struct plan *plan;
@@ -170,23 +170,28 @@ static int set_rlimits(struct worker *worker)
 	return 0;
 }
 
-/* stdin is the sandbox's own /dev/null, stdout and stderr are the pipes; of all other fds only the
- * status socket is left, until execve. */
+/* stdin is the sandbox's own /dev/null, stdout and stderr are the pipes, then the sockets to listen
+ * on; of all other fds only the status socket is left, until execve. */
 static int connect_output(struct worker *worker)
 {
 	const struct launcher *launcher = worker->launcher;
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int status = fcntl(worker->status, F_DUPFD_CLOEXEC, LAUNCH_FD_HIGH), next;
 
-	if (null < 0)
+	if (null < 0 || status < 0)
 		return -errno;
 	if (dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(launcher->output_write[OUTPUT_STDOUT], STDOUT_FILENO) < 0 ||
-	    dup2(launcher->output_write[OUTPUT_STDERR], STDERR_FILENO) < 0 ||
-	    dup3(worker->status, STATUS_FD, O_CLOEXEC) < 0)
+	    dup2(launcher->output_write[OUTPUT_STDERR], STDERR_FILENO) < 0)
 		return -errno;
-	worker->status = STATUS_FD;
+	next = inherited_pass(launcher);
+	if (next < 0)
+		return next;
+	if (dup3(status, next, O_CLOEXEC) < 0)
+		return -errno;
+	worker->status = next;
 	umask(worker->plan->umask_bits);
-	return close_range(STATUS_FD + 1, ~0U, 0) < 0 ? -errno : 0;
+	return close_range((unsigned)next + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
 static int change_identity(struct worker *worker)

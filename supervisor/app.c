@@ -359,6 +359,7 @@ static void on_settled(struct instance *instance, void *userdata)
 		app_start(app);
 		return;
 	}
+	listeners_close(&app->instance.listeners);
 	app->host->on_settled(app);
 	answer_waiters(app, state_bits(app), 0);
 }

@@ -131,8 +131,9 @@ int app_change_live(struct app *app, const struct app_spec *spec, struct error *
 /* Is all of spec that a running app holds in the kernel as it is already? */
 bool app_is_same_in_kernel(const struct app *app, const struct app_spec *spec);
 /* Back from there, or after a daemon that may have been killed between the kernel and the disk: the
- * kernel's limits and egress are those of app->spec, as far as that can be; a failure is logged. Nothing is
- * touched of one that is held or on its way out: what it has is what was declared last. */
+ * kernel's limits and egress are those of app->spec, as far as that can be; a failure is logged.
+ * Nothing is touched of one that is held or on its way out: what it has is what was declared last.
+ */
 void app_renew_limits(struct app *app);
 /* spec (taken over) is the app's from now on; for what can't be changed live it is restarted
  * (policy/spec_diff.h). */

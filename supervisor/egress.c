@@ -165,21 +165,34 @@ static int lift(int cgroup_fd, const struct hook *hook, struct error *err)
 	return detach(cgroup_fd, hook, attached, err);
 }
 
-static int explain(const struct hook *hook, int r, struct error *err)
+static int explain(const struct hook *hook, const char *field, int r, struct error *err)
 {
 	if (r == -EINVAL || r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP) {
 		err->kind = ERROR_UNSUPPORTED;
 		error_prefix(
 			err,
-			"isolation.egress: %s: not possible here: it needs Linux 5.6 with "
-			"CONFIG_CGROUP_BPF, and CAP_SYS_ADMIN and CAP_NET_ADMIN for pysbx; leave "
-			"egress out to run without a filter",
-			hook->name);
+			"%s: %s: not possible here: it needs Linux 5.6 with CONFIG_CGROUP_BPF, and "
+			"CAP_SYS_ADMIN and CAP_NET_ADMIN for pysbx; leave it out to run without",
+			field, hook->name);
 	} else {
-		error_prefix(err, "isolation.egress: %s", hook->name);
+		error_prefix(err, "%s: %s", field, hook->name);
 	}
-	error_set_path(err, "isolation.egress");
+	error_set_path(err, "%s", field);
 	return r;
+}
+
+/* rules NULL: none are to be there. field: who wants it, for messages. */
+static int apply(int cgroup_fd, const struct egress_rules *rules, const char *field,
+		 struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		int r = rules != NULL ? put(cgroup_fd, &hooks[i], rules, err)
+				      : lift(cgroup_fd, &hooks[i], err);
+
+		if (r < 0)
+			return explain(&hooks[i], field, r, err);
+	}
+	return 0;
 }
 
 /* A host without the file has one name server, itself: resolv.conf(5). */
@@ -203,11 +216,12 @@ int egress_apply(int cgroup_fd, const struct strings *list, struct error *err)
 		return r;
 	if (rules.dns)
 		add_nameservers(&rules);
-	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
-		r = list->count > 0 ? put(cgroup_fd, &hooks[i], &rules, err)
-				    : lift(cgroup_fd, &hooks[i], err);
-		if (r < 0)
-			return explain(&hooks[i], r, err);
-	}
-	return 0;
+	return apply(cgroup_fd, list->count > 0 ? &rules : NULL, "isolation.egress", err);
+}
+
+int egress_close(int cgroup_fd, const char *field, struct error *err)
+{
+	static const struct egress_rules nothing;
+
+	return apply(cgroup_fd, &nothing, field, err);
 }

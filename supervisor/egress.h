@@ -18,3 +18,7 @@
  * never to less than one of both lists. Programs of others stay as they are. ERROR_UNSUPPORTED
  * where the kernel lacks it. */
 int egress_apply(int cgroup_fd, const struct strings *list, struct error *err);
+
+/* From now on nothing that is made in it connects or sends anywhere, but answers. field: what it is
+ * for, in errors. */
+int egress_close(int cgroup_fd, const char *field, struct error *err);

@@ -229,8 +229,12 @@ static int begin_life(struct instance *instance, struct error *err)
 		r = make_leaf(instance, &leaf, err);
 	if (r >= 0)
 		r = start_watch(instance, leaf, err);
+	if (r >= 0)
+		r = listeners_hold(&instance->listeners, &instance->spec->listen,
+				   instance->host->root_fd, err);
 	if (r < 0)
 		return r;
+	start.listeners = &instance->listeners;
 	instance->base = take_first_reading(instance);
 	/* make_slice may have opened the root anew */
 	start.init_cgroup_fd = instance->host->init_cgroup_fd;
@@ -630,6 +634,7 @@ void instance_leave(struct instance *instance)
 	process_table_clear(&instance->processes);
 	launcher_close(&instance->launcher);
 	reset_life(instance);
+	listeners_close(&instance->listeners);
 	plan_free(TAKE_PTR(instance->plan));
 }
 
@@ -638,5 +643,6 @@ void instance_clear(struct instance *instance)
 	instance_drop_former(instance);
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
+	listeners_close(&instance->listeners);
 	plan_free(TAKE_PTR(instance->plan));
 }

@@ -161,8 +161,9 @@ struct instance {
 	uint64_t judged_usec; /* CLOCK_MONOTONIC */
 	enum decision decision;
 	struct relay relay;
-	int pipes[2];	  /* read ends that wait for LAUNCH_RUNNING; -1 */
-	char *spooled[2]; /* output that the launcher has kept, and waits for it too */
+	struct listeners listeners; /* beyond one life: until it is settled */
+	int pipes[2];		    /* read ends that wait for LAUNCH_RUNNING; -1 */
+	char *spooled[2];	    /* output that the launcher has kept, and waits for it too */
 	size_t spooled_length[2];
 	struct watch watch;
 	struct process_table processes;

@@ -280,6 +280,9 @@ static void hear(struct instance *instance, struct launcher_event *event)
 	case LAUNCH_PIPES:
 		hear_pipes(instance, event);
 		break;
+	case LAUNCH_LISTENERS:
+		listeners_take(&instance->listeners, event->fds);
+		break;
 	case LAUNCH_SPOOL:
 		hear_spool(instance, event);
 		break;
@@ -299,8 +302,7 @@ static void hear(struct instance *instance, struct launcher_event *event)
 	default: /* ours to say */
 		break;
 	}
-	close_and_clear(&event->fds[0]);
-	close_and_clear(&event->fds[1]);
+	launcher_event_clear(event);
 }
 
 void instance_kill_launcher(struct instance *instance)

@@ -176,6 +176,31 @@ static int listen_at(const char *path, int *ret_fd, struct error *err)
 	return r;
 }
 
+/* Before there is a launcher: it finds them when it looks. */
+static int send_listeners(int socket_fd, const struct listeners *listeners, struct error *err)
+{
+	struct launch_message message = { .version = LAUNCH_MESSAGE_VERSION,
+					  .type = LAUNCH_LISTENERS };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(LISTEN_MAX * sizeof(int))];
+	} control = { 0 };
+	const size_t size = listeners->count * sizeof(int);
+	struct iovec part = { &message, sizeof(message) };
+	struct msghdr packet = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.space,
+				 .msg_controllen = CMSG_SPACE(size) };
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(&control.header), listeners->fds, size);
+	if (sendmsg(socket_fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "launcher: send the listeners");
+	return 0;
+}
+
 int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err)
 {
 	_cleanup_close_ int ours = -1, theirs = -1, plan_fd = -1, listen_fd = -1;
@@ -197,6 +222,11 @@ int launcher_spawn(const struct launcher_start *start, struct launcher *ret, str
 	theirs = pair[1];
 	if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "launcher: O_NONBLOCK");
+	if (start->plan->listeners > 0) {
+		r = send_listeners(ours, start->listeners, err);
+		if (r < 0)
+			return r;
+	}
 
 	passing = (struct passing){ .start = start,
 				    .fds = { start->image_fd, theirs, plan_fd, start->filter_fd,
@@ -283,8 +313,14 @@ void launcher_close(struct launcher *launcher)
 	close_and_clear(&launcher->socket);
 }
 
-/* Takes at most two fds out of the control message; closes what is too many. */
-static void take_fds(struct msghdr *header, int fds[static 2])
+void launcher_event_clear(struct launcher_event *event)
+{
+	for (size_t i = 0; i < LAUNCHER_FDS_MAX; i++)
+		close_and_clear(&event->fds[i]);
+}
+
+/* Takes the fds out of the control message; closes what is too many. */
+static void take_fds(struct msghdr *header, int fds[static LAUNCHER_FDS_MAX])
 {
 	size_t taken = 0;
 
@@ -298,7 +334,7 @@ static void take_fds(struct msghdr *header, int fds[static 2])
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (taken < 2)
+			if (taken < LAUNCHER_FDS_MAX)
 				fds[taken++] = fd;
 			else
 				close(fd);
@@ -311,16 +347,19 @@ int launcher_receive(const struct launcher *launcher, struct launcher_event *ret
 	char data[sizeof(struct launch_message) + 1];
 	union {
 		struct cmsghdr align;
-		char space[CMSG_SPACE(4 * sizeof(int))];
+		char space[CMSG_SPACE((LAUNCHER_FDS_MAX + 1) * sizeof(int))];
 	} control = { 0 };
 	struct iovec part = { .iov_base = data, .iov_len = sizeof(data) };
 	struct msghdr header = { .msg_iov = &part,
 				 .msg_iovlen = 1,
 				 .msg_control = control.space,
 				 .msg_controllen = sizeof(control.space) };
-	struct launcher_event event = { .fds = { -1, -1 } };
+	struct launcher_event event;
 	ssize_t n = -1;
 	int r;
+
+	for (size_t i = 0; i < LAUNCHER_FDS_MAX; i++)
+		event.fds[i] = -1;
 
 	/* a launcher that left a record of ours unread gives ECONNRESET once, before what it said
 	 */
@@ -339,8 +378,7 @@ int launcher_receive(const struct launcher *launcher, struct launcher_event *ret
 	take_fds(&header, event.fds);
 	r = launch_message_check(data, (size_t)n, &event.message, err);
 	if (r < 0) {
-		close_and_clear(&event.fds[0]);
-		close_and_clear(&event.fds[1]);
+		launcher_event_clear(&event);
 		error_prefix(err, "launcher");
 		return r;
 	}

@@ -16,6 +16,7 @@
 
 #include "policy/launch_message.h"
 #include "policy/plan.h"
+#include "supervisor/listeners.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -23,6 +24,7 @@
 #define LAUNCHER_PATH	   PYSBX_LIBEXECDIR "/pysbx-launch"
 #define LAUNCHER_REAP_MSEC 2000
 #define LAUNCHER_IMAGE_MAX (16U << 20)
+#define LAUNCHER_FDS_MAX   LISTEN_MAX /* that come with one record */
 
 /* Reads the program at path into a sealed, executable memfd. */
 int launcher_image(const char *path, int *ret_fd, struct error *err);
@@ -58,14 +60,18 @@ struct launcher_start {
 	int leaf_cgroup_fd; /* where it starts the worker */
 	const struct launcher_slots *slots; /* NULL: all descriptors are copied */
 	const char *keeper_path;	    /* of the listening socket if plan->keep, else NULL */
+	const struct listeners *listeners;  /* as many as plan->listeners; NULL: none */
 };
 
 /* A received record; fds that came with it are the caller's, -1 where there is none. */
 struct launcher_event {
 	struct launch_message message;
-	int fds[2];
+	int fds[LAUNCHER_FDS_MAX];
 };
 #define LAUNCHER_HANGUP 1
+
+/* Closes the fds that nobody has taken. */
+void launcher_event_clear(struct launcher_event *event);
 
 int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err);
 

@@ -153,6 +153,11 @@ static int set_egress(struct run_options *options, const char *value, struct err
 	return strings_append(&options->spec.isolation.egress, value, err);
 }
 
+static int set_listen(struct run_options *options, const char *value, struct error *err)
+{
+	return strings_append(&options->spec.listen, value, err);
+}
+
 static int set_syscalls(struct run_options *options, const char *value, struct error *err)
 {
 	if (strchr(value, '/') != NULL)
@@ -374,8 +379,9 @@ const struct option_row run_option_rows[] = {
 	  .set = set_syscalls },
 	{ .name = "network",
 	  .argument = "MODE",
-	  .choices = "host|none",
-	  .help = "host (default), or none: only a loopback of its own",
+	  .choices = "host|none|private",
+	  .help = "host (default); none: only a loopback of its own; private: that, and "
+		  "--listen",
 	  .field = FIELD_NETWORK,
 	  .set = set_network },
 	{ .name = "egress",
@@ -385,6 +391,13 @@ const struct option_row run_option_rows[] = {
 	  .field = FIELD_EGRESS,
 	  .repeatable = true,
 	  .set = set_egress },
+	{ .name = "listen",
+	  .argument = "ADDRESS:PORT",
+	  .help = "hold a listening socket and hand it to the app (LISTEN_FDS), over restarts: "
+		  "127.0.0.1:8000 or [::1]:8000",
+	  .field = FIELD_LISTEN,
+	  .repeatable = true,
+	  .set = set_listen },
 
 	{ .group = "End and restart (TIME: 5s, 500ms, 1min 30s; a bare number is seconds)",
 	  .name = "restart",

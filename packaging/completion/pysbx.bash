@@ -5,7 +5,7 @@ _pysbx_run()
 {
 	local options='--mem --mem-high --swap --cpu --cpu-weight --io --pids --nofile --tmp-size
 		--name --user --chdir --env --env-file
-		--ro --rw --syscalls --network --egress
+		--ro --rw --syscalls --network --egress --listen
 		--restart --max-restarts --backoff --oom --grace --kill-signal
 		--report --print-plan --cgroup-root --json --quiet --verbose --version --help'
 	local flags=' --print-plan --json --quiet --verbose --version --help '
@@ -38,7 +38,7 @@ _pysbx_run()
 	fi
 
 	case $prev in
-	--network) _pysbx_words -W 'host none' ;;
+	--network) _pysbx_words -W 'host none private' ;;
 	--egress) _pysbx_words -W 'localhost dns any none' ;;
 	--restart) _pysbx_words -W 'always on-failure never' ;;
 	--oom) _pysbx_words -W 'worker app' ;;

@@ -27,8 +27,9 @@ _pysbx_run() {
 		'*--ro=[show a path, read-only]:path:_files' \
 		'*--rw=[show a path, writable]:path:_files' \
 		'--syscalls=[system call profile]:profile:_pysbx_profile' \
-		'--network=[network]:mode:(host none)' \
+		'--network=[network]:mode:(host none private)' \
 		'*--egress=[where it may connect to]:address:(localhost dns any none)' \
+		'*--listen=[hold a listening socket]:ADDRESS\:PORT' \
 		'--restart=[when to start again]:when:(always on-failure never)' \
 		'--max-restarts=[restarts in a row]:number' \
 		'--backoff=[delay before a restart]:FIRST[/MAX]' \

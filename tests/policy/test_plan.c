@@ -18,7 +18,7 @@ static const char good[] =
 	"\"argv\":[\"gunicorn\",\"\",\"app:app\"],"
 	"\"environment\":[\"PATH=/usr/bin\",\"EMPTY=\",\"NAME=Zo\\u00eb \\\"x\\\"\\n\"],"
 	"\"directory\":\"/srv/app\",\"uid\":1000,\"gid\":0,\"groups\":[4,4294967294],"
-	"\"network\":\"none\",\"end_with_supervisor\":true,\"keep\":false,"
+	"\"network\":\"none\",\"listeners\":2,\"end_with_supervisor\":true,\"keep\":false,"
 	"\"refusals\":\"explained\",\"stop_signal\":15,"
 	"\"stop_grace_usec\":10000000,\"oom_score_adj\":-7,\"umask\":\"0022\","
 	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,\"hard\":\"max\"}],"
@@ -74,6 +74,7 @@ Test(plan, is_decoded_member_by_member)
 	cr_assert_eq(plan->group_count, 2);
 	cr_expect_eq(plan->groups[1], 4294967294U);
 	cr_expect(plan->network_none);
+	cr_expect_eq(plan->listeners, 2);
 	cr_expect(plan->end_with_supervisor && !plan->keep);
 	cr_expect_eq(plan->refusals, REFUSALS_EXPLAINED);
 	cr_expect_eq(plan->stop_signal, SIGTERM);
@@ -169,6 +170,7 @@ static const struct {
 	{ "\"groups\":[4,", "\"groups\":[\"4\",", "groups[0]: must be a whole number" },
 	{ "\"none\"", "\"None\"", "network: must be \"host\" or \"none\"" },
 	{ "\"none\"", "true", "network: must be \"host\" or \"none\"" },
+	{ "\"listeners\":2", "\"listeners\":9", "listeners: 9 is not within 0 to 8" },
 	{ "true", "1", "end_with_supervisor: must be true or false" },
 	{ "\"keep\":false", "\"keep\":0", "keep: must be true or false" },
 	{ "\"explained\"", "\"told\"",

@@ -137,6 +137,19 @@ Test(plan_build, takes_the_network_away_when_asked)
 	cr_expect(scene.plan->network_none);
 }
 
+Test(plan_build, leaves_of_a_private_network_what_is_handed_in)
+{
+	struct scene scene _cleanup_scene_ = make_scene();
+	struct error err;
+
+	scene.spec.isolation.network = NETWORK_PRIVATE;
+	cr_assert_eq(strings_append(&scene.spec.listen, "127.0.0.1:8000", &err), 0);
+	build(&scene);
+	cr_expect(scene.plan->network_none);
+	cr_expect_eq(scene.plan->listeners, 1);
+	cr_expect_str_eq(strings_env_get(&scene.plan->environment, "LISTEN_FDS"), "1");
+}
+
 Test(plan_build, the_plan_survives_its_json)
 {
 	struct scene scene _cleanup_scene_ = make_scene();

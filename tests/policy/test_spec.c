@@ -427,7 +427,7 @@ Test(spec, names_the_choices_when_it_refuses_a_word)
 			 "\"mostly\" is not known here: write always, on-failure or never");
 	cr_expect_eq(mode, RESTART_NEVER);
 	cr_expect_eq(spec_network_parse("HOST", &network, &err), -EINVAL);
-	cr_expect_str_eq(err.text, "\"HOST\" is not known here: write host or none");
+	cr_expect_str_eq(err.text, "\"HOST\" is not known here: write host, none or private");
 	cr_expect_eq(network, NETWORK_NONE);
 	cr_expect_eq(spec_oom_policy_parse("", &oom, &err), -EINVAL);
 	cr_expect_str_eq(err.text, "\"\" is not known here: write worker or app");

@@ -62,6 +62,7 @@ Test(spec_diff, tells_what_a_running_app_takes_as_it_is)
 		{ APP(",'isolation':{'writable':['/srv/x']}"), "isolation.writable", true },
 		{ APP(",'isolation':{'network':'none'}"), "isolation.network", true },
 		{ APP(",'isolation':{'egress':['none']}"), "isolation.egress", false },
+		{ APP(",'listen':['127.0.0.1:8000']"), "listen", true },
 		{ APP(",'syscalls':'docker'"), "syscalls", true },
 		{ APP(",'restart':{'mode':'never'}"), "restart.mode", false },
 		{ APP(",'restart':{'max_restarts':9}"), "restart.max_restarts", false },

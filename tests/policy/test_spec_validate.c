@@ -573,3 +573,60 @@ Test(spec_validate, checks_limits_alone)
 	cr_expect_str_eq(err.text, "limits.memory_high: 65M is above limits.memory, 64M");
 	cr_expect_str_eq(err.path, "limits.memory_high");
 }
+
+/* --- network ---------------------------------------------------------------------------------- */
+
+Test(spec_validate, takes_lists_of_the_network)
+{
+	struct app_spec spec = good();
+
+	spec.isolation.network = NETWORK_PRIVATE;
+	add(&spec.listen, "127.0.0.1:8000");
+	add(&spec.listen, "[::1]:8000");
+	add(&spec.isolation.egress, "10.0.0.5:5432");
+	add(&spec.isolation.egress, "dns");
+	expect_valid(&spec);
+}
+
+Test(spec_validate, refuses_a_wrong_entry_of_egress)
+{
+	struct app_spec spec = good();
+
+	add(&spec.isolation.egress, "any");
+	add(&spec.isolation.egress, "10.1.2.3/16");
+	expect_refused(&spec,
+		       "isolation.egress[1]: \"10.1.2.3/16\" has bits behind its prefix: for "
+		       "the whole network write 10.1.0.0/16");
+	spec = good();
+	for (int i = 0; i < 65; i++)
+		add(&spec.isolation.egress, "localhost");
+	expect_refused(&spec, "isolation.egress: 65 entries are too many: at most 64");
+}
+
+Test(spec_validate, refuses_a_wrong_entry_of_listen)
+{
+	struct app_spec spec = good();
+
+	add(&spec.listen, "127.0.0.1:8000");
+	add(&spec.listen, "127.0.0.1:0");
+	expect_refused(&spec, "listen[1]: port: \"0\" is not a whole number from 1 to 65535");
+	spec = good();
+	add(&spec.listen, "127.0.0.1:8000");
+	add(&spec.listen, "[::1]:8000");
+	add(&spec.listen, "127.0.0.1:8000");
+	expect_refused(&spec, "listen[2]: is there twice: 127.0.0.1:8000");
+	spec = good();
+	for (int i = 0; i < 9; i++)
+		add(&spec.listen, "127.0.0.1:8000");
+	expect_refused(&spec, "listen: 9 addresses are too many: at most 8");
+}
+
+Test(spec_validate, refuses_to_listen_where_there_is_no_network)
+{
+	struct app_spec spec = good();
+
+	spec.isolation.network = NETWORK_NONE;
+	add(&spec.listen, "127.0.0.1:8000");
+	expect_refused(&spec, "listen: nobody is to reach it, says isolation.network: none: write "
+			      "private");
+}

@@ -148,6 +148,12 @@ Test(tenant, may_not_ask_for_what_is_an_administrators)
 		  "isolation.writable[0]: \"/srv\" is outside of your tenant's directories" },
 		{ APP(",'environment_files':['/etc/shadow']"), ERROR_DENIED, "environment_files[0]",
 		  "environment_files[0]: \"/etc/shadow\" is outside of your tenant's directories" },
+		{ APP(",'listen':['0.0.0.0:8000','0.0.0.0:443']"), ERROR_DENIED, "listen[1]",
+		  "listen[1]: \"0.0.0.0:443\" is a port below 1024: only an administrator gives "
+		  "those" },
+		{ APP(",'listen':['x']"), ERROR_INVALID, "listen[0]",
+		  "listen[0]: \"x\" is not an address and a port, for example 127.0.0.1:8000 or "
+		  "[::1]:8000" },
 		{ APP(",'syscalls':'/srv/acme/all.json'"), ERROR_DENIED, "syscalls",
 		  "syscalls: \"/srv/acme/all.json\" is a path: name a profile" },
 		{ APP(",'limits':{'memory':'2G'}"), ERROR_INVALID, "limits.memory",

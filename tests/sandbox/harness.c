@@ -275,6 +275,28 @@ static int listen_for_launcher(struct sandbox *sandbox)
 	return fd;
 }
 
+static void send_listeners(const struct sandbox *sandbox)
+{
+	struct launch_message message = { .version = LAUNCH_MESSAGE_VERSION,
+					  .type = LAUNCH_LISTENERS };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(LISTEN_MAX * sizeof(int))];
+	} control = { 0 };
+	const size_t size = sandbox->listener_count * sizeof(int);
+	struct iovec part = { &message, sizeof(message) };
+	struct msghdr packet = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.space,
+				 .msg_controllen = CMSG_SPACE(size) };
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(&control.header), sandbox->listeners, size);
+	cr_assert_eq(sendmsg(sandbox->socket, &packet, 0), (ssize_t)sizeof(message));
+}
+
 static void spawn(struct sandbox *sandbox)
 {
 	static struct sock_filter allow[] = { { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
@@ -297,6 +319,8 @@ static void spawn(struct sandbox *sandbox)
 	fds[4] = sandbox->plan->keep && !sandbox->no_listener ? high(listen_for_launcher(sandbox))
 							      : -1;
 	program = high(open_launcher());
+	if (sandbox->listener_count > 0)
+		send_listeners(sandbox);
 
 	sandbox->launcher = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (sandbox->launcher == 0)
@@ -329,10 +353,17 @@ static void take_fds(struct sandbox *sandbox, const struct launch_message *messa
 		     struct msghdr *packet)
 {
 	struct cmsghdr *rights = CMSG_FIRSTHDR(packet);
-	int fds[2] = { -1, -1 };
+	int fds[LISTEN_MAX] = { -1, -1, -1, -1, -1, -1, -1, -1 };
 
 	if (rights != NULL)
 		memcpy(fds, CMSG_DATA(rights), rights->cmsg_len - CMSG_LEN(0));
+	if (message->type == LAUNCH_LISTENERS)
+		while (sandbox->told_listener_count < LISTEN_MAX &&
+		       fds[sandbox->told_listener_count] >= 0) {
+			sandbox->told_listeners[sandbox->told_listener_count] =
+				TAKE_FD(fds[sandbox->told_listener_count]);
+			sandbox->told_listener_count++;
+		}
 	if (message->type == LAUNCH_PIPES) {
 		sandbox->output[0] = TAKE_FD(fds[0]);
 		sandbox->output[1] = TAKE_FD(fds[1]);
@@ -356,7 +387,7 @@ static bool receive(struct sandbox *sandbox)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(2 * sizeof(int))];
+		char space[CMSG_SPACE(LISTEN_MAX * sizeof(int))];
 	} control;
 	char data[2048];
 	struct iovec vector = { data, sizeof(data) };

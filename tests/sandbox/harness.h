@@ -7,6 +7,7 @@
 #pragma once
 
 #include "policy/launch_message.h"
+#include "policy/listen.h"
 #include "policy/plan.h"
 
 #include <linux/filter.h>
@@ -30,7 +31,11 @@ struct sandbox {
 	const struct sock_fprog *filter; /* NULL: allow all */
 	const char *plan_text;		 /* sent in place of the plan if it is not NULL */
 	bool unsealed;			 /* plan and filter without seals */
-	bool no_listener;		 /* LAUNCH_FD_LISTEN is not open, whatever the plan says */
+	int listeners[LISTEN_MAX];	 /* sent before the start, if there are any */
+	size_t listener_count;
+	int told_listeners[LISTEN_MAX]; /* as received */
+	size_t told_listener_count;
+	bool no_listener; /* LAUNCH_FD_LISTEN is not open, whatever the plan says */
 	pid_t launcher;
 	int socket;
 	int output[2];	  /* read ends, as received; -1 before */

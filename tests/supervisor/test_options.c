@@ -302,6 +302,7 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "FILE", "a" },
 		{ "PATH", "/srv/a" },
 		{ "ADDRESS", "10.0.0.5:5432" },
+		{ "ADDRESS:PORT", "127.0.0.1:8000" },
 		{ "NAME[=VALUE]", "A=1" },
 		{ "FIRST[/MAX]", "1s" },
 		{ "USER|UID[:GID]", "1000" },
@@ -337,8 +338,8 @@ Test(options, take_each_once_and_the_repeatable_more_often)
 		cr_assert_eq(parse(WORDS(word, "true"), &options, &err), 0, "%s", err.text);
 		run_options_clear(&options);
 
-		if (row->field == FIELD_IO)
-			continue; /* repeatable, but not for one path */
+		if (row->field == FIELD_IO || row->field == FIELD_LISTEN)
+			continue; /* repeatable, but not for one path or address */
 		if (row->repeatable) {
 			cr_assert_eq(parse(WORDS(word, word, "true"), &options, &err), 0, "%s",
 				     err.text);
@@ -390,11 +391,13 @@ Test(options, name_the_option_of_a_wrong_value)
 		{ "--syscalls=", "--syscalls: \"\" is neither the name of a profile nor a path to "
 				 "one" },
 		{ "--network=bridge",
-		  "--network: \"bridge\" is not known here: write host or none" },
+		  "--network: \"bridge\" is not known here: write host, none or private" },
 		{ "--egress=db.example:5432",
 		  "--egress: \"db.example:5432\" is not an address, for example 10.0.0.5, "
 		  "10.1.0.0/16:443 or [2001:db8::1]:443; nor is it localhost, dns, any or none "
 		  "(names of hosts are not looked up: write their addresses)" },
+		{ "--listen=8000", "--listen: \"8000\" is not an address and a port, for example "
+				   "127.0.0.1:8000 or [::1]:8000" },
 		{ "--restart=sometimes",
 		  "--restart: \"sometimes\" is not known here: write always, "
 		  "on-failure or never" },
@@ -440,7 +443,7 @@ Test(options, name_both_options_of_a_contradiction)
 
 Test(options, table_is_well_formed)
 {
-	cr_expect_eq(run_option_count, 33);
+	cr_expect_eq(run_option_count, 34);
 	cr_expect_not_null(run_option_rows[0].group);
 	for (size_t i = 0; i < run_option_count; i++) {
 		const struct option_row *row = &run_option_rows[i];
@@ -462,7 +465,7 @@ Test(options, table_has_the_choices_of_the_spec)
 {
 	static const struct {
 		const char *name, *choices;
-	} expected[] = { { "network", "host|none" },
+	} expected[] = { { "network", "host|none|private" },
 			 { "restart", "always|on-failure|never" },
 			 { "oom", "worker|app" } };
 	size_t with_choices = 0;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The addresses of `listen`: TCP sockets that pysbx opens and holds, and hands to the app by the
+ * protocol of sd_listen_fds(3).
+ *
+ *   127.0.0.1:8000      IPv4
+ *   [::1]:8000          IPv6; [::]:8000 is IPv6 alone
+ */
+#pragma once
+
+#include "policy/error.h"
+#include "policy/strings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LISTEN_MAX	  8
+#define LISTEN_ENTRY_MAX  63   /* bytes */
+#define LISTEN_PRIVILEGED 1024 /* ports below are the administrator's to give */
+#define LISTEN_FD_FIRST	  3    /* SD_LISTEN_FDS_START */
+
+struct listen_address {
+	bool ipv6;
+	uint8_t address[16]; /* network order, IPv4 in the first 4 */
+	uint16_t port;	     /* host order */
+};
+
+/* ERROR_INVALID quotes the entry and says what to write, without naming the field. */
+int listen_parse(const char *entry, struct listen_address *ret, struct error *err);
+
+/* A whole list that was validated, each entry read again; `ret` has room for LISTEN_MAX. */
+void listen_read_list(const struct strings *list, struct listen_address *ret);
+
+/* LISTEN_FDS, LISTEN_FDNAMES (the ports) and a LISTEN_PID to be filled in by the process itself,
+ * with room for any pid. What the environment said about them before is gone. */
+int listen_set_environment(const struct strings *list, struct strings *environment,
+			   struct error *err);

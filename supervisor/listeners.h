@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sockets of `listen`, held for an app: connections wait in their queues while its worker is
+ * started again. Its launcher holds them too, so that they outlive this process
+ * (policy/launch_message.h).
+ */
+#pragma once
+
+#include "policy/listen.h"
+
+#include <stddef.h>
+
+struct listeners { /* zero-initialised: none */
+	int fds[LISTEN_MAX];
+	size_t count;
+};
+
+/* Makes them those of `list` (validated): what is held already and is the same stays, with whoever
+ * waits in it. They accept, and can't be made to connect. root_fd: a cgroup that may get one below
+ * it. ERROR_SYSTEM names the entry, ERROR_UNSUPPORTED is that of egress_close(); nothing is held
+ * then. */
+int listeners_hold(struct listeners *listeners, const struct strings *list, int root_fd,
+		   struct error *err);
+
+/* Takes over fds, up to the first that is -1; what was held is closed. */
+void listeners_take(struct listeners *listeners, int fds[static LISTEN_MAX]);
+
+void listeners_close(struct listeners *listeners);
