@@ -17,6 +17,7 @@
 #define DIRECTORY_NAME	"pysbx-apps"
 #define FORGET_MSEC	2000
 #define LOOK_AGAIN_MSEC 50
+#define INIT_WEIGHT	"10000"				      /* the most; 100 is the default */
 #define CONTROLLERS	(CONTROLLER_MEMORY | CONTROLLER_PIDS) /* watching needs them */
 
 static const struct apps_scope closed = { .fd = -1,
@@ -80,6 +81,9 @@ static int open_directories(struct apps_scope *scope, bool by_hand, struct error
 		return r;
 	(void)cgroup_enable(scope->fd, CONTROLLER_CPU, scope->path, &ignored);
 	(void)cgroup_enable(scope->fd, CONTROLLER_IO, scope->path, &ignored);
+	/* who lives there sleeps, but for a start, which the daemon waits for (clone_run.h): that
+	 * must not stand behind a thousand busy apps */
+	(void)file_write_at(scope->init_fd, "cpu.weight", INIT_WEIGHT, &ignored);
 	return 0;
 }
 

@@ -221,6 +221,15 @@ int cgroup_populated(int dir, bool *ret_populated, struct error *err)
 	return 0;
 }
 
+bool cgroup_is_frozen(int dir)
+{
+	char text[FILE_KERNEL_MAX];
+	struct error ignored;
+
+	return file_read_at(dir, "cgroup.events", text, sizeof(text), &ignored) >= 0 &&
+	       strstr(text, "frozen 1") != NULL;
+}
+
 int cgroup_kill(int dir, struct error *err)
 {
 	return file_write_at(dir, "cgroup.kill", "1", err);

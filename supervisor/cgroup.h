@@ -47,6 +47,9 @@ int cgroup_apply(int dir, const struct limit_write *writes, size_t count, struct
 int cgroup_move(int dir, pid_t pid, struct error *err);
 int cgroup_populated(int dir, bool *ret_populated, struct error *err);
 
+/* Frozen, by itself or with what it lies in: what starts there stands still at once. */
+bool cgroup_is_frozen(int dir);
+
 /* SIGKILL to all in dir and below (cgroup.kill, Linux 5.14); thaws nothing: a frozen cgroup dies
  * too. */
 int cgroup_kill(int dir, struct error *err);

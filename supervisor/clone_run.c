@@ -13,7 +13,7 @@
 
 #define SHARES_MEMORY (CLONE_VM | CLONE_VFORK)
 
-static inline long clone_inline(struct clone_args *args, size_t size)
+__attribute__((always_inline)) static inline long clone_inline(struct clone_args *args, size_t size)
 {
 	long result;
 
@@ -28,7 +28,7 @@ static inline long clone_inline(struct clone_args *args, size_t size)
 
 #define SHARES_MEMORY (CLONE_VM | CLONE_VFORK)
 
-static inline long clone_inline(struct clone_args *args, size_t size)
+__attribute__((always_inline)) static inline long clone_inline(struct clone_args *args, size_t size)
 {
 	register long number __asm__("x8") = SYS_clone3;
 	register long first __asm__("x0") = (long)args;
@@ -42,7 +42,7 @@ static inline long clone_inline(struct clone_args *args, size_t size)
 
 #define SHARES_MEMORY 0
 
-static inline long clone_inline(struct clone_args *args, size_t size)
+__attribute__((always_inline)) static inline long clone_inline(struct clone_args *args, size_t size)
 {
 	long result = syscall(SYS_clone3, args, size);
 

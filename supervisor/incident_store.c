@@ -121,7 +121,6 @@ static int filter_incidents(const struct dirent *entry)
 	return incident_id_app(id, &app) > 0;
 }
 
-/* Not alphasort(3), which follows the locale. */
 /* `name` is that of an incident's file. Not the time: it follows a clock that may have been set. */
 static bool is_same_but_for_time(const char *name, const char *id)
 {

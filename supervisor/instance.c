@@ -241,6 +241,11 @@ static int begin_life(struct instance *instance, struct error *err)
 	start.leaf_cgroup_fd = leaf;
 	if (start.plan->keep)
 		start.keeper_path = instance_keeper_path(instance, keeper, sizeof(keeper));
+	/* the clone would not come back (clone_run.h) */
+	if (cgroup_is_frozen(start.init_cgroup_fd))
+		return error_set(err, ERROR_SYSTEM, EAGAIN,
+				 "the cgroup that launchers live in is frozen: thaw it "
+				 "(`systemctl thaw pysbx-apps.scope`)");
 	r = launcher_spawn(&start, &instance->launcher, err);
 	return r < 0 ? r : instance_attach_launcher(instance, err);
 }

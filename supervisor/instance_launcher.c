@@ -190,7 +190,6 @@ static void forget_former(struct instance *instance)
 {
 	instance->former_source = sd_event_source_disable_unref(instance->former_source);
 	launcher_close(&instance->former);
-	instance->former = (struct launcher){ .pidfd = -1, .socket = -1 };
 }
 
 static int on_former_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -231,12 +230,16 @@ static bool let_go(struct instance *instance)
 	return true;
 }
 
-/* With a death on record, and nobody left in the leaf: all that the launcher's end would tell.
+/* With a death on record, and nobody left in the leaf: all that the launcher's end would tell. Only
+ * where a next life waits for it (of an app that is removed, somebody would have to wait for the
+ * launcher after all), and for one that has run: until then its end is being watched.
  * True: it is done, and the next life may have begun. */
 static bool conclude_at_once(struct instance *instance)
 {
 	return instance->collected && instance->host->record != NULL && instance->former.pid == 0 &&
-	       instance_remove_empty_leaf(instance) && let_go(instance);
+	       instance->state != APP_STOPPING && instance->decision == DECISION_RESTART &&
+	       instance->exit_source == NULL && instance_remove_empty_leaf(instance) &&
+	       let_go(instance);
 }
 
 static int on_stop_settled(sd_event_source *source, uint64_t usec, void *userdata)

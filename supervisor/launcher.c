@@ -311,6 +311,8 @@ void launcher_close(struct launcher *launcher)
 {
 	close_and_clear(&launcher->pidfd);
 	close_and_clear(&launcher->socket);
+	/* a number without an owner may be anybody's tomorrow */
+	*launcher = (struct launcher){ .pidfd = -1, .socket = -1 };
 }
 
 void launcher_event_clear(struct launcher_event *event)

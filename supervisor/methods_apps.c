@@ -95,9 +95,19 @@ static const char *plan_of(const struct daemon *daemon, const struct app *app)
 	return tenant != NULL ? tenant->tenant.plan : NULL;
 }
 
+/* A file may have been edited since it was loaded, and be another tenant's now. */
+static bool is_of_tenant(const json_t *declaration, const char *tenant)
+{
+	const char *named = json_string_value(json_object_get(declaration, "tenant"));
+
+	return tenant == NULL || (named != NULL && strcmp(named, tenant) == 0);
+}
+
 /* As its user gave it: what plan and defaults have filled in would become the app's own words if it
- * was applied again. Null if there is none any more, or none that can be read. */
-static json_t *read_declaration(const struct daemon *daemon, const struct app *app)
+ * was applied again. Null if there is none any more, none that can be read, or none for this
+ * caller (tenant; NULL: an admin). */
+static json_t *read_declaration(const struct daemon *daemon, const struct app *app,
+				const char *tenant)
 {
 	json_t *declaration = NULL;
 	struct error ignored;
@@ -105,6 +115,10 @@ static json_t *read_declaration(const struct daemon *daemon, const struct app *a
 	if (config_read_app(daemon->config, app->source, app->spec.name, &declaration, &ignored) <
 	    0)
 		return json_null();
+	if (!is_of_tenant(declaration, tenant)) {
+		json_decref(declaration);
+		return json_null();
+	}
 	return declaration;
 }
 
@@ -127,8 +141,9 @@ static int get_app(struct call *call, const json_t *params, void *userdata, stru
 			     app_state_name(app_state(app)), "enabled", app->spec.enabled, "pid",
 			     pack_id(app_pid(app)), "uid", pack_id(app->instance.uid), "since",
 			     methods_time(app->since_usec), "restarts", (json_int_t)app->restarts,
-			     "last", pack_last(app->last), "spec", read_declaration(userdata, app),
-			     "effective", effective));
+			     "last", pack_last(app->last), "spec",
+			     read_declaration(userdata, app, call_tenant(call)), "effective",
+			     effective));
 	return 0;
 }
 

@@ -117,7 +117,6 @@ static int is_document(const struct dirent *entry)
 	       strcmp(entry->d_name + length - suffix, SUFFIX) == 0;
 }
 
-/* Not alphasort(3), which follows the locale. */
 int store_list(const char *directory, struct strings *ret, struct error *err)
 {
 	struct dirent **entries = NULL;

@@ -220,6 +220,10 @@ int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int r
 	for (size_t i = 0; i < WATCH_NOTIFIED; i++)
 		watch->notified[i] = -1;
 	places = open_places(watch);
+	for (size_t i = 0; i < ARRAY_SIZE(places.dirs); i++)
+		if (places.dirs[i] < 0)
+			return error_set(err, ERROR_SYSTEM, ENOENT,
+					 "cgroup %s: cannot be opened to be watched", app);
 	for (size_t i = 0; i < WATCH_NOTIFIED; i++) {
 		int wd = watch_notifier_add(notifier, places.dirs[files[notified[i]].place],
 					    files[notified[i]].name, files[notified[i]].event,
