@@ -67,7 +67,8 @@ int file_read_whole(const char *path, size_t max, char **ret_text, size_t *ret_l
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, ERROR_INVALID, 0, "%s: is not a regular file", path);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
-	fd = open(link, O_RDONLY | O_CLOEXEC);
+	/* not waiting for whoever owns it to give back a lease (fcntl(2)) */
+	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return error_set(err, ERROR_INVALID, errno, "%s", path);
 	if ((uint64_t)st.st_size > max)

@@ -320,7 +320,8 @@ int walk_open(const char *real, int *ret_fd, struct error *err)
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, ERROR_INVALID, 0, "%s: is not a regular file", real);
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
-	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* not waiting for whoever owns it to give back a lease (fcntl(2)) */
+	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return error_set(err, ERROR_INVALID, errno, "%s", real);
 	*ret_fd = fd;
