@@ -15,9 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define ARGUMENTS 6
-#define NO_TELLER ARGUMENTS
-#define LOW_HALF  UINT64_C(0xffffffff) /* what the kernel takes of an int */
+#define LOW_HALF UINT64_C(0xffffffff) /* what the kernel takes of an int */
 
 #define NAMESPACE_FLAGS                                                                \
 	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
@@ -103,67 +101,79 @@ static const struct notation {
 	{ 'Q', ptrace_requests, ARRAY_SIZE(ptrace_requests), false, LOW_HALF },
 };
 
-/* The calls that profiles refuse. `teller`: the argument that says what the call is about, as far
- * as `mask` goes. */
+#define NO_TELLERS           \
+	{                    \
+		{            \
+			0, 0 \
+		}            \
+	}
+#define TELLERS	       3
+#define SPECIAL_BITS   06000   /* set-user-ID, set-group-ID */
+#define FILE_KIND_BITS 0170000 /* S_IFMT */
+
+/* The calls that profiles refuse. Tellers: the arguments that say what the call is about, as far as
+ * their masks go. One with none is refused for all that it can be. */
 static const struct known {
 	long number;
 	const char *signature;
-	unsigned teller;
-	uint64_t mask;
+	struct teller {
+		unsigned index;
+		uint64_t mask; /* 0: no teller, nor any after it */
+	} tellers[TELLERS];
 } known_calls[] = {
-	{ SYS_socket, "FTd", 0, LOW_HALF },
-	{ SYS_socketpair, "FTdp", 0, LOW_HALF },
-	{ SYS_setsockopt, "dddpd", 2, LOW_HALF },
-	{ SYS_ioctl, "dRx", 1, LOW_HALF },
-	{ SYS_prctl, "Pxxxx", 0, LOW_HALF },
-	{ SYS_clone, "C", 0, NAMESPACE_FLAGS },
-	{ SYS_unshare, "C", 0, LOW_HALF },
-	{ SYS_setns, "dC", 1, LOW_HALF },
-	{ SYS_personality, "x", 0, LOW_HALF },
-	{ SYS_ptrace, "Qdxx", 0, LOW_HALF },
-	{ SYS_keyctl, "dxxxx", 0, LOW_HALF },
-	{ SYS_bpf, "dpd", 0, LOW_HALF },
-	{ SYS_prlimit64, "ddpp", 1, LOW_HALF },
-	{ SYS_setrlimit, "dp", 0, LOW_HALF },
-	{ SYS_fchmod, "do", NO_TELLER, 0 },
-	{ SYS_fchmodat, "dpo", NO_TELLER, 0 },
-	{ SYS_mknodat, "dpox", NO_TELLER, 0 },
-	{ SYS_openat, "dpxo", NO_TELLER, 0 },
-	{ SYS_chroot, "p", NO_TELLER, 0 },
-	{ SYS_mount, "pppxp", NO_TELLER, 0 },
-	{ SYS_umount2, "px", NO_TELLER, 0 },
-	{ SYS_pivot_root, "pp", NO_TELLER, 0 },
-	{ SYS_process_vm_readv, "dpdpdx", NO_TELLER, 0 },
-	{ SYS_process_vm_writev, "dpdpdx", NO_TELLER, 0 },
-	{ SYS_pidfd_getfd, "ddx", NO_TELLER, 0 },
-	{ SYS_perf_event_open, "pdddx", NO_TELLER, 0 },
-	{ SYS_userfaultfd, "x", NO_TELLER, 0 },
-	{ SYS_seccomp, "dxp", 0, LOW_HALF },
-	{ SYS_add_key, "pppdd", NO_TELLER, 0 },
-	{ SYS_request_key, "pppd", NO_TELLER, 0 },
-	{ SYS_open_by_handle_at, "dpx", NO_TELLER, 0 },
-	{ SYS_name_to_handle_at, "dpppx", NO_TELLER, 0 },
-	{ SYS_swapon, "px", NO_TELLER, 0 },
-	{ SYS_init_module, "pdp", NO_TELLER, 0 },
-	{ SYS_finit_module, "dpx", NO_TELLER, 0 },
-	{ SYS_delete_module, "px", NO_TELLER, 0 },
-	{ SYS_reboot, "xxxp", NO_TELLER, 0 },
-	{ SYS_syslog, "dpd", 0, LOW_HALF },
-	{ SYS_sethostname, "pd", NO_TELLER, 0 },
-	{ SYS_clock_settime, "dp", NO_TELLER, 0 },
-	{ SYS_clock_adjtime, "dp", NO_TELLER, 0 },
-	{ SYS_settimeofday, "pp", NO_TELLER, 0 },
-	{ SYS_adjtimex, "p", NO_TELLER, 0 },
-	{ SYS_sched_setscheduler, "ddp", 1, LOW_HALF },
-	{ SYS_mbind, "pddpdx", NO_TELLER, 0 },
-	{ SYS_set_mempolicy, "dpd", NO_TELLER, 0 },
+	{ SYS_socket, "FTd", { { 0, LOW_HALF }, { 1, 0xf }, { 2, LOW_HALF } } },
+	{ SYS_socketpair, "FTdp", { { 0, LOW_HALF }, { 1, 0xf }, { 2, LOW_HALF } } },
+	{ SYS_setsockopt, "dddpd", { { 1, LOW_HALF }, { 2, LOW_HALF } } },
+	{ SYS_ioctl, "dRx", { { 1, LOW_HALF } } },
+	{ SYS_prctl, "Pxxxx", { { 0, LOW_HALF } } },
+	{ SYS_clone, "C", { { 0, NAMESPACE_FLAGS } } },
+	{ SYS_unshare, "C", { { 0, LOW_HALF } } },
+	{ SYS_setns, "dC", { { 1, LOW_HALF } } },
+	{ SYS_personality, "x", { { 0, LOW_HALF } } },
+	{ SYS_ptrace, "Qdxx", { { 0, LOW_HALF } } },
+	{ SYS_keyctl, "dxxxx", { { 0, LOW_HALF } } },
+	{ SYS_bpf, "dpd", { { 0, LOW_HALF } } },
+	{ SYS_prlimit64, "ddpp", { { 1, LOW_HALF } } },
+	{ SYS_setrlimit, "dp", { { 0, LOW_HALF } } },
+	{ SYS_fchmod, "do", { { 1, SPECIAL_BITS } } },
+	{ SYS_fchmodat, "dpo", { { 2, SPECIAL_BITS } } },
+	{ SYS_mknodat, "dpox", { { 2, SPECIAL_BITS | FILE_KIND_BITS } } },
+	{ SYS_openat, "dpxo", { { 3, SPECIAL_BITS } } },
+	{ SYS_chroot, "p", NO_TELLERS },
+	{ SYS_mount, "pppxp", NO_TELLERS },
+	{ SYS_umount2, "px", NO_TELLERS },
+	{ SYS_pivot_root, "pp", NO_TELLERS },
+	{ SYS_process_vm_readv, "dpdpdx", NO_TELLERS },
+	{ SYS_process_vm_writev, "dpdpdx", NO_TELLERS },
+	{ SYS_pidfd_getfd, "ddx", NO_TELLERS },
+	{ SYS_perf_event_open, "pdddx", NO_TELLERS },
+	{ SYS_userfaultfd, "x", NO_TELLERS },
+	{ SYS_seccomp, "dxp", { { 0, LOW_HALF } } },
+	{ SYS_add_key, "pppdd", NO_TELLERS },
+	{ SYS_request_key, "pppd", NO_TELLERS },
+	{ SYS_open_by_handle_at, "dpx", NO_TELLERS },
+	{ SYS_name_to_handle_at, "dpppx", NO_TELLERS },
+	{ SYS_swapon, "px", NO_TELLERS },
+	{ SYS_init_module, "pdp", NO_TELLERS },
+	{ SYS_finit_module, "dpx", NO_TELLERS },
+	{ SYS_delete_module, "px", NO_TELLERS },
+	{ SYS_reboot, "xxxp", NO_TELLERS },
+	{ SYS_syslog, "dpd", { { 0, LOW_HALF } } },
+	{ SYS_sethostname, "pd", NO_TELLERS },
+	{ SYS_clock_settime, "dp", NO_TELLERS },
+	{ SYS_clock_adjtime, "dp", NO_TELLERS },
+	{ SYS_settimeofday, "pp", NO_TELLERS },
+	{ SYS_adjtimex, "p", NO_TELLERS },
+	{ SYS_sched_setscheduler, "ddp", { { 1, LOW_HALF } } },
+	{ SYS_mbind, "pddpdx", NO_TELLERS },
+	{ SYS_set_mempolicy, "dpd", NO_TELLERS },
 #ifdef SYS_arch_prctl
-	{ SYS_arch_prctl, "xp", 0, LOW_HALF },
+	{ SYS_arch_prctl, "xp", { { 0, LOW_HALF } } },
 #endif
 #ifdef SYS_open
-	{ SYS_open, "pxo", NO_TELLER, 0 },
-	{ SYS_chmod, "po", NO_TELLER, 0 },
-	{ SYS_mknod, "pox", NO_TELLER, 0 },
+	{ SYS_open, "pxo", { { 2, SPECIAL_BITS } } },
+	{ SYS_chmod, "po", { { 1, SPECIAL_BITS } } },
+	{ SYS_mknod, "pox", { { 1, SPECIAL_BITS | FILE_KIND_BITS } } },
 #endif
 };
 
@@ -216,8 +226,13 @@ bool denial_is_same(const struct seccomp_data *one, const struct seccomp_data *o
 
 	if (one->nr != other->nr || one->arch != other->arch)
 		return false;
-	return known == NULL || known->teller == NO_TELLER ||
-	       ((one->args[known->teller] ^ other->args[known->teller]) & known->mask) == 0;
+	for (size_t i = 0; known != NULL && i < TELLERS; i++) {
+		const struct teller *teller = &known->tellers[i];
+
+		if (((one->args[teller->index] ^ other->args[teller->index]) & teller->mask) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* --- words ------------------------------------------------------------------------------------*/
@@ -304,6 +319,21 @@ const char *denial_describe(const char *name, const struct seccomp_data *call,
 	return buffer;
 }
 
+static void add_tellers(struct phrase *phrase, const struct known *known,
+			const struct seccomp_data *call)
+{
+	for (size_t i = 0; i < TELLERS && known->tellers[i].mask != 0; i++) {
+		const struct teller *teller = &known->tellers[i];
+
+		phrase_add(phrase,
+			   "%s{\"index\": %u, \"value\": %" PRIu64 ", \"valueTwo\": %" PRIu64
+			   ", \"op\": \"SCMP_CMP_MASKED_EQ\"}",
+			   i == 0 ? ", \"args\": [" : ", ", teller->index, teller->mask,
+			   (uint64_t)call->args[teller->index] & teller->mask);
+	}
+	phrase_add(phrase, "]");
+}
+
 const char *denial_rule(const char *name, const struct seccomp_data *call,
 			char buffer[DENIAL_TEXT_MAX])
 {
@@ -313,12 +343,8 @@ const char *denial_rule(const char *name, const struct seccomp_data *call,
 	if (name == NULL)
 		return buffer;
 	phrase_add(&phrase, "{\"names\": [\"%s\"], \"action\": \"SCMP_ACT_ALLOW\"", name);
-	if (known != NULL && known->teller != NO_TELLER)
-		phrase_add(&phrase,
-			   ", \"args\": [{\"index\": %u, \"value\": %" PRIu64
-			   ", \"valueTwo\": %" PRIu64 ", \"op\": \"SCMP_CMP_MASKED_EQ\"}]",
-			   known->teller, known->mask,
-			   (uint64_t)call->args[known->teller] & known->mask);
+	if (known != NULL && known->tellers[0].mask != 0)
+		add_tellers(&phrase, known, call);
 	phrase_add(&phrase, "}");
 	return buffer;
 }

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DENIAL_TEXT_MAX 256 /* bytes of a call or a rule, NUL included */
+#define DENIAL_TEXT_MAX 384 /* bytes of a call or a rule, NUL included */
 
 /* Makes each return of EPERM a question (SECCOMP_RET_USER_NOTIF); with `all`, of any errno
  * (but 0: a call that is not made and says that it was). */
@@ -40,7 +40,8 @@ bool denial_is_same(const struct seccomp_data *one, const struct seccomp_data *o
 const char *denial_describe(const char *name, const struct seccomp_data *call,
 			    char buffer[DENIAL_TEXT_MAX]);
 
-/* The element of a profile's "syscalls" that allows just this, as one line of JSON. Returns buffer;
- * "" if there is no such name. */
+/* The element of a profile's "syscalls" that allows just this (of a call that is refused whatever
+ * its arguments are, all of it), as one line of JSON. Returns buffer; "" if there is no such name.
+ */
 const char *denial_rule(const char *name, const struct seccomp_data *call,
 			char buffer[DENIAL_TEXT_MAX]);

@@ -34,18 +34,22 @@
 
 /* Whether what the child calls after the filter is loaded, when nobody listens yet, is no question;
  * its execve goes through the filter's door. `probe` is spoilt. */
-static bool can_be_handed_over(struct sock_filter *probe, size_t count)
+static bool can_be_handed_over(const struct launcher *launcher, struct sock_filter *probe)
 {
-	static const int calls[] = { SYS_sendmsg, SYS_execve, SYS_write, SYS_exit_group };
+	/* behind what the worker is given (worker.c, connect_output) */
+	const uint64_t status = STDERR_FILENO + 1 + launcher->listener_count;
+	const struct seccomp_data calls[] = {
+		{ .nr = SYS_sendmsg, .args = { status, 0, MSG_NOSIGNAL } },
+		{ .nr = SYS_write, .args = { status } },
+		{ .nr = SYS_execve, .args = { [5] = PROBE_KEY } },
+		{ .nr = SYS_exit_group, .args = { 1 } },
+	};
 
-	(void)filter_door_open(probe, count, PROBE_KEY);
+	(void)filter_door_open(probe, launcher->filter.len, PROBE_KEY);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		const struct seccomp_data call = {
-			.nr = calls[i],
-			.arch = NATIVE,
-			.args = { [5] = PROBE_KEY },
-		};
+		struct seccomp_data call = calls[i];
 
+		call.arch = NATIVE;
 		if (bpf_run(probe, &call, NULL) == SECCOMP_RET_USER_NOTIF)
 			return false;
 	}
@@ -78,7 +82,7 @@ int denials_program(const struct launcher *launcher, struct sock_fprog *ret, str
 	probe = ask(own, refusals);
 	if (program == NULL || probe == NULL)
 		return error_no_memory(err);
-	if (can_be_handed_over(probe, own->len))
+	if (can_be_handed_over(launcher, probe))
 		*ret = (struct sock_fprog){ own->len, TAKE_PTR(program) };
 	return 0;
 }
@@ -159,13 +163,20 @@ static bool is_known(const struct denials *denials, const struct seccomp_data *c
 	return false;
 }
 
-/* Grows by the block: most workers are never refused anything. */
+/* Grows by the block: most workers are never refused anything. When it is full the oldest gives
+ * way, or 64 harmless calls would hide all that come after them; what is told is bounded anyway.
+ * Where calls are permitted, the number of those told is. */
 static bool remember(struct denials *denials, const struct seccomp_data *call)
 {
 	size_t max = denials->permit ? DENIALS_LEARN_MAX : DENIALS_KNOWN_MAX;
 
-	if (denials->known_count == max)
-		return false;
+	if (denials->known_count >= max) {
+		if (denials->permit)
+			return false;
+		denials->known[denials->oldest] = *call;
+		denials->oldest = (denials->oldest + 1) % denials->known_count;
+		return true;
+	}
 	if (denials->known_count % DENIALS_TOLD_MAX == 0) {
 		void *grown = realloc(denials->known, (denials->known_count + DENIALS_TOLD_MAX) *
 							      sizeof(*denials->known));

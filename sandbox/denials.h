@@ -32,7 +32,7 @@ struct denials {
 	struct rate rate;
 	uint64_t rest_until; /* nsec: no question is taken before */
 	struct seccomp_data *known;
-	size_t known_count;
+	size_t known_count, oldest;
 	uint64_t window_end; /* nsec */
 	unsigned told;	     /* in this window */
 	uint64_t untold;

@@ -338,7 +338,9 @@ static int take_status(struct launcher *launcher, int status, struct worker_fail
 
 	if (n < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "read the worker's status");
-	if (n > 0 && CMSG_FIRSTHDR(&packet) != NULL) {
+	if (n == 1 && (CMSG_FIRSTHDR(&packet) == NULL || (packet.msg_flags & MSG_CTRUNC) != 0))
+		return error_set(err, ERROR_SYSTEM, EMFILE, "take the seccomp filter's listener");
+	if (n == 1) {
 		memcpy(&launcher->listener, CMSG_DATA(CMSG_FIRSTHDR(&packet)), sizeof(int));
 		return -EAGAIN;
 	}

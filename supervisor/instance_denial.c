@@ -7,6 +7,7 @@
 #include "policy/escape.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
+#include "policy/quote.h"
 #include "supervisor/filter_syscall.h"
 #include "supervisor/instance.h"
 
@@ -26,18 +27,19 @@ static void find_caller(const struct instance *instance, const struct launch_den
 		(void)thread_find(leaf, denial->thread, ret);
 }
 
-/* The names of thread and program are the worker's to choose: the log escapes them. */
+/* The names of thread and program are the worker's to choose. */
 static void add_caller(struct phrase *phrase, const struct denial_report *report)
 {
 	const struct thread *caller = &report->caller;
+	char name[QUOTE_TEXT_MAX], executable[QUOTE_TEXT_MAX];
 
 	if (caller->id == 0) {
 		phrase_add(phrase, "; caller: %d inside, gone", (int)report->inside);
 		return;
 	}
-	phrase_add(phrase, "; caller: %s, pid %d, thread \"%s\" (%d inside)",
-		   caller->executable[0] != '\0' ? caller->executable : "unknown",
-		   (int)caller->process, caller->name, (int)report->inside);
+	phrase_add(phrase, "; caller: pid %d (thread %d inside), named %s, of %s",
+		   (int)caller->process, (int)report->inside, quote_text(caller->name, name),
+		   quote_text(caller->executable, executable));
 }
 
 static void describe(const struct denial_report *report, char *text, size_t size)

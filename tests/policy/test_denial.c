@@ -52,13 +52,16 @@ Test(denial, a_call_is_shown_with_what_it_is_about)
 				 calls[i].text);
 }
 
-Test(denial, calls_that_differ_in_the_telling_argument_alone_are_two)
+Test(denial, calls_that_differ_in_a_telling_argument_alone_are_two)
 {
 	struct seccomp_data one = { .nr = SYS_socket, .args = { AF_ALG, SOCK_STREAM } };
 	struct seccomp_data other = one;
 
-	other.args[1] = SOCK_DGRAM;
-	cr_expect(denial_is_same(&one, &other), "the type does not tell");
+	other.args[1] |= SOCK_CLOEXEC;
+	cr_expect(denial_is_same(&one, &other), "flags of the type do not tell");
+	other.args[2] = 4;
+	cr_expect_not(denial_is_same(&one, &other), "the protocol does");
+	other = one;
 	other.args[0] = AF_VSOCK;
 	cr_expect_not(denial_is_same(&one, &other));
 	other = one;
@@ -94,13 +97,21 @@ Test(denial, the_rule_is_one_that_a_profile_can_have)
 	cr_expect_str_empty(denial_rule(NULL, &calls[0].call, rule));
 }
 
-Test(denial, the_rule_allows_the_telling_argument_alone)
+Test(denial, the_rule_allows_the_telling_arguments_alone)
 {
 	char rule[DENIAL_TEXT_MAX];
+
+	const struct seccomp_data mode = { .nr = SYS_fchmodat, .args = { 0, 0, 04755 } };
 
 	cr_expect_str_eq(denial_rule("socket", &calls[0].call, rule),
 			 "{\"names\": [\"socket\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": "
 			 "[{\"index\": 0, \"value\": 4294967295, \"valueTwo\": 40, \"op\": "
+			 "\"SCMP_CMP_MASKED_EQ\"}, {\"index\": 1, \"value\": 15, \"valueTwo\": 1, "
+			 "\"op\": \"SCMP_CMP_MASKED_EQ\"}, {\"index\": 2, \"value\": 4294967295, "
+			 "\"valueTwo\": 0, \"op\": \"SCMP_CMP_MASKED_EQ\"}]}");
+	cr_expect_str_eq(denial_rule("fchmodat", &mode, rule),
+			 "{\"names\": [\"fchmodat\"], \"action\": \"SCMP_ACT_ALLOW\", \"args\": "
+			 "[{\"index\": 2, \"value\": 3072, \"valueTwo\": 2048, \"op\": "
 			 "\"SCMP_CMP_MASKED_EQ\"}]}");
 }
 
