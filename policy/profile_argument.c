@@ -100,11 +100,19 @@ static int set_less(struct profile_draft *draft, const char *path, uint64_t coun
 	return set_variants(draft, path, count, err);
 }
 
+/* What such a rule is for must not get by with a bit above those that the kernel takes of an int,
+ * as ioctl(fd, TIOCSTI | 1<<32) would: the lower 32 bits decide, and more is refused than written.
+ */
+static bool refuses(const struct profile_rule *rule)
+{
+	return rule->action != PROFILE_ALLOW && rule->action != PROFILE_LOG;
+}
+
 /* Of the lower 32 bits alone: "not 40" must not let 40 | 1<<32 through, which the kernel cuts to
  * 40. That lets less through than was written, so it can't be had for a rule that refuses. */
 static int set_not(struct profile_draft *draft, const char *path, uint64_t value, struct error *err)
 {
-	if (draft->rule.action != PROFILE_ALLOW && draft->rule.action != PROFILE_LOG)
+	if (refuses(&draft->rule))
 		return profile_raise(err, path, "op",
 				     "SCMP_CMP_NE is taken in rules that allow: refuse by the "
 				     "default action, and allow the values that are wanted");
@@ -129,7 +137,7 @@ static int set_values(struct profile_draft *draft, struct profile_argument *argu
 		return set_masked(argument, path, values[0], values[1], err);
 	if (values[1] != 0)
 		return profile_raise(err, path, "valueTwo", "goes with SCMP_CMP_MASKED_EQ only");
-	argument->mask = UINT64_MAX;
+	argument->mask = refuses(&draft->rule) && values[0] <= UINT32_MAX ? UINT32_MAX : UINT64_MAX;
 	argument->value = values[0];
 	if (op == COMPARE_LT || op == COMPARE_LE)
 		return set_less(draft, path, values[0] + (op == COMPARE_LE), err);

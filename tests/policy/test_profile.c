@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct profile_facts bookworm = { .architecture = PROFILE_X86_64,
@@ -78,7 +79,8 @@ Test(profile, reads_a_whole_rule)
 	cr_expect_eq(rule->errnum, 97);
 	cr_assert_eq(rule->argument_count, 2);
 	cr_expect_eq(rule->arguments[0].index, 0);
-	cr_expect_eq(rule->arguments[0].mask, UINT64_MAX);
+	cr_expect_eq(rule->arguments[0].mask, UINT32_MAX,
+		     "a refusal looks at what the kernel takes");
 	cr_expect_eq(rule->arguments[0].value, 16);
 	cr_expect_eq(rule->arguments[1].index, 5);
 	cr_expect_eq(rule->arguments[1].mask, 0xffffffff);
@@ -126,6 +128,34 @@ Test(profile, takes_null_for_absent_and_the_older_single_name)
 	cr_expect_eq(profile->rules[0].errnum, EPERM);
 }
 
+/* ioctl(fd, TIOCSTI | 1<<32) is TIOCSTI to the kernel. */
+Test(profile, a_refusal_of_a_value_holds_whatever_the_high_bits_are)
+{
+	static const struct {
+		const char *action;
+		unsigned long long value;
+		uint64_t mask;
+	} rows[] = {
+		{ "SCMP_ACT_ERRNO", 0x5412, UINT32_MAX },
+		{ "SCMP_ACT_KILL_PROCESS", UINT32_MAX, UINT32_MAX },
+		{ "SCMP_ACT_ERRNO", UINT64_C(1) << 32, UINT64_MAX },
+		{ "SCMP_ACT_ALLOW", 0x5401, UINT64_MAX },
+	};
+
+	for (size_t row = 0; row < ARRAY_SIZE(rows); row++) {
+		_cleanup_profile_ struct profile *profile = NULL;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "{'defaultAction':'SCMP_ACT_KILL_THREAD','syscalls':[{'names':['ioctl'],"
+			 "'action':'%s','args':[{'index':1,'value':%llu,'op':'SCMP_CMP_EQ'}]}]}",
+			 rows[row].action, rows[row].value);
+		profile = parse_on(text, &bookworm);
+		cr_expect_eq(profile->rules[0].arguments[0].mask, rows[row].mask);
+		cr_expect_eq(profile->rules[0].arguments[0].value, rows[row].value);
+	}
+}
+
 Test(profile, writes_less_than_out_as_equalities)
 {
 	static const struct {
@@ -145,7 +175,7 @@ Test(profile, writes_less_than_out_as_equalities)
 			const struct profile_rule *rule = &profile->rules[i];
 			cr_assert_eq(rule->argument_count, 1);
 			cr_expect_eq(rule->arguments[0].index, 2);
-			cr_expect_eq(rule->arguments[0].mask, UINT64_MAX);
+			cr_expect_eq(rule->arguments[0].mask, UINT32_MAX);
 			cr_expect_eq(rule->arguments[0].value, i);
 			cr_expect_eq(rule->position, 0);
 			cr_expect_str_eq(rule->names[0], "read");
