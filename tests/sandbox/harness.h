@@ -17,7 +17,7 @@
 #define SANDBOX_UID	 61234
 #define SANDBOX_GID	 61235
 #define SANDBOX_GROUP	 61236
-#define SANDBOX_TEXT_MAX 16384
+#define SANDBOX_TEXT_MAX 131072 /* more than a pipe holds */
 
 struct sandbox_mount { /* struct mount_step with strings that are literals */
 	enum mount_kind kind;
