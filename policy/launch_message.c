@@ -17,6 +17,7 @@ static const char *const stage_names[] = {
 	[STAGE_IDENTITY] = "identity",
 	[STAGE_CAPABILITIES] = "capabilities",
 	[STAGE_DIRECTORY] = "directory",
+	[STAGE_LANDLOCK] = "landlock",
 	[STAGE_SECCOMP] = "seccomp",
 	[STAGE_EXEC] = "exec",
 	[STAGE_PREPARE] = "prepare",
@@ -88,6 +89,8 @@ int launch_message_check(const void *data, size_t size, struct launch_message *r
 		return refuse(err, "stage", message.stage);
 	if (message.errnum < 0)
 		return refuse(err, "errnum", message.errnum);
+	if (message.landlock_errnum < 0)
+		return refuse(err, "landlock_errnum", message.landlock_errnum);
 	if (message.signal < 0 || message.signal > SIGNAL_LAST ||
 	    (message.type == LAUNCH_SIGNAL && message.signal == 0))
 		return refuse(err, "signal", message.signal);

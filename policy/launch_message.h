@@ -8,7 +8,7 @@
  *     LAUNCH_PIPES    first, with the read ends of the worker's stdout and stderr (SCM_RIGHTS, in
  *                     this order)
  *     LAUNCH_RUNNING  execve succeeded; started_nsec; with the worker's pidfd and the launcher's
- *                     own (SCM_RIGHTS, in this order)
+ *                     own (SCM_RIGHTS, in this order); landlock_*
  *     LAUNCH_FAILED   no worker: stage, errno, text
  *     LAUNCH_ENDED    the worker's wait status and rusage (its waited-for children included). What
  *                     was left in its PID namespace has been killed and reaped. signal is
@@ -91,6 +91,7 @@ enum launch_stage {
 	STAGE_IDENTITY,	  /* groups, gid, uid */
 	STAGE_CAPABILITIES,
 	STAGE_DIRECTORY, /* chdir to the working directory */
+	STAGE_LANDLOCK,
 	STAGE_SECCOMP,
 	STAGE_EXEC,    /* errno ENOENT: not found, EACCES/ENOEXEC: not executable */
 	STAGE_PREPARE, /* before all of these, and never said by a launcher: there is none yet */
@@ -135,6 +136,10 @@ struct launch_message {
 	/* CLOCK_MONOTONIC. ended: the same each time that one end is told; of LAUNCH_FAILED only
 	 * where the failure is kept, else 0 */
 	uint64_t started_nsec, ended_nsec;
+	/* LAUNCH_RUNNING: the kernel's Landlock ABI, 0 if there is none or the plan has no rules;
+	 * and the errno that said that there is none */
+	uint32_t landlock_abi;
+	int32_t landlock_errnum;
 	struct launch_spool spool[LAUNCH_STREAMS]; /* LAUNCH_SPOOL */
 	struct launch_denial denial;		   /* LAUNCH_DENIED */
 	char text[LAUNCH_TEXT_MAX]; /* NUL-terminated; LAUNCH_FAILED: what was tried, on what */

@@ -26,6 +26,8 @@ void plan_free(struct plan *plan)
 		return;
 	for (size_t i = 0; i < plan->mount_count; i++)
 		mount_step_clear(&plan->mounts[i]);
+	for (size_t i = 0; i < plan->landlock.rule_count; i++)
+		free(plan->landlock.rules[i].path);
 	strings_clear(&plan->argv);
 	strings_clear(&plan->environment);
 	free(plan->app);
@@ -71,6 +73,21 @@ int plan_add_mount(struct plan *plan, const struct mount_step *step, struct erro
 	}
 	plan->mounts[plan->mount_count++] = copy;
 	return 0;
+}
+
+int plan_add_rule(struct plan *plan, const char *path, uint32_t access, struct error *err)
+{
+	struct plan_landlock *landlock = &plan->landlock;
+	char *copy = NULL;
+	int r;
+
+	if (landlock->rule_count >= PLAN_RULES_MAX)
+		return error_set(err, ERROR_INVALID, 0, "landlock.rules: more than %d",
+				 PLAN_RULES_MAX);
+	r = copy_text(path, &copy, err);
+	if (r == 0)
+		landlock->rules[landlock->rule_count++] = (struct plan_rule){ copy, access };
+	return r;
 }
 
 int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t hard,

@@ -16,11 +16,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PLAN_VERSION	 1
-#define PLAN_SIZE_MAX	 (4U << 20) /* bytes of JSON; argv and environment are most of it */
-#define PLAN_MOUNTS_MAX	 512
-#define PLAN_RLIMITS_MAX 16
-#define PLAN_GROUPS_MAX	 32
+#define PLAN_VERSION	    1
+#define PLAN_SIZE_MAX	    (4U << 20) /* bytes of JSON; argv and environment are most of it */
+#define PLAN_MOUNTS_MAX	    512
+#define PLAN_RLIMITS_MAX    16
+#define PLAN_GROUPS_MAX	    32
+#define PLAN_PATH_BYTES_MAX 4095
+#define PLAN_RULES_MAX	    PLAN_MOUNTS_MAX
 
 /* What the launcher finds open when it starts; all else is closed. stdin is /dev/null, stdout and
  * stderr are the supervisor's own (for a last word if the socket is gone). */
@@ -52,6 +54,7 @@ enum mount_kind {
 	MOUNT_SYMLINK, /* target -> source */
 	MOUNT_FILE,    /* a read-only file with `content` */
 	MOUNT_DIRECTORY, /* an empty directory with mode */
+	MOUNT_CGROUP,	 /* the app's own cgroup: the parent of LAUNCH_FD_CGROUP, read-only */
 	MOUNT_KIND_COUNT,
 };
 
@@ -81,6 +84,35 @@ enum refusals {
 	REFUSALS_PERMITTED, /* all are told, and made */
 	REFUSALS_COUNT,
 };
+
+/* What a Landlock rule lets through at its path and all below it. Each right stands for those of
+ * the kernel that it takes (sandbox/landlock.c), as far as the kernel knows them. */
+enum plan_access {
+	ACCESS_LIST = 1 << 0,	 /* directories: their entries */
+	ACCESS_READ = 1 << 1,	 /* files: what is in them */
+	ACCESS_EXECUTE = 1 << 2, /* files: execve */
+	ACCESS_WRITE = 1 << 3,	 /* files that are there, and ioctls of devices */
+	ACCESS_CHANGE = 1 << 4,	 /* directories: make, remove, rename, link */
+};
+
+struct plan_rule {
+	char *path;	 /* owned; absolute path inside, normal form */
+	uint32_t access; /* enum plan_access */
+};
+
+/* The second wall, for the case that the first one has a hole: Landlock. Everything that no rule
+ * allows is refused. */
+struct plan_landlock {
+	/* of the kernel's Landlock, at the least: 0 = what there is will do, also none at all */
+	unsigned required_abi;
+	struct plan_rule rules[PLAN_RULES_MAX];
+	size_t rule_count; /* 0: no such wall */
+};
+
+/* From ABI 2 on (Linux 5.19) files can be moved between directories under Landlock; ABI 6 (6.12)
+ * bounds abstract unix sockets and signals as well. */
+#define PLAN_LANDLOCK_ABI_FILES	 2
+#define PLAN_LANDLOCK_ABI_SCOPES 6
 
 struct plan_rlimit {
 	int resource;	     /* RLIMIT_*; by name ("RLIMIT_NOFILE") in JSON, as in the OCI spec */
@@ -113,6 +145,7 @@ struct plan {
 	size_t rlimit_count;
 	struct mount_step mounts[PLAN_MOUNTS_MAX];
 	size_t mount_count;
+	struct plan_landlock landlock;
 };
 
 /* A plan is large: allocate it. plan_free(NULL) is fine. */
@@ -122,6 +155,7 @@ void plan_free(struct plan *plan);
 /* Appends one step with copies of the strings given (NULL where the kind has none).
  * ERROR_INVALID when the plan is full or target is not in normal form. */
 int plan_add_mount(struct plan *plan, const struct mount_step *step, struct error *err);
+int plan_add_rule(struct plan *plan, const char *path, uint32_t access, struct error *err);
 int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t hard,
 		    struct error *err);
 

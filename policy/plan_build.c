@@ -3,9 +3,11 @@
 
 #include "policy/listen.h"
 #include "policy/own.h"
+#include "policy/plan_landlock.h"
 #include "policy/plan_mounts.h"
 #include "policy/python_environment.h"
 #include "policy/quote.h"
+#include "policy/wall.h"
 
 #include <assert.h>
 #include <string.h>
@@ -28,6 +30,7 @@ void host_facts_clear(struct host_facts *facts)
 	strings_clear(&facts->python_paths);
 	strings_clear(&facts->readable);
 	strings_clear(&facts->writable);
+	strings_clear(&facts->sockets);
 	strings_clear(&facts->caller_environment);
 	strings_clear(&facts->file_environment);
 	free(facts->user_name);
@@ -245,6 +248,24 @@ static int set_rlimits(const struct limits *limits, struct plan *plan, struct er
 	return r;
 }
 
+/* What depends on the kernel is the launcher's to find out. */
+static int check_required(const struct app_spec *spec, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < spec->isolation.require.count; i++) {
+		const char *name = spec->isolation.require.items[i], *objection;
+		enum wall_id wall;
+
+		r = wall_parse(name, &wall, err);
+		objection = r == 0 ? wall_objection(wall, spec) : NULL;
+		if (objection != NULL)
+			r = error_set(err, ERROR_INVALID, 0, "isolation.require: the wall %s %s",
+				      name, objection);
+	}
+	return r;
+}
+
 static void set_identity(const struct host_facts *facts, struct plan *plan)
 {
 	plan->uid = facts->uid;
@@ -270,7 +291,9 @@ int plan_build(const struct app_spec *spec, unsigned instance, const struct host
 	plan->umask_bits = 022;
 	set_identity(facts, plan);
 
-	r = set_names(spec, facts, plan, err);
+	r = check_required(spec, err);
+	if (r >= 0)
+		r = set_names(spec, facts, plan, err);
 	if (r >= 0)
 		r = set_command(spec, facts, plan, err);
 	if (r >= 0)
@@ -281,6 +304,8 @@ int plan_build(const struct app_spec *spec, unsigned instance, const struct host
 		r = set_rlimits(&spec->limits, plan, err);
 	if (r >= 0)
 		r = plan_mounts_add(spec, facts, plan, err);
+	if (r >= 0)
+		r = plan_landlock_add(spec, plan, err);
 	if (r < 0)
 		return r;
 	*ret_plan = TAKE_PTR(plan);

@@ -36,9 +36,10 @@ struct host_facts {
 	/* the user's --ro and --rw, canonical */
 	struct strings readable;
 	struct strings writable;
-	char *command;			   /* absolute: what argv[0] becomes; exists inside too */
-	char *directory;		   /* the app's, canonical */
-	char *virtual_env;		   /* canonical prefix of the virtualenv, NULL if none */
+	struct strings sockets; /* directories of unix sockets, or such a socket; canonical */
+	char *command;		/* absolute: what argv[0] becomes; exists inside too */
+	char *directory;	/* the app's, canonical */
+	char *virtual_env;	/* canonical prefix of the virtualenv, NULL if none */
 	struct strings caller_environment; /* for "NAME" entries, LANG, TZ; "NAME=value" */
 	struct strings file_environment;   /* what the environment files said, in order */
 	char *hosts;			   /* /etc/hosts, NULL if it is missing or too large */
@@ -73,7 +74,8 @@ bool plan_inherits_variable(const char *name);
  * follows from the limits (policy/python_environment.h), the caller's LANG, LC_*, LANGUAGE and TZ,
  * the environment files, the spec's own entries. Nothing else of the caller comes in.
  *
- * ERROR_INVALID for an "environment" entry without a value that the caller does not have.
+ * ERROR_INVALID for a wall in isolation.require that this spec can't have, and for an "environment"
+ * entry without a value that the caller does not have.
  */
 int plan_build(const struct app_spec *spec, unsigned instance, const struct host_facts *facts,
 	       struct plan **ret_plan, struct error *err);

@@ -11,6 +11,7 @@
 #include "policy/own.h"
 #include "policy/plan.h"
 #include "policy/plan_field.h"
+#include "policy/plan_landlock.h"
 #include "policy/quantity.h"
 
 #include <assert.h>
@@ -19,7 +20,7 @@
 #include <sys/resource.h>
 
 #define NAME_BYTES_MAX	  64 /* of the app; HOST_NAME_MAX of Linux */
-#define PATH_BYTES_MAX	  4095
+#define PATH_BYTES_MAX	  PLAN_PATH_BYTES_MAX
 #define CONTENT_BYTES_MAX (1 << 20)
 #define ARGV_MAX	  1024
 #define ENVIRONMENT_MAX	  4096
@@ -126,6 +127,7 @@ static const struct {
 	[MOUNT_SYMLINK] = { "symlink", KEY(KIND) | KEY(TARGET) | KEY(SOURCE) },
 	[MOUNT_FILE] = { "file", KEY(KIND) | KEY(TARGET) | KEY(CONTENT) },
 	[MOUNT_DIRECTORY] = { "directory", KEY(KIND) | KEY(TARGET) | KEY(MODE) },
+	[MOUNT_CGROUP] = { "cgroup", KEY(KIND) | KEY(TARGET) },
 };
 static_assert(ARRAY_SIZE(kinds) == MOUNT_KIND_COUNT, "a row for each kind");
 
@@ -491,6 +493,8 @@ static const struct field plan_fields[] = {
 	  0777 },
 	{ "rlimits", 0, encode_rlimits, decode_rlimits, 0, PLAN_RLIMITS_MAX },
 	{ "mounts", 0, encode_mounts, decode_mounts, 0, PLAN_MOUNTS_MAX },
+	{ "landlock", offsetof(struct plan, landlock), plan_landlock_encode, plan_landlock_decode,
+	  0, 0 },
 };
 
 static const struct place document = { NULL, NULL, 0 };

@@ -3,12 +3,13 @@
  * What a worker sees. A fresh root that holds, in this order:
  *
  *   the system     /usr and the few files of /etc that libc, TLS and Python read, read-only
- *   kernel parts   /proc of its own PID namespace, seven nodes in /dev
- *   scratch        tmpfs with a size on /tmp, /dev/shm and /run; /var/tmp and /var/run point there
- *   made up        passwd, group, hosts, hostname, nsswitch.conf: this app and nobody else
- *   the app        its directory, interpreter, virtualenv and what --ro and --rw name, each at its
- *                  own canonical path, parents before children
- *   links          symlinks that the user's paths went through and that no bind shows
+ *   kernel parts   /proc of its own PID namespace, seven nodes in /dev, and of /sys the files of
+ * the app's own cgroup, read-only: what runtimes look for their limits in scratch        tmpfs with
+ * a size on /tmp, /dev/shm and /run; /var/tmp and /var/run point there made up        passwd,
+ * group, hosts, hostname, nsswitch.conf: this app and nobody else the app        its directory,
+ * interpreter, virtualenv, sockets and what --ro and --rw name, each at its own canonical path,
+ * parents before children links          symlinks that the user's paths went through and that no
+ * bind shows
  *
  * The app's paths are sorted, and one that the mount above it shows in the same way is left out.
  * Paths that are only there to be found (directory, interpreter, virtualenv) are content with any
@@ -158,6 +159,8 @@ static int add_kernel_parts(const struct limits *limits, struct plan *plan, stru
 		r = add_tmpfs(plan, "/tmp", tmp_size(limits), 01777, err);
 	if (r >= 0)
 		r = add_tmpfs(plan, "/run", PLAN_RUN_BYTES, 0755, err);
+	if (r >= 0)
+		r = add_step(plan, MOUNT_CGROUP, NULL, "/sys/fs/cgroup", 0, err);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed_links) && r >= 0; i++)
 		r = add_step(plan, MOUNT_SYMLINK, fixed_links[i].source, fixed_links[i].target, 0,
 			     err);
@@ -270,6 +273,11 @@ static int collect(const struct host_facts *facts, struct shown_list *list, stru
 			 err);
 	for (size_t i = 0; i < facts->readable.count && r >= 0; i++)
 		r = show(list, (struct shown){ .path = facts->readable.items[i] }, err);
+	/* whatever else lies beside a socket is not to be executed, nor written to: connect(2) asks
+	 * for neither */
+	for (size_t i = 0; i < facts->sockets.count && r >= 0; i++)
+		r = show(list, (struct shown){ .path = facts->sockets.items[i], .no_exec = true },
+			 err);
 	for (size_t i = 0; i < facts->writable.count && r >= 0; i++)
 		r = show(list,
 			 (struct shown){ .path = facts->writable.items[i],

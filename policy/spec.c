@@ -61,6 +61,8 @@ void spec_clear(struct app_spec *spec)
 	strings_clear(&spec->isolation.writable);
 	strings_clear(&spec->isolation.egress);
 	strings_clear(&spec->listen);
+	strings_clear(&spec->isolation.sockets);
+	strings_clear(&spec->isolation.require);
 	free(spec->syscalls);
 	*spec = (struct app_spec){ 0 };
 }
@@ -153,6 +155,8 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 		{ &from->isolation.writable, &copy.isolation.writable },
 		{ &from->isolation.egress, &copy.isolation.egress },
 		{ &from->listen, &copy.listen },
+		{ &from->isolation.sockets, &copy.isolation.sockets },
+		{ &from->isolation.require, &copy.isolation.require },
 	};
 	int r;
 

@@ -137,6 +137,8 @@ struct app_spec {
 	struct {
 		struct strings readable; /* absolute, canonical in form */
 		struct strings writable;
+		struct strings sockets; /* absolute, or the name of a service */
+		struct strings require; /* names of walls (policy/wall.h) */
 		enum network network;
 		struct strings egress; /* policy/egress.h; empty: nothing is filtered */
 	} isolation;
@@ -178,9 +180,11 @@ enum spec_field {
 	FIELD_TMP_SIZE,
 	FIELD_READABLE,
 	FIELD_WRITABLE,
+	FIELD_SOCKETS,
 	FIELD_NETWORK,
 	FIELD_EGRESS,
 	FIELD_LISTEN,
+	FIELD_REQUIRE,
 	FIELD_SYSCALLS,
 	FIELD_RESTART,
 	FIELD_MAX_RESTARTS,
@@ -246,6 +250,10 @@ int spec_name_from_command(const char *command, char **ret_name, struct error *e
 /* Why the app may not be given this path (in normal form), NULL if it may. Completes "PATH ...".
  * spec_validate asks for the paths as written; who has followed their symbolic links asks again. */
 const char *spec_path_objection(const char *path, bool writable);
+
+/* Where the unix sockets of a service are that isolation.sockets knows by name: a directory. NULL
+ * if there is no such name. */
+const char *spec_socket_directory(const char *name);
 
 /* "/srv/app=20M/10M", "/=max/10M/-/200": '-' leaves one unset. Appends to limits->io, with the path
  * as it is written. */

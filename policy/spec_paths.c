@@ -156,18 +156,82 @@ static int check_shown(const struct spec_check *check, enum spec_field field,
 	return 0;
 }
 
+/* What is read-only in a writable place could be shown so by a mount, but not by Landlock, whose
+ * rules add up on the way to a file: it would have one wall where all else has two. */
+static int check_pair(const struct spec_check *check, size_t index, const char *readable)
+{
+	const char *writable = check->spec->isolation.writable.items[index];
+	char shown[QUOTE_TEXT_MAX], inner[QUOTE_TEXT_MAX];
+
+	if (strcmp(readable, writable) == 0)
+		return spec_refuse_item(
+			check, FIELD_WRITABLE, index, "%s is also in %s: keep one of the two",
+			quote_text(writable, shown), check->labels->of[FIELD_READABLE]);
+	if (path_is_within(readable, writable))
+		return spec_refuse_item(check, FIELD_WRITABLE, index,
+					"%s contains %s, which is in %s: name what is to be "
+					"writable beside it",
+					quote_text(writable, shown), quote_text(readable, inner),
+					check->labels->of[FIELD_READABLE]);
+	return 0;
+}
+
 static int check_readable_or_writable(const struct spec_check *check)
 {
-	const struct strings *writable = &check->spec->isolation.writable;
-	char shown[QUOTE_TEXT_MAX];
+	const struct strings *readable = &check->spec->isolation.readable;
 
-	for (size_t i = 0; i < writable->count; i++)
-		if (strings_contains(&check->spec->isolation.readable, writable->items[i]))
-			return spec_refuse_item(check, FIELD_WRITABLE, i,
-						"%s is also in %s: keep one of the two",
-						quote_text(writable->items[i], shown),
-						check->labels->of[FIELD_READABLE]);
+	for (size_t i = 0; i < check->spec->isolation.writable.count; i++)
+		for (size_t j = 0; j < readable->count; j++) {
+			int r = check_pair(check, i, readable->items[j]);
+
+			if (r < 0)
+				return r;
+		}
 	return 0;
+}
+
+static const struct {
+	const char *name, *directory;
+} services[] = {
+	{ "mariadb", "/run/mysqld" }, { "memcached", "/run/memcached" },
+	{ "mysql", "/run/mysqld" },   { "postgresql", "/run/postgresql" },
+	{ "redis", "/run/redis" },    { "valkey", "/run/valkey" },
+};
+
+const char *spec_socket_directory(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
+		if (strcmp(name, services[i].name) == 0)
+			return services[i].directory;
+	return NULL;
+}
+
+static int check_sockets(const struct spec_check *check)
+{
+	const struct strings *sockets = &check->spec->isolation.sockets;
+	char shown[QUOTE_TEXT_MAX];
+	int r = 0;
+
+	if (sockets->count > SPEC_PATHS_MAX)
+		return spec_refuse(check, FIELD_SOCKETS, "%zu are too many: at most %d",
+				   sockets->count, SPEC_PATHS_MAX);
+	for (size_t i = 0; r == 0 && i < sockets->count; i++) {
+		const char *item = sockets->items[i], *objection;
+
+		if (spec_socket_directory(item) != NULL)
+			continue;
+		if (item[0] != '/')
+			return spec_refuse_item(check, FIELD_SOCKETS, i,
+						"%s is no service that is known by name: write the "
+						"path of its socket's directory",
+						quote_text(item, shown));
+		r = spec_check_path(check, FIELD_SOCKETS, i, item);
+		objection = r == 0 ? spec_path_objection(item, false) : NULL;
+		if (objection != NULL)
+			r = spec_refuse_item(check, FIELD_SOCKETS, i, "%s %s",
+					     quote_text(item, shown), objection);
+	}
+	return r;
 }
 
 static int check_directory(const struct spec_check *check)
@@ -208,5 +272,7 @@ int spec_check_paths(const struct spec_check *check)
 		r = check_shown(check, FIELD_WRITABLE, &check->spec->isolation.writable);
 	if (r == 0)
 		r = check_readable_or_writable(check);
+	if (r == 0)
+		r = check_sockets(check);
 	return r;
 }

@@ -54,11 +54,15 @@ const struct spec_row spec_rows[] = {
 	  SPEC_PATHS_MAX },
 	{ FIELD_WRITABLE, 0, "isolation", "writable", &spec_codec_list, IN(isolation.writable), 0,
 	  SPEC_PATHS_MAX },
+	{ FIELD_SOCKETS, 0, "isolation", "sockets", &spec_codec_list, IN(isolation.sockets), 0,
+	  SPEC_PATHS_MAX },
 	{ FIELD_NETWORK, 0, "isolation", "network", &spec_codec_choice, IN(isolation.network), 0,
 	  0 },
 	/* the programs on the slice are exchanged */
 	{ FIELD_EGRESS, ROW_LIVE, "isolation", "egress", &spec_codec_egress, IN(isolation.egress),
 	  0, EGRESS_ENTRIES_MAX },
+	{ FIELD_REQUIRE, 0, "isolation", "require", &spec_codec_list, IN(isolation.require), 0,
+	  SPEC_PATHS_MAX },
 	{ FIELD_SYSCALLS, 0, NULL, "syscalls", &spec_codec_text, IN(syscalls), 0, 0 },
 
 	{ FIELD_RESTART, ROW_LIVE, "restart", "mode", &spec_codec_choice, IN(restart.mode), 0, 0 },

@@ -10,6 +10,7 @@
 #include "policy/quote.h"
 #include "policy/spec.h"
 #include "policy/spec_check.h"
+#include "policy/wall.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -302,6 +303,23 @@ static int check_user(const struct spec_check *check)
 	return spec_refuse(check, FIELD_USER, "%s", found.text);
 }
 
+static int check_require(const struct spec_check *check)
+{
+	const struct strings *require = &check->spec->isolation.require;
+
+	if (require->count > SPEC_PATHS_MAX)
+		return spec_refuse(check, FIELD_REQUIRE, "%zu walls are too many: at most %d",
+				   require->count, SPEC_PATHS_MAX);
+	for (size_t i = 0; i < require->count; i++) {
+		enum wall_id wall;
+		struct error cause;
+
+		if (wall_parse(require->items[i], &wall, &cause) < 0)
+			return spec_refuse_item(check, FIELD_REQUIRE, i, "%s", cause.text);
+	}
+	return 0;
+}
+
 static int check_signal(const struct spec_check *check)
 {
 	int number = check->spec->stop.signal, parsed;
@@ -423,9 +441,9 @@ int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels
 			   struct error *err)
 {
 	static int (*const checks[])(const struct spec_check *check) = {
-		check_command, check_names,  check_user,   check_environment,
-		check_limits,  check_others, check_io,	   spec_check_paths,
-		check_egress,  check_listen, check_signal,
+		check_command, check_names,  check_user,    check_environment,
+		check_limits,  check_others, check_io,	    spec_check_paths,
+		check_egress,  check_listen, check_require, check_signal,
 	};
 	const struct spec_check check = { spec, labels, err };
 

@@ -171,6 +171,7 @@ static int check_paths(const struct tenant *tenant, const struct app_spec *spec,
 	static const struct place at_isolation = { &document, "isolation", 0 };
 	static const struct place at_readable = { &at_isolation, "readable", 0 };
 	static const struct place at_writable = { &at_isolation, "writable", 0 };
+	static const struct place at_sockets = { &at_isolation, "sockets", 0 };
 	const struct {
 		const struct strings *paths;
 		const struct place *at;
@@ -178,6 +179,7 @@ static int check_paths(const struct tenant *tenant, const struct app_spec *spec,
 		{ &spec->environment_files, &at_files },
 		{ &spec->isolation.readable, &at_readable },
 		{ &spec->isolation.writable, &at_writable },
+		{ &spec->isolation.sockets, &at_sockets },
 	};
 	int r = 0;
 
@@ -186,8 +188,11 @@ static int check_paths(const struct tenant *tenant, const struct app_spec *spec,
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
 		for (size_t j = 0; r == 0 && j < lists[i].paths->count; j++) {
 			const struct place here = { lists[i].at, NULL, j };
+			const char *path = lists[i].paths->items[j];
 
-			r = check_path(tenant, lists[i].paths->items[j], &here, err);
+			/* databases by name are there for all, and ask for a password themselves */
+			if (lists[i].at != &at_sockets || spec_socket_directory(path) == NULL)
+				r = check_path(tenant, path, &here, err);
 		}
 	return r;
 }

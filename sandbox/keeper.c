@@ -94,7 +94,11 @@ void keeper_take(struct keeper *keeper, uint64_t now)
 
 bool keeper_tell_running(struct keeper *keeper)
 {
-	const struct launch_message running = { .started_nsec = keeper->launcher->started_nsec };
+	const struct launch_message running = {
+		.started_nsec = keeper->launcher->started_nsec,
+		.landlock_abi = keeper->launcher->landlock_abi,
+		.landlock_errnum = keeper->launcher->landlock_errnum,
+	};
 	const int fds[] = { keeper->launcher->worker_pidfd, keeper->own_pidfd };
 
 	return keeper_send(keeper, LAUNCH_RUNNING, &running, fds, ARRAY_SIZE(fds));

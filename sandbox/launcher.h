@@ -27,7 +27,10 @@ struct launcher {
 	int output_write[OUTPUT_COUNT]; /* closed once the worker has them */
 	int listeners[LISTEN_MAX];
 	unsigned listener_count;
-	pid_t worker; /* as this PID namespace numbers it; 0 = none */
+	int landlock_ruleset;  /* until the worker runs; -1: it is under none */
+	unsigned landlock_abi; /* of the kernel; 0: none, or the plan has no rules */
+	int landlock_errnum;   /* that said so */
+	pid_t worker;	       /* as this PID namespace numbers it; 0 = none */
 	int worker_pidfd;
 	uint64_t started_nsec;	 /* CLOCK_MONOTONIC */
 	enum launch_stage stage; /* of the step at work; a failing worker names its own */

@@ -16,12 +16,14 @@
  *   spool.c       what nobody has read            channel.c   the socket
  *   memory.c      what the start alone needs   denials.c   what the filter refuses, told
  *   inherited.c   the sockets to listen on
+ *   landlock.c    the second wall
  */
 #include "policy/own.h"
 #include "sandbox/channel.h"
 #include "sandbox/identity.h"
 #include "sandbox/inherited.h"
 #include "sandbox/init.h"
+#include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/output.h"
 #include "sandbox/plan_read.h"
@@ -45,6 +47,7 @@ static const struct {
 	{ STAGE_PLAN, output_open },
 	{ STAGE_NAMESPACES, namespaces_set_up },
 	{ STAGE_ROOT, root_build },
+	{ STAGE_LANDLOCK, landlock_prepare },
 	{ STAGE_CAPABILITIES, identity_seal },
 	{ STAGE_CGROUP, worker_start },
 	{ STAGE_CAPABILITIES, identity_keep_kill },
@@ -91,6 +94,7 @@ int main(void)
 	struct launcher launcher = {
 		.output_read = { -1, -1 },
 		.output_write = { -1, -1 },
+		.landlock_ruleset = -1,
 		.worker_pidfd = -1,
 		.listener = -1,
 	};

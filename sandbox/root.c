@@ -308,6 +308,19 @@ static int make_devpts(struct root *root, const struct mount_step *step, struct 
 	return r < 0 ? r : attach(root, tree, step->target, true, err);
 }
 
+/* The leaf that the worker lives in has no limits of its own, those are its parent's. */
+static int make_cgroup(struct root *root, const struct mount_step *step, struct error *err)
+{
+	_cleanup_close_ int source = -1, tree = -1;
+	int r;
+
+	source = openat(LAUNCH_FD_CGROUP, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (source < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open the app's cgroup");
+	r = mount_clone(source, false, ALWAYS | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, &tree, err);
+	return r < 0 ? r : attach(root, tree, step->target, true, err);
+}
+
 static int make_symlink(struct root *root, const struct mount_step *step, struct error *err)
 {
 	_cleanup_spot_ struct spot spot = { .opened = -1 };
@@ -373,6 +386,7 @@ static int (*const makers[])(struct root *root, const struct mount_step *step,
 	[MOUNT_PROC] = make_proc,     [MOUNT_DEVPTS] = make_devpts,
 	[MOUNT_DEVICE] = make_device, [MOUNT_SYMLINK] = make_symlink,
 	[MOUNT_FILE] = make_file,     [MOUNT_DIRECTORY] = make_directory,
+	[MOUNT_CGROUP] = make_cgroup,
 };
 static_assert(ARRAY_SIZE(makers) == MOUNT_KIND_COUNT, "a maker for each kind");
 

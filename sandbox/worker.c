@@ -18,9 +18,11 @@
 #include "sandbox/denials.h"
 #include "sandbox/identity.h"
 #include "sandbox/inherited.h"
+#include "sandbox/landlock.h"
 #include "sandbox/output.h"
 
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -38,6 +40,9 @@
 #include <time.h>
 
 #define KERNEL_SIGNALS 64 /* numbers 1 to 64; the libc's wrappers hide two of them */
+/* linux/ioprio.h has them by other names in each version */
+#define IOPRIO_LEVEL_NORMAL 4
+#define IOPRIO_LEVEL_MASK   7
 
 struct worker {
 	const struct plan *plan;
@@ -129,6 +134,23 @@ static int reset_scheduling(struct worker *worker)
 	return 0;
 }
 
+/* The same for the disk: a real-time class, or a higher place among the others. */
+static int reset_io_scheduling(struct worker *worker)
+{
+	long priority = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+	long class = priority >> IOPRIO_CLASS_SHIFT;
+	bool above =
+		class == IOPRIO_CLASS_RT ||
+		(class == IOPRIO_CLASS_BE && (priority & IOPRIO_LEVEL_MASK) < IOPRIO_LEVEL_NORMAL);
+
+	(void)worker;
+	if (priority < 0)
+		return errno == ENOSYS ? 0 : -errno;
+	if (above && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0) < 0)
+		return -errno;
+	return 0;
+}
+
 static int set_oom_score(struct worker *worker)
 {
 	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -168,6 +190,11 @@ static int set_rlimits(struct worker *worker)
 			return -errno;
 	}
 	return 0;
+}
+
+static int enter_landlock(struct worker *worker)
+{
+	return landlock_enter(worker->launcher);
 }
 
 /* stdin is the sandbox's own /dev/null, stdout and stderr are the pipes, then the sockets to listen
@@ -272,8 +299,11 @@ static const struct {
 	{ STAGE_LIMITS, "start a session with a keyring", start_session },
 	{ STAGE_LIMITS, "reset the personality", reset_personality },
 	{ STAGE_LIMITS, "reset scheduling class and nice value", reset_scheduling },
+	{ STAGE_LIMITS, "reset the io priority", reset_io_scheduling },
 	{ STAGE_LIMITS, "write /proc/self/oom_score_adj", set_oom_score },
 	{ STAGE_LIMITS, "set resource limit", set_rlimits },
+	/* what follows closes the ruleset, and opens nothing that the worker couldn't */
+	{ STAGE_LANDLOCK, "enter the Landlock domain", enter_landlock },
 	{ STAGE_LIMITS, "open /dev/null and connect the output", connect_output },
 	{ STAGE_IDENTITY, "set groups, gid and uid", change_identity },
 	{ STAGE_CAPABILITIES, "drop all capabilities", drop_capabilities },
@@ -474,6 +504,7 @@ int worker_start(struct launcher *launcher, struct error *err)
 		r = start(launcher, &candidates, &asking, err);
 	free(asking.filter);
 	output_close_write_ends(launcher);
+	close_and_clear(&launcher->landlock_ruleset);
 	close(LAUNCH_FD_CGROUP);
 	return r;
 }

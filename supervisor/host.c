@@ -9,6 +9,7 @@
 #include "policy/env_file.h"
 #include "policy/escape.h"
 #include "policy/own.h"
+#include "policy/path.h"
 #include "policy/setting.h"
 #include "supervisor/file.h"
 #include "supervisor/python.h"
@@ -161,6 +162,51 @@ static int gather_lists(const struct app_spec *spec, const struct identity *iden
 			return r;
 	}
 	return 0;
+}
+
+/* The spec has been asked this; its paths may have been links. */
+static int check_apart(const struct host_facts *facts, struct error *err)
+{
+	for (size_t i = 0; i < facts->writable.count; i++)
+		for (size_t j = 0; j < facts->readable.count; j++)
+			if (path_is_within(facts->readable.items[j], facts->writable.items[i]))
+				return error_set(err, ERROR_INVALID, 0,
+						 "isolation.writable: %s contains %s, which is in "
+						 "isolation.readable: name what is to be writable "
+						 "beside it",
+						 facts->writable.items[i],
+						 facts->readable.items[j]);
+	return 0;
+}
+
+/* A server that is started again makes its socket anew: a directory shows the new one, a socket
+ * that was mounted by itself stays the old one. */
+static int gather_socket(const char *item, struct host_facts *facts, struct error *err)
+{
+	const char *directory = spec_socket_directory(item);
+	_cleanup_free_ char *real = NULL;
+	struct stat st;
+	int r;
+
+	r = resolve_field(facts, "isolation.sockets", directory != NULL ? directory : item,
+			  WALK_TO_READ, ": is the server running?", &real, err);
+	if (r < 0)
+		return r;
+	if (stat(real, &st) < 0 || (!S_ISDIR(st.st_mode) && !S_ISSOCK(st.st_mode)))
+		return error_set(err, ERROR_INVALID, 0,
+				 "isolation.sockets: %s is neither a unix socket nor a directory "
+				 "of some",
+				 real);
+	return strings_append(&facts->sockets, real, err);
+}
+
+static int gather_sockets(const struct app_spec *spec, struct host_facts *facts, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < spec->isolation.sockets.count; i++)
+		r = gather_socket(spec->isolation.sockets.items[i], facts, err);
+	return r;
 }
 
 /* Parents do not matter: inside they are made anew, passable for all. */
@@ -503,6 +549,10 @@ int host_facts_gather(const struct app_spec *spec, const struct identity *identi
 		r = gather_directory(spec, &facts, err);
 	if (r >= 0)
 		r = gather_lists(spec, identity, &noted, &facts, err);
+	if (r >= 0)
+		r = check_apart(&facts, err);
+	if (r >= 0)
+		r = gather_sockets(spec, &facts, err);
 	if (r >= 0)
 		r = gather_caller(spec, caller_environment, &facts, err);
 	if (r >= 0)

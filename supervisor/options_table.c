@@ -3,6 +3,7 @@
  * option: the parser does. */
 #include "policy/own.h"
 #include "policy/path.h"
+#include "policy/wall.h"
 #include "supervisor/options.h"
 
 #include <assert.h>
@@ -141,6 +142,22 @@ static int set_ro(struct run_options *options, const char *value, struct error *
 static int set_rw(struct run_options *options, const char *value, struct error *err)
 {
 	return add_path(options, &options->spec.isolation.writable, value, err);
+}
+
+/* The name of a service, or a path. */
+static int set_unix_socket(struct run_options *options, const char *value, struct error *err)
+{
+	if (spec_socket_directory(value) != NULL)
+		return strings_append(&options->spec.isolation.sockets, value, err);
+	return add_path(options, &options->spec.isolation.sockets, value, err);
+}
+
+static int set_require(struct run_options *options, const char *value, struct error *err)
+{
+	enum wall_id wall;
+	int r = wall_parse(value, &wall, err);
+
+	return r < 0 ? r : strings_append(&options->spec.isolation.require, value, err);
 }
 
 static int set_network(struct run_options *options, const char *value, struct error *err)
@@ -371,6 +388,13 @@ const struct option_row run_option_rows[] = {
 	  .field = FIELD_WRITABLE,
 	  .repeatable = true,
 	  .set = set_rw },
+	{ .name = "unix-socket",
+	  .argument = "NAME|PATH",
+	  .help = "let the app reach the unix sockets of a service (mysql, postgresql, redis ...) "
+		  "or in a directory",
+	  .field = FIELD_SOCKETS,
+	  .repeatable = true,
+	  .set = set_unix_socket },
 	{ .name = "syscalls",
 	  .argument = "PROFILE",
 	  .help = "system calls allowed: a profile's name, or the path of one (default "
@@ -398,6 +422,13 @@ const struct option_row run_option_rows[] = {
 	  .field = FIELD_LISTEN,
 	  .repeatable = true,
 	  .set = set_listen },
+
+	{ .name = "require",
+	  .argument = "WALL",
+	  .help = "do not start without this wall of the sandbox: landlock, abstract-sockets",
+	  .field = FIELD_REQUIRE,
+	  .repeatable = true,
+	  .set = set_require },
 
 	{ .group = "End and restart (TIME: 5s, 500ms, 1min 30s; a bare number is seconds)",
 	  .name = "restart",

@@ -5,7 +5,7 @@ _pysbx_run()
 {
 	local options='--mem --mem-high --swap --cpu --cpu-weight --io --pids --nofile --tmp-size
 		--name --user --chdir --env --env-file
-		--ro --rw --syscalls --network --egress --listen
+		--ro --rw --unix-socket --syscalls --network --egress --listen --require
 		--restart --max-restarts --backoff --oom --grace --kill-signal
 		--report --print-plan --cgroup-root --json --quiet --verbose --version --help'
 	local flags=' --print-plan --json --quiet --verbose --version --help '
@@ -38,6 +38,16 @@ _pysbx_run()
 	fi
 
 	case $prev in
+	--unix-socket)
+		if [[ $cur == */* ]]; then
+			_pysbx_files -f
+		else
+			_pysbx_words -W 'mariadb memcached mysql postgresql redis valkey'
+		fi
+		;;
+	--require)
+		_pysbx_words -W 'landlock abstract-sockets network limits'
+		;;
 	--network) _pysbx_words -W 'host none private' ;;
 	--egress) _pysbx_words -W 'localhost dns any none' ;;
 	--restart) _pysbx_words -W 'always on-failure never' ;;

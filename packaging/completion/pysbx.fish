@@ -139,10 +139,12 @@ complete -c pysbx -n __pysbx_in_options -x -l env -a '(set -nx)' -d 'Set or pass
 complete -c pysbx -n __pysbx_in_options -r -F -l env-file -d 'Variables from a file'
 complete -c pysbx -n __pysbx_in_options -r -F -l ro -d 'Show a path, read-only'
 complete -c pysbx -n __pysbx_in_options -r -F -l rw -d 'Show a path, writable'
+complete -c pysbx -n __pysbx_in_options -r -F -l unix-socket -a 'mariadb memcached mysql postgresql redis valkey' -d 'Sockets of a service'
 complete -c pysbx -n __pysbx_in_options -r -F -l syscalls -a 'python-web python-strict python-compat' -d 'System call profile'
 complete -c pysbx -n __pysbx_in_options -x -l network -a 'host none private' -d Network
 complete -c pysbx -n __pysbx_in_options -x -l egress -a 'localhost dns any none' -d 'Where it may connect to'
 complete -c pysbx -n __pysbx_in_options -x -l listen -d 'Hold a socket, ADDRESS:PORT'
+complete -c pysbx -n __pysbx_in_options -x -l require -a 'landlock abstract-sockets network limits' -d 'Do not start without this wall'
 complete -c pysbx -n __pysbx_in_options -x -l restart -a 'always on-failure never' -d 'When to start again'
 complete -c pysbx -n __pysbx_in_options -x -l max-restarts -d 'Restarts in a row'
 complete -c pysbx -n __pysbx_in_options -x -l backoff -d 'Delay before a restart, FIRST[/MAX]'

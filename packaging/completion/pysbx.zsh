@@ -26,10 +26,12 @@ _pysbx_run() {
 		'*--env-file=[variables from a file]:file:_files' \
 		'*--ro=[show a path, read-only]:path:_files' \
 		'*--rw=[show a path, writable]:path:_files' \
+		'*--unix-socket=[sockets of a service]:name or path:_files' \
 		'--syscalls=[system call profile]:profile:_pysbx_profile' \
 		'--network=[network]:mode:(host none private)' \
 		'*--egress=[where it may connect to]:address:(localhost dns any none)' \
 		'*--listen=[hold a listening socket]:ADDRESS\:PORT' \
+		'*--require=[do not start without this wall]:wall:(landlock abstract-sockets network limits)' \
 		'--restart=[when to start again]:when:(always on-failure never)' \
 		'--max-restarts=[restarts in a row]:number' \
 		'--backoff=[delay before a restart]:FIRST[/MAX]' \

@@ -91,11 +91,15 @@ Test(launch_message, refuses_what_is_out_of_range)
 
 	message = good_message();
 	message.stage = STAGE_COUNT;
-	expect_refused(&message, "launch message: stage: 12 is out of range");
+	expect_refused(&message, "launch message: stage: 13 is out of range");
 
 	message = good_message();
 	message.errnum = -2;
 	expect_refused(&message, "launch message: errnum: -2 is out of range");
+
+	message = good_message();
+	message.landlock_errnum = -1;
+	expect_refused(&message, "launch message: landlock_errnum: -1 is out of range");
 
 	message = good_message();
 	message.signal = 65;

@@ -32,8 +32,14 @@ static const char good[] =
 	"{\"kind\":\"device\",\"target\":\"/dev/null\",\"source\":\"/dev/null\",\"options\":[]},"
 	"{\"kind\":\"symlink\",\"target\":\"/bin\",\"source\":\"usr/bin\"},"
 	"{\"kind\":\"file\",\"target\":\"/etc/passwd\",\"content\":\"app:x\\n\"},"
-	"{\"kind\":\"directory\",\"target\":\"/run\",\"mode\":\"0755\"}"
-	"]}";
+	"{\"kind\":\"directory\",\"target\":\"/run\",\"mode\":\"0755\"},"
+	"{\"kind\":\"cgroup\",\"target\":\"/sys/fs/cgroup\"}"
+	"],"
+	"\"landlock\":{\"required_abi\":2,\"rules\":["
+	"{\"path\":\"/\",\"access\":[\"list\"]},"
+	"{\"path\":\"/usr\",\"access\":[\"list\",\"read\",\"execute\"]},"
+	"{\"path\":\"/tmp\",\"access\":[\"write\",\"change\"]}"
+	"]}}";
 
 /* good with the first `from` replaced; owned by the caller. */
 static char *changed(const char *from, const char *to)
@@ -91,7 +97,7 @@ Test(plan, is_decoded_mount_by_mount)
 {
 	_cleanup_plan_ struct plan *plan = decode_good();
 
-	cr_assert_eq(plan->mount_count, 8);
+	cr_assert_eq(plan->mount_count, 9);
 	cr_expect_eq(plan->mounts[0].kind, MOUNT_BIND);
 	cr_expect_str_eq(plan->mounts[0].source, "/usr");
 	cr_expect_eq(plan->mounts[0].flags, MOUNT_READ_ONLY | MOUNT_NOEXEC | MOUNT_OPTIONAL);
@@ -109,6 +115,21 @@ Test(plan, is_decoded_mount_by_mount)
 	cr_expect_str_eq(plan->mounts[6].content, "app:x\n");
 	cr_expect_eq(plan->mounts[7].kind, MOUNT_DIRECTORY);
 	cr_expect_eq(plan->mounts[7].mode, 0755);
+	cr_expect_eq(plan->mounts[8].kind, MOUNT_CGROUP);
+}
+
+Test(plan, is_decoded_rule_by_rule)
+{
+	_cleanup_plan_ struct plan *plan = decode_good();
+	const struct plan_landlock *landlock = &plan->landlock;
+
+	cr_expect_eq(landlock->required_abi, 2);
+	cr_assert_eq(landlock->rule_count, 3);
+	cr_expect_str_eq(landlock->rules[0].path, "/");
+	cr_expect_eq(landlock->rules[0].access, ACCESS_LIST);
+	cr_expect_eq(landlock->rules[1].access, ACCESS_LIST | ACCESS_READ | ACCESS_EXECUTE);
+	cr_expect_str_eq(landlock->rules[2].path, "/tmp");
+	cr_expect_eq(landlock->rules[2].access, ACCESS_WRITE | ACCESS_CHANGE);
 }
 
 Test(plan, is_encoded_as_it_was_decoded)
@@ -193,6 +214,17 @@ static const struct {
 	{ "\"max\"", "-1", "rlimits[0].hard: -1 is not within" },
 	{ ",\"hard\":\"max\"", "", "rlimits[0].hard: is missing" },
 	{ "{\"kind\":\"proc\",\"target\":\"/proc\"}", "7", "mounts[2]: must be an object" },
+	{ "{\"path\":\"/\",", "{", "landlock.rules[0].path: is missing" },
+	{ "{\"path\":\"/\"", "{\"path\":\"etc\"", "landlock.rules[0].path: \"etc\" is not an" },
+	{ "[\"list\"]", "[]", "landlock.rules[0].access: 0 entries, must be 1 to 5" },
+	{ "[\"list\"]", "[\"all\"]", "landlock.rules[0].access[0]: must be \"list\"" },
+	{ "[\"list\"]", "\"list\"", "landlock.rules[0].access: must be an array" },
+	{ "\"required_abi\":2", "\"required_abi\":7", "landlock.required_abi: 7 is not within 0" },
+	{ "\"required_abi\":2,", "", "landlock.required_abi: is missing" },
+	{ "\"landlock\":{", "\"landlock\":{\"net\":[],", "landlock: \"net\" is no key here" },
+	{ "[{\"path\":\"/\",\"access\":[\"list\"]},{\"path\":\"/usr\",\"access\":[\"list\","
+	  "\"read\",\"execute\"]},{\"path\":\"/tmp\",\"access\":[\"write\",\"change\"]}]",
+	  "[]", "landlock.rules: are missing for a wall that is required" },
 	{ "{\"kind\":\"proc\",", "{", "mounts[2].kind: is missing" },
 	{ "\"kind\":\"proc\"", "\"kind\":\"sysfs\"", "mounts[2].kind: must be a kind of mount" },
 	{ "\"/proc\"", "\"/\"", "mounts[2].target: the root itself is not a target" },

@@ -90,8 +90,8 @@ static void build(struct scene *scene)
 
 static const char *render(const struct mount_step *step, char *line, size_t size)
 {
-	static const char *const kinds[] = { "bind",   "tmpfs",	  "proc", "devpts",
-					     "device", "symlink", "file", "directory" };
+	static const char *const kinds[] = { "bind",	"tmpfs", "proc",      "devpts", "device",
+					     "symlink", "file",	 "directory", "cgroup" };
 	const char *read_only = (step->flags & MOUNT_READ_ONLY) != 0 ? " ro" : "";
 	const char *no_exec = (step->flags & MOUNT_NOEXEC) != 0 ? " noexec" : "";
 	const char *optional = (step->flags & MOUNT_OPTIONAL) != 0 ? " optional" : "";
@@ -137,7 +137,7 @@ static const struct mount_step *find(const struct scene *scene, const char *targ
 }
 
 /* Steps that every sandbox has, when no entry of the system is given. */
-#define FIXED_STEPS 22
+#define FIXED_STEPS 23
 
 Test(plan_mounts, every_sandbox_has_the_same_ground)
 {
@@ -148,7 +148,7 @@ Test(plan_mounts, every_sandbox_has_the_same_ground)
 		     "device /dev/zero /dev/zero", "device /dev/full /dev/full",
 		     "device /dev/random /dev/random", "device /dev/urandom /dev/urandom",
 		     "devpts /dev/pts", "tmpfs /dev/shm noexec", "tmpfs /tmp noexec",
-		     "tmpfs /run noexec", "symlink /dev/ptmx pts/ptmx",
+		     "tmpfs /run noexec", "cgroup /sys/fs/cgroup", "symlink /dev/ptmx pts/ptmx",
 		     "symlink /dev/fd /proc/self/fd", "symlink /dev/stdin /proc/self/fd/0",
 		     "symlink /dev/stdout /proc/self/fd/1", "symlink /dev/stderr /proc/self/fd/2",
 		     "symlink /var/tmp /tmp", "symlink /var/run /run", "file /etc/passwd",

@@ -411,6 +411,44 @@ Test(spec_validate, says_why_a_path_may_not_be_shown)
 		add(&spoilt->isolation.writable, "/srv/data"),
 		"isolation.writable[0]: \"/srv/data\" is also in isolation.readable: keep one "
 		"of the two");
+	EXPECT_REFUSED(add(&spoilt->isolation.readable, "/srv/data/keys");
+		       add(&spoilt->isolation.writable, "/srv/log");
+		       add(&spoilt->isolation.writable, "/srv/data"),
+		       "isolation.writable[1]: \"/srv/data\" contains \"/srv/data/keys\", which is "
+		       "in isolation.readable: name what is to be writable beside it");
+}
+
+Test(spec_validate, knows_the_sockets_of_services_by_name)
+{
+	static const char *const items[] = { "postgresql", "mysql", "redis", "/run/postgresql",
+					     "/srv/db/x.sock" };
+	struct app_spec spec = good();
+
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		add(&spec.isolation.sockets, items[i]);
+	expect_valid(&spec);
+	EXPECT_REFUSED(
+		add(&spoilt->isolation.sockets, "mysql");
+		add(&spoilt->isolation.sockets, "oracle"),
+		"isolation.sockets[1]: \"oracle\" is no service that is known by name: write "
+		"the path of its socket's directory");
+	EXPECT_REFUSED(add(&spoilt->isolation.sockets, "/run"),
+		       "isolation.sockets[0]: \"/run\" would show the sockets of all services");
+	EXPECT_REFUSED(add(&spoilt->isolation.sockets, "/srv/../run/docker.sock"),
+		       "isolation.sockets[0]: \"/srv/../run/docker.sock\" is not an absolute path "
+		       "without \".\", \"..\" and double slashes");
+}
+
+Test(spec_validate, knows_the_walls_that_may_be_required)
+{
+	struct app_spec spec = good();
+
+	add(&spec.isolation.require, "landlock");
+	add(&spec.isolation.require, "abstract-sockets");
+	expect_valid(&spec);
+	EXPECT_REFUSED(add(&spoilt->isolation.require, "landlock");
+		       add(&spoilt->isolation.require, "secomp"),
+		       "isolation.require[1]: \"secomp\" is no wall; did you mean seccomp?");
 }
 
 Test(spec_validate, takes_a_writable_path_within_a_readable_one)

@@ -2,6 +2,7 @@
 #include "tests/sandbox/harness.h"
 
 #include "policy/own.h"
+#include "policy/plan_landlock.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -217,8 +218,12 @@ static int make_cgroup(struct sandbox *sandbox)
 
 static int encode_plan(const struct sandbox *sandbox)
 {
+	const struct app_spec spec = { 0 };
 	_cleanup_free_ char *text = NULL;
 	struct error err;
+
+	if (!sandbox->no_landlock && sandbox->plan->landlock.rule_count == 0)
+		cr_assert_eq(plan_landlock_add(&spec, sandbox->plan, &err), 0, "%s", err.text);
 
 	if (sandbox->plan_text != NULL)
 		return sealed_memfd(sandbox->plan_text, strlen(sandbox->plan_text), true);
@@ -369,6 +374,7 @@ static void take_fds(struct sandbox *sandbox, const struct launch_message *messa
 		sandbox->output[1] = TAKE_FD(fds[1]);
 	}
 	if (message->type == LAUNCH_RUNNING) {
+		sandbox->running = *message;
 		sandbox->worker_pidfd = TAKE_FD(fds[0]);
 		sandbox->own_pidfd = TAKE_FD(fds[1]);
 	}

@@ -31,6 +31,7 @@ struct sandbox {
 	const struct sock_fprog *filter; /* NULL: allow all */
 	const char *plan_text;		 /* sent in place of the plan if it is not NULL */
 	bool unsealed;			 /* plan and filter without seals */
+	bool no_landlock;		 /* else the plan gets the rules that its mounts ask for */
 	int listeners[LISTEN_MAX];	 /* sent before the start, if there are any */
 	size_t listener_count;
 	int told_listeners[LISTEN_MAX]; /* as received */
@@ -38,6 +39,7 @@ struct sandbox {
 	bool no_listener; /* LAUNCH_FD_LISTEN is not open, whatever the plan says */
 	pid_t launcher;
 	int socket;
+	struct launch_message running;
 	int output[2];	  /* read ends, as received; -1 before */
 	int worker_pidfd; /* as received; -1 before */
 	int cgroup;

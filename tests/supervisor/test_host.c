@@ -5,6 +5,8 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 TestSuite(host, .init = tree_make, .fini = tree_remove);
@@ -25,6 +27,7 @@ static void scene_clear(struct scene *scene)
 	strings_clear(&scene->spec.environment_files);
 	strings_clear(&scene->spec.isolation.readable);
 	strings_clear(&scene->spec.isolation.writable);
+	strings_clear(&scene->spec.isolation.sockets);
 	free(scene->spec.directory);
 }
 #define _cleanup_scene_ __attribute__((cleanup(scene_clear)))
@@ -223,6 +226,58 @@ Test(host, a_link_into_the_system_is_no_way_around_an_objection)
 	add(&scene.spec.isolation.writable, tree_path("link"));
 	expect_error(&scene, NULL, ERROR_INVALID,
 		     "isolation.writable: /etc/ssl is the configuration of the whole system");
+}
+
+Test(host, a_readable_path_that_leads_into_a_writable_one_is_refused)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	tree_directory("data", 0777);
+	tree_directory("data/keys", 0755);
+	tree_link("keys", "data/keys");
+	scene_init(&scene, "app");
+	add(&scene.spec.isolation.readable, tree_path("keys"));
+	add(&scene.spec.isolation.writable, tree_path("data"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "isolation.writable: %/data contains %/data/keys, which is in "
+		     "isolation.readable: name what is to be writable beside it");
+}
+
+Test(host, sockets_are_directories_of_them_or_one_of_them)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct scene scene _cleanup_scene_;
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	tree_directory("app", 0755);
+	tree_directory("run", 0755);
+	tree_link("link", "run");
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", tree_path("s"));
+	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	scene_init(&scene, "app");
+	add(&scene.spec.isolation.sockets, tree_path("link"));
+	add(&scene.spec.isolation.sockets, tree_path("s"));
+	gather(&scene, NULL);
+	cr_assert_eq(scene.facts.sockets.count, 2);
+	cr_expect_str_eq(scene.facts.sockets.items[0], tree_path("run"));
+	cr_expect_str_eq(scene.facts.sockets.items[1], tree_path("s"));
+}
+
+Test(host, sockets_that_are_none_are_refused)
+{
+	struct scene scene _cleanup_scene_;
+
+	tree_directory("app", 0755);
+	scene_init(&scene, "app");
+	add(&scene.spec.isolation.sockets, tree_path("missing"));
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "isolation.sockets: %/missing does not exist: is the server running?");
+	strings_clear(&scene.spec.isolation.sockets);
+	add(&scene.spec.isolation.sockets, "/etc/passwd");
+	expect_error(&scene, NULL, ERROR_INVALID,
+		     "isolation.sockets: /etc/passwd is neither a unix socket nor a directory of "
+		     "some");
 }
 
 Test(host, a_writable_path_that_the_app_has_moved_is_not_followed)

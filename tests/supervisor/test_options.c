@@ -116,7 +116,7 @@ Test(options, fill_sandbox_and_restart)
 Test(options, take_relative_paths_from_the_working_directory)
 {
 	_cleanup_options_ struct run_options options = parsed(WORDS(
-		"--chdir", "../web", "--ro", "static", "--ro", "/srv/data/", "--rw", ".",
+		"--chdir", "../web", "--ro", "static", "--ro", "/srv/data/", "--rw", "data",
 		"--env-file", "./a.env", "--env-file", "b.env", "--syscalls", "./p.json", "--io",
 		"data=1M/2M", "--report", "r.json", "--cgroup-root", "/sys/fs/cgroup//x", "true"));
 	const struct app_spec *spec = &options.spec;
@@ -126,7 +126,7 @@ Test(options, take_relative_paths_from_the_working_directory)
 	cr_expect_str_eq(spec->isolation.readable.items[0], "/srv/app/static");
 	cr_expect_str_eq(spec->isolation.readable.items[1], "/srv/data");
 	cr_assert_eq(spec->isolation.writable.count, 1);
-	cr_expect_str_eq(spec->isolation.writable.items[0], "/srv/app");
+	cr_expect_str_eq(spec->isolation.writable.items[0], "/srv/app/data");
 	cr_assert_eq(spec->environment_files.count, 2);
 	cr_expect_str_eq(spec->environment_files.items[0], "/srv/app/a.env");
 	cr_expect_str_eq(spec->environment_files.items[1], "/srv/app/b.env");
@@ -303,6 +303,8 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "PATH", "/srv/a" },
 		{ "ADDRESS", "10.0.0.5:5432" },
 		{ "ADDRESS:PORT", "127.0.0.1:8000" },
+		{ "NAME|PATH", "postgresql" },
+		{ "WALL", "landlock" },
 		{ "NAME[=VALUE]", "A=1" },
 		{ "FIRST[/MAX]", "1s" },
 		{ "USER|UID[:GID]", "1000" },
