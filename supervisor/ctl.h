@@ -195,6 +195,7 @@ int ctl_tenant_apply(struct ctl *ctl, struct error *err);
 int ctl_tenant_remove(struct ctl *ctl, struct error *err);
 int ctl_reload(struct ctl *ctl, struct error *err);
 int ctl_daemon(struct ctl *ctl, struct error *err);
+int ctl_doctor(struct ctl *ctl, struct error *err);
 int ctl_rpc(struct ctl *ctl, struct error *err);
 int ctl_syscalls_show(struct ctl *ctl, struct error *err);
 int ctl_syscalls_check(struct ctl *ctl, struct error *err);

@@ -158,6 +158,31 @@ static void put_pids(const struct ctl_view *view, const json_t *pids)
 	ctl_view_field(view, "processes", text);
 }
 
+/* "namespaces, root, seccomp", and a line for each that is not up. */
+static void put_walls(const struct ctl_view *view, const json_t *walls)
+{
+	char text[CTL_VIEW_TEXT_MAX];
+	struct phrase up = phrase_on(text, sizeof(text));
+	const json_t *wall;
+	size_t index;
+
+	json_array_foreach(walls, index,
+			   wall) if (strcmp(ctl_view_string(wall, "state"), "up") == 0)
+		add_if(&up, "", ctl_view_string(wall, "name"));
+	ctl_view_field(view, "walls up", text);
+	json_array_foreach(walls, index, wall)
+	{
+		const char *state = ctl_view_string(wall, "state");
+		struct phrase other = phrase_on(text, sizeof(text));
+
+		if (strcmp(state, "up") == 0)
+			continue;
+		phrase_add(&other, "%s: %s", ctl_view_string(wall, "name"),
+			   ctl_view_string(wall, "detail"));
+		ctl_view_field(view, state, text);
+	}
+}
+
 static void put_last(const struct ctl_view *view, const json_t *last)
 {
 	char age[QUANTITY_TEXT_MAX];
@@ -197,6 +222,7 @@ void ctl_view_status(const struct ctl_view *view, const json_t *app, const json_
 	put_memory(view, json_object_get(stats, "memory"));
 	put_cpu(view, json_object_get(stats, "cpu"), json_object_get(spec, "limits"));
 	put_pids(view, json_object_get(stats, "pids"));
+	put_walls(view, json_object_get(app, "walls"));
 	put_last(view, json_object_get(app, "last"));
 	json_array_foreach(json_object_get(logs, "lines"), index, line)
 		put_log_line(view, ctl_view_string(line, "text"));

@@ -154,6 +154,8 @@ struct instance {
 	int worker_pidfd; /* run mode only: the daemon can do without, and has a thousand of them */
 	pid_t worker_pid;
 	uid_t uid;	       /* of the worker */
+	unsigned landlock_abi; /* as its launcher found it (struct launch_message) */
+	int landlock_errnum;
 	char command[64];      /* its program's name */
 	uint64_t spawned_usec; /* CLOCK_MONOTONIC */
 	struct instance_end last_words;

@@ -159,6 +159,8 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 		instance_see_next_life(instance, event->message.started_nsec / 1000);
 	if (event->message.started_nsec / 1000 < instance->spawned_usec)
 		instance->spawned_usec = event->message.started_nsec / 1000;
+	instance->landlock_abi = event->message.landlock_abi;
+	instance->landlock_errnum = event->message.landlock_errnum;
 	/* 0: it has ended since, and LAUNCH_ENDED is on its way */
 	if (pid > 0)
 		instance->worker_pid = pid;

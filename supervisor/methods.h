@@ -40,6 +40,9 @@ json_t *methods_time(uint64_t realtime_usec);
 /* {"memory": {...}, "cpu": {...}, ...} of a running app, from its cgroup's files. */
 json_t *methods_app_stats(const struct app *app);
 
+/* [{"name", "state", "detail"}] of a running app (policy/wall.h), else null. */
+json_t *methods_app_walls(const struct app *app);
+
 /* --- methods_answer.c ------------------------------------------------------------------------ */
 
 #define METHODS_BIT(state) (1U << (state))

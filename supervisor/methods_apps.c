@@ -133,17 +133,19 @@ static int get_app(struct call *call, const json_t *params, void *userdata, stru
 	r = spec_to_json(&app->spec, &effective, err);
 	if (r < 0)
 		return r;
-	call_reply(call,
-		   json_pack("{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o}",
-			     "name", app->spec.name, "tenant", app->spec.tenant, "plan",
-			     plan_of(userdata, app), "source",
-			     app->source == SOURCE_FILE ? "file" : "socket", "state",
-			     app_state_name(app_state(app)), "enabled", app->spec.enabled, "pid",
-			     pack_id(app_pid(app)), "uid", pack_id(app->instance.uid), "since",
-			     methods_time(app->since_usec), "restarts", (json_int_t)app->restarts,
-			     "last", pack_last(app->last), "spec",
-			     read_declaration(userdata, app, call_tenant(call)), "effective",
-			     effective));
+	call_reply(
+		call,
+		json_pack(
+			"{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
+			"name", app->spec.name, "tenant", app->spec.tenant, "plan",
+			plan_of(userdata, app), "source",
+			app->source == SOURCE_FILE ? "file" : "socket", "state",
+			app_state_name(app_state(app)), "enabled", app->spec.enabled, "pid",
+			pack_id(app_pid(app)), "uid", pack_id(app->instance.uid), "since",
+			methods_time(app->since_usec), "restarts", (json_int_t)app->restarts,
+			"last", pack_last(app->last), "walls", methods_app_walls(app), "spec",
+			read_declaration(userdata, app, call_tenant(call)), "effective",
+			effective));
 	return 0;
 }
 
@@ -397,7 +399,7 @@ const struct control_method methods_apps[] = {
 	{ .name = "app.get",
 	  .summary = "Tells all about one app",
 	  .result = "name, tenant, plan, source, state, enabled, pid, uid, since, restarts, last, "
-		    "spec: as it was declared; effective: with what plan and defaults give",
+		    "walls; spec: as it was declared; effective: with what plan and defaults give",
 	  .flags = METHOD_TENANT,
 	  PARAMS(name_only),
 	  .handle = get_app },

@@ -181,7 +181,7 @@ _pysbx()
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	local commands='apply get list status start stop restart signal suspend resume set remove wait
 		logs events incidents incident plan tenant reload daemon rpc syscalls
-		run help version --help --version'
+		run doctor help version --help --version'
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then

@@ -120,6 +120,7 @@ complete -c pysbx -n __pysbx_is_control -l help -d 'Print what the command takes
 
 complete -c pysbx -n __fish_use_subcommand -a run -d 'Run a command under limits in a sandbox'
 complete -c pysbx -n __fish_use_subcommand -a help -d 'Show the commands'
+complete -c pysbx -n __fish_use_subcommand -a doctor -d 'Tell what this machine has and lacks'
 complete -c pysbx -n __fish_use_subcommand -a version -d 'Show the version'
 complete -c pysbx -n '__fish_seen_subcommand_from run' -a '(__pysbx_command)'
 

@@ -134,6 +134,7 @@ _pysbx_commands() {
 		'syscalls:seccomp profiles'
 		'run:run a command under limits in a sandbox'
 		'help:show the commands'
+		'doctor:tell what this machine has and lacks'
 		'version:show the version'
 	)
 	_describe command commands

@@ -165,6 +165,10 @@ static const char status_app[] =
 	"\"since\":\"2026-11-27T14:29:00.123Z\",\"restarts\":2,"
 	"\"last\":{\"cause\":\"oom\",\"sentence\":\"The kernel killed it.\","
 	"\"incident\":\"20261127T142858Z-web-0-00000001\",\"time\":\"2026-11-27T14:28:58.000Z\"},"
+	"\"walls\":[{\"name\":\"root\",\"state\":\"up\",\"detail\":\"its own\"},"
+	"{\"name\":\"landlock\",\"state\":\"down\",\"detail\":\"Landlock is not in this kernel\"},"
+	"{\"name\":\"seccomp\",\"state\":\"up\",\"detail\":\"profile python-web\"},"
+	"{\"name\":\"identity\",\"state\":\"unknown\",\"detail\":\"it can't be read\"}],"
 	"\"spec\":{},\"effective\":{\"name\":\"web\",\"command\":[\"gunicorn\",\"app:app\"],"
 	"\"limits\":{\"memory\":\"192M\",\"cpu\":\"100%\"}}}";
 static const char status_stats[] =
@@ -194,6 +198,9 @@ Test(ctl_apps, status_tells_how_an_app_is)
 		    "  memory     121M of 192M (63 %), peak 150M\n"
 		    "  cpu        1min 1s used, limit 100%, throttled for 2s 500ms\n"
 		    "  processes  5 of 64\n"
+		    "  walls up   root, seccomp\n"
+		    "  down       landlock: Landlock is not in this kernel\n"
+		    "  unknown    identity: it can't be read\n"
 		    "  last end   oom, 2h 1min ago: The kernel killed it.\n"
 		    "  incident   20261127T142858Z-web-0-00000001\n"
 		    "    | Booting\n"
