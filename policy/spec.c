@@ -54,6 +54,7 @@ void spec_clear(struct app_spec *spec)
 	strings_clear(&spec->command);
 	free(spec->directory);
 	free(spec->user);
+	strings_clear(&spec->groups);
 	strings_clear(&spec->environment);
 	strings_clear(&spec->environment_files);
 	spec_clear_limits(&spec->limits);
@@ -149,6 +150,7 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 		struct strings *to;
 	} lists[] = {
 		{ &from->command, &copy.command },
+		{ &from->groups, &copy.groups },
 		{ &from->environment, &copy.environment },
 		{ &from->environment_files, &copy.environment_files },
 		{ &from->isolation.readable, &copy.isolation.readable },

@@ -25,6 +25,7 @@
 #define SPEC_ARGV_MAX	     1024   /* arguments of the command */
 #define SPEC_STRING_MAX	     131072 /* one argument or variable with its NUL: MAX_ARG_STRLEN */
 #define SPEC_PATHS_MAX	     64	    /* readable, writable, environment files: each */
+#define SPEC_GROUPS_MAX	     32
 #define SPEC_IO_MAX	     16
 #define SPEC_ENVIRONMENT_MAX 1024
 
@@ -129,6 +130,7 @@ struct app_spec {
 	struct strings command; /* argv, [0] as typed */
 	char *directory;	/* absolute */
 	char *user;		/* "name", "uid" or "uid:gid"; NULL = a dynamic uid */
+	struct strings groups;	/* supplementary ones, names */
 	struct strings
 		environment; /* "NAME=value", or "NAME": the caller's own value; later wins */
 	struct strings
@@ -167,6 +169,7 @@ enum spec_field {
 	FIELD_COMMAND,
 	FIELD_DIRECTORY,
 	FIELD_USER,
+	FIELD_GROUPS,
 	FIELD_ENVIRONMENT,
 	FIELD_ENVIRONMENT_FILES,
 	FIELD_MEMORY,

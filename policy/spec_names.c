@@ -24,6 +24,7 @@ const struct spec_labels spec_json_labels = {
 		[FIELD_COMMAND] = "command",
 		[FIELD_DIRECTORY] = "directory",
 		[FIELD_USER] = "user",
+		[FIELD_GROUPS] = "groups",
 		[FIELD_ENVIRONMENT] = "environment",
 		[FIELD_ENVIRONMENT_FILES] = "environment_files",
 		[FIELD_MEMORY] = "limits.memory",

@@ -25,6 +25,7 @@ const struct spec_row spec_rows[] = {
 	  SPEC_ARGV_MAX },
 	{ FIELD_DIRECTORY, ROW_REQUIRED, NULL, "directory", &spec_codec_text, IN(directory), 0, 0 },
 	{ FIELD_USER, 0, NULL, "user", &spec_codec_text, IN(user), 0, 0 },
+	{ FIELD_GROUPS, 0, NULL, "groups", &spec_codec_list, IN(groups), 0, SPEC_GROUPS_MAX },
 	{ FIELD_LISTEN, 0, NULL, "listen", &spec_codec_list, IN(listen), 0, LISTEN_MAX },
 	{ FIELD_ENVIRONMENT, 0, NULL, "environment", &spec_codec_variables, IN(environment), 0,
 	  SPEC_ENVIRONMENT_MAX },

@@ -303,6 +303,31 @@ static int check_user(const struct spec_check *check)
 	return spec_refuse(check, FIELD_USER, "%s", found.text);
 }
 
+/* By name alone: a number could be anybody's. */
+static int check_groups(const struct spec_check *check)
+{
+	const struct strings *groups = &check->spec->groups;
+	char shown[QUOTE_TEXT_MAX];
+
+	if (groups->count > SPEC_GROUPS_MAX)
+		return spec_refuse(check, FIELD_GROUPS, "%zu groups are too many: at most %d",
+				   groups->count, SPEC_GROUPS_MAX);
+	for (size_t i = 0; i < groups->count; i++) {
+		const char *group = groups->items[i];
+		bool root = false;
+
+		if (!is_user_part(group, strlen(group), true, &root) ||
+		    (group[0] >= '0' && group[0] <= '9'))
+			return spec_refuse_item(check, FIELD_GROUPS, i, "%s is not a group's name",
+						quote_text(group, shown));
+		if (root)
+			return spec_refuse_item(check, FIELD_GROUPS, i,
+						"%s is root's group: workers are never in it",
+						quote_text(group, shown));
+	}
+	return 0;
+}
+
 static int check_require(const struct spec_check *check)
 {
 	const struct strings *require = &check->spec->isolation.require;
@@ -441,9 +466,9 @@ int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels
 			   struct error *err)
 {
 	static int (*const checks[])(const struct spec_check *check) = {
-		check_command, check_names,  check_user,    check_environment,
-		check_limits,  check_others, check_io,	    spec_check_paths,
-		check_egress,  check_listen, check_require, check_signal,
+		check_command, check_names,   check_user,   check_groups,     check_environment,
+		check_limits,  check_others,  check_io,	    spec_check_paths, check_egress,
+		check_listen,  check_require, check_signal,
 	};
 	const struct spec_check check = { spec, labels, err };
 

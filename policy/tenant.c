@@ -141,6 +141,8 @@ static int check_identity(const struct tenant *tenant, const struct app_spec *sp
 	static const struct place at_tenant = { &document, "tenant", 0 };
 	static const struct place at_plan = { &document, "plan", 0 };
 	static const struct place at_user = { &document, "user", 0 };
+	static const struct place at_groups = { &document, "groups", 0 };
+	static const struct place at_group = { &at_groups, NULL, 0 };
 
 	if (spec->tenant != NULL && strcmp(spec->tenant, tenant->name) != 0)
 		return deny(&at_tenant, spec->tenant,
@@ -151,6 +153,9 @@ static int check_identity(const struct tenant *tenant, const struct app_spec *sp
 	if (spec->user != NULL && !strings_contains(&tenant->users, spec->user))
 		return deny(&at_user, spec->user,
 			    "is no user of your tenant: leave it out for an id of its own", err);
+	if (spec->groups.count > 0)
+		return deny(&at_group, spec->groups.items[0],
+			    "is for an administrator to give: leave it out", err);
 	return 0;
 }
 

@@ -40,7 +40,9 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 		r = identity_resolve_app(app->spec.user, app->spec.name, own, &identity, err);
 	if (r < 0)
 		return r;
-	r = host_facts_gather(&app->spec, &identity, environ,
+	r = identity_add_groups(&app->spec.groups, &identity, err);
+	if (r >= 0)
+		r = host_facts_gather(&app->spec, &identity, environ,
 			      app->host->system(app->host->userdata), &facts, err);
 	if (r >= 0)
 		r = plan_build(&app->spec, app->instance.number, &facts, ret, err);

@@ -90,24 +90,6 @@ static int group_name(gid_t gid, const char *fallback, char **ret, struct error 
 	return 0;
 }
 
-/* getgrouplist gives the primary group among the others: it is left out. */
-static int set_groups(const struct account *account, struct identity *identity, struct error *err)
-{
-	gid_t groups[PLAN_GROUPS_MAX + 1];
-	int count = PLAN_GROUPS_MAX + 1;
-
-	if (getgrouplist(account->name, account->gid, groups, &count) < 0 ||
-	    count > PLAN_GROUPS_MAX + 1)
-		return error_set(err, ERROR_INVALID, 0,
-				 "user: %s is in %d groups, more than %d: take another user, or "
-				 "\"uid:gid\"",
-				 account->name, count, PLAN_GROUPS_MAX + 1);
-	for (int i = 0; i < count; i++)
-		if (groups[i] != account->gid && identity->group_count < PLAN_GROUPS_MAX)
-			identity->groups[identity->group_count++] = groups[i];
-	return 0;
-}
-
 /* --- named users ------------------------------------------------------------------------------*/
 
 static int made_up_name(const char *app, char **ret, struct error *err)
@@ -151,31 +133,12 @@ static int check_ids(const char *user, uid_t uid, gid_t gid, struct error *err)
 	return 0;
 }
 
-/* Root's group opens what is root's (mode 0640), a dynamic one another app's files. */
-static int check_groups(const struct identity *identity, struct error *err)
-{
-	for (size_t i = 0; i < identity->group_count; i++) {
-		gid_t gid = identity->groups[i];
-
-		if (gid != 0 && !is_given_to_apps(gid))
-			continue;
-		return error_set(err, ERROR_INVALID, 0,
-				 "user: %s is in group %u, which %s: take the user out of it, or "
-				 "give \"uid:gid\"",
-				 identity->user_name, gid,
-				 gid == 0 ? "is root's" : "pysbx gives to an app");
-	}
-	return 0;
-}
-
 static int use_account(const struct account *account, struct identity *identity, struct error *err)
 {
 	identity->uid = account->uid;
 	identity->gid = account->gid;
 	identity->user_name = strdup(account->name);
-	if (identity->user_name == NULL)
-		return error_no_memory(err);
-	return set_groups(account, identity, err);
+	return identity->user_name == NULL ? error_no_memory(err) : 0;
 }
 
 /* "1000" or "1000:1000". gid_text is NULL for the first. */
@@ -250,9 +213,65 @@ static int resolve_user(const char *user, const char *app, struct identity *iden
 	if (r >= 0)
 		r = check_ids(user, identity->uid, identity->gid, err);
 	if (r >= 0)
-		r = check_groups(identity, err);
-	if (r >= 0)
 		r = group_name(identity->gid, identity->user_name, &identity->group_name, err);
+	return r;
+}
+
+/* --- supplementary groups ---------------------------------------------------------------------*/
+
+static bool is_member(const struct identity *identity, gid_t gid)
+{
+	if (identity->gid == gid)
+		return true;
+	for (size_t i = 0; i < identity->group_count; i++)
+		if (identity->groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* Root's group opens what is root's (mode 0640), a dynamic one another app's files. */
+static int check_group(const char *name, gid_t gid, struct error *err)
+{
+	char shown[QUOTE_TEXT_MAX];
+
+	if (gid != 0 && !is_given_to_apps(gid))
+		return 0;
+	return error_set(err, ERROR_INVALID, 0, "groups: %s is group %u, which %s",
+			 quote_text(name, shown), gid,
+			 gid == 0 ? "is root's" : "pysbx gives to an app");
+}
+
+static int add_group(const char *name, struct identity *identity, struct error *err)
+{
+	_cleanup_free_ char *buffer = malloc(ACCOUNT_BYTES_MAX);
+	struct group entry, *found = NULL;
+	char shown[QUOTE_TEXT_MAX];
+	int error, r;
+
+	if (buffer == NULL)
+		return error_no_memory(err);
+	error = getgrnam_r(name, &entry, buffer, ACCOUNT_BYTES_MAX, &found);
+	if (found == NULL && !means_absent(error))
+		return error_set(err, ERROR_SYSTEM, error, "groups: the group database");
+	if (found == NULL)
+		return error_set(err, ERROR_INVALID, 0,
+				 "groups: no group %s on this system: see getent(1)",
+				 quote_text(name, shown));
+	r = check_group(name, found->gr_gid, err);
+	if (r < 0 || is_member(identity, found->gr_gid))
+		return r;
+	if (identity->group_count >= PLAN_GROUPS_MAX)
+		return error_set(err, ERROR_INVALID, 0, "groups: more than %d", PLAN_GROUPS_MAX);
+	identity->groups[identity->group_count++] = found->gr_gid;
+	return 0;
+}
+
+int identity_add_groups(const struct strings *names, struct identity *identity, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < names->count; i++)
+		r = add_group(names->items[i], identity, err);
 	return r;
 }
 
@@ -395,16 +414,6 @@ int identity_resolve_app(const char *user, const char *app, uid_t own, struct id
 }
 
 /* --- access -----------------------------------------------------------------------------------*/
-
-static bool is_member(const struct identity *identity, gid_t gid)
-{
-	if (identity->gid == gid)
-		return true;
-	for (size_t i = 0; i < identity->group_count; i++)
-		if (identity->groups[i] == gid)
-			return true;
-	return false;
-}
 
 bool identity_is_denied(const struct identity *identity, const char *path, unsigned wanted)
 {

@@ -32,9 +32,10 @@ struct identity {
 	int lock_fd; /* -1 for a named user; keep it open as long as the app may run */
 };
 
-/* user: NULL, "name", "uid" or "uid:gid". A uid that the system knows brings its groups, one that
- * it doesn't know has a group of the same number; "uid:gid" has that group alone. uid 0, gid 0
- * (a supplementary one, too) and the dynamic range are refused (ERROR_INVALID, "user: ...").
+/* user: NULL, "name", "uid" or "uid:gid". A uid that the system knows brings its primary group, one
+ * that it doesn't know has a group of the same number. Of the user's other groups none comes by
+ * itself: one of them may be as good as root (docker, disk). uid 0, gid 0 and the dynamic range are
+ * refused (ERROR_INVALID, "user: ...").
  * lock_directory is "/run/pysbx/uid" but for tests; it and its parent are made if they are missing.
  */
 int identity_resolve(const char *user, const char *app, const char *lock_directory,
@@ -43,6 +44,8 @@ int identity_resolve(const char *user, const char *app, const char *lock_directo
  */
 int identity_resolve_app(const char *user, const char *app, uid_t own, struct identity *ret,
 			 struct error *err);
+/* Adds supplementary groups by their names, each once; the same ids are refused ("groups: ..."). */
+int identity_add_groups(const struct strings *names, struct identity *identity, struct error *err);
 /* Where in a range an app's uid is looked for first. */
 uint32_t identity_hash_name(const char *app);
 void identity_clear(struct identity *identity);

@@ -117,6 +117,11 @@ static int set_user(struct run_options *options, const char *value, struct error
 	return set_text(&options->spec.user, value, err);
 }
 
+static int set_group(struct run_options *options, const char *value, struct error *err)
+{
+	return strings_append(&options->spec.groups, value, err);
+}
+
 static int set_chdir(struct run_options *options, const char *value, struct error *err)
 {
 	return set_path(options, &options->spec.directory, value, err);
@@ -357,6 +362,12 @@ const struct option_row run_option_rows[] = {
 	  .help = "who to run as, never root (default: an id of its own)",
 	  .field = FIELD_USER,
 	  .set = set_user },
+	{ .name = "group",
+	  .argument = "GROUP",
+	  .help = "a supplementary group, by name (default: none, whatever groups the user has)",
+	  .field = FIELD_GROUPS,
+	  .repeatable = true,
+	  .set = set_group },
 	{ .name = "chdir",
 	  .argument = "DIR",
 	  .help = "the app's directory, read-only to it (default: the current one)",

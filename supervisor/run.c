@@ -96,6 +96,8 @@ static int prepare(struct run *run, struct error *err)
 
 	r = identity_resolve(spec->user, spec->name, UID_LOCK_DIRECTORY, &run->identity, err);
 	if (r >= 0)
+		r = identity_add_groups(&spec->groups, &run->identity, err);
+	if (r >= 0)
 		r = host_facts_gather(spec, &run->identity, environ, NULL, &run->facts, err);
 	if (r >= 0)
 		r = find_disks(run, err);

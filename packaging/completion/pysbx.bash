@@ -4,7 +4,7 @@
 _pysbx_run()
 {
 	local options='--mem --mem-high --swap --cpu --cpu-weight --io --pids --nofile --tmp-size
-		--name --user --chdir --env --env-file
+		--name --user --group --chdir --env --env-file
 		--ro --rw --unix-socket --syscalls --network --egress --listen --require
 		--restart --max-restarts --backoff --oom --grace --kill-signal
 		--report --print-plan --cgroup-root --json --quiet --verbose --version --help'
@@ -53,6 +53,7 @@ _pysbx_run()
 	--restart) _pysbx_words -W 'always on-failure never' ;;
 	--oom) _pysbx_words -W 'worker app' ;;
 	--user) _pysbx_words -u ;;
+	--group) _pysbx_words -g ;;
 	--kill-signal) _pysbx_words -W 'TERM INT QUIT HUP USR1 USR2 KILL' ;;
 	--env) _pysbx_words -e ;;
 	--chdir | --cgroup-root) _pysbx_files -d ;;

@@ -135,6 +135,7 @@ complete -c pysbx -n __pysbx_in_options -x -l nofile -d 'Open files of each proc
 complete -c pysbx -n __pysbx_in_options -x -l tmp-size -d 'Size of /tmp'
 complete -c pysbx -n __pysbx_in_options -x -l name -d 'Name of the app'
 complete -c pysbx -n __pysbx_in_options -x -l user -a '(__fish_complete_users)' -d 'Who to run as'
+complete -c pysbx -n __pysbx_in_options -x -l group -a '(__fish_complete_groups)' -d 'Supplementary group'
 complete -c pysbx -n __pysbx_in_options -x -l chdir -a '(__fish_complete_directories)' -d 'Directory of the app'
 complete -c pysbx -n __pysbx_in_options -x -l env -a '(set -nx)' -d 'Set or pass a variable'
 complete -c pysbx -n __pysbx_in_options -r -F -l env-file -d 'Variables from a file'

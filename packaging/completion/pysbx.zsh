@@ -21,6 +21,7 @@ _pysbx_run() {
 		'--tmp-size=[size of /tmp]:size' \
 		'--name=[name of the app]:name' \
 		'--user=[who to run as]:user:_users' \
+		'*--group=[supplementary group]:group:_groups' \
 		'--chdir=[directory of the app]:directory:_directories' \
 		'*--env=[set or pass a variable]:variable:_parameters -g "*export*"' \
 		'*--env-file=[variables from a file]:file:_files' \

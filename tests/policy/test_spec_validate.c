@@ -439,6 +439,19 @@ Test(spec_validate, knows_the_sockets_of_services_by_name)
 		       "without \".\", \"..\" and double slashes");
 }
 
+Test(spec_validate, takes_groups_by_name_alone)
+{
+	struct app_spec spec = good();
+
+	add(&spec.groups, "www-data");
+	expect_valid(&spec);
+	EXPECT_REFUSED(add(&spoilt->groups, "www-data");
+		       add(&spoilt->groups, "33"), "groups[1]: \"33\" is not a group's name");
+	EXPECT_REFUSED(add(&spoilt->groups, ""), "groups[0]: \"\" is not a group's name");
+	EXPECT_REFUSED(add(&spoilt->groups, "root"),
+		       "groups[0]: \"root\" is root's group: workers are never in it");
+}
+
 Test(spec_validate, knows_the_walls_that_may_be_required)
 {
 	struct app_spec spec = good();

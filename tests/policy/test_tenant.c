@@ -144,6 +144,8 @@ Test(tenant, may_not_ask_for_what_is_an_administrators)
 		{ APP(",'isolation':{'readable':['/srv/acme','/etc/ssl']}"), ERROR_DENIED,
 		  "isolation.readable[1]",
 		  "isolation.readable[1]: \"/etc/ssl\" is outside of your tenant's directories" },
+		{ APP(",'groups':['docker']"), ERROR_DENIED, "groups[0]",
+		  "groups[0]: \"docker\" is for an administrator to give: leave it out" },
 		{ APP(",'isolation':{'sockets':['mysql','/run/docker']}"), ERROR_DENIED,
 		  "isolation.sockets[1]",
 		  "isolation.sockets[1]: \"/run/docker\" is outside of your tenant's directories" },

@@ -171,6 +171,19 @@ Test(root, keeps_every_mount_point_from_being_renamed)
 			 "mv: cannot move 'deep' to 'old': Device or resource busy\n");
 }
 
+/* The harness makes the leaf in the root of the hierarchy, which is then what is shown. */
+Test(root, shows_the_cgroup_above_the_leaf_read_only)
+{
+	sandbox_init(&box, "cd /sys/fs/cgroup; ls -d pysbx-test-*-*/cgroup.procs >/dev/null && "
+			   "cat cgroup.controllers >/dev/null && echo seen; mkdir new");
+	sandbox_add(&box,
+		    &(struct sandbox_mount){ .kind = MOUNT_CGROUP, .target = "/sys/fs/cgroup" });
+	sandbox_run(&box);
+	cr_expect_str_eq(box.text[0], "seen\n");
+	cr_expect_str_eq(box.text[1],
+			 "mkdir: cannot create directory 'new': Read-only file system\n");
+}
+
 Test(root, bounds_the_number_of_terminals)
 {
 	sandbox_run_script(&box, "grep ' /dev/pts ' /proc/self/mountinfo");

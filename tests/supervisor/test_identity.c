@@ -145,8 +145,7 @@ Test(identity, a_named_user_brings_its_ids)
 	cr_expect_str_eq(by_name.user_name, name);
 	cr_expect_str_eq(by_name.group_name, getgrgid(gid)->gr_name);
 	cr_expect_eq(by_name.lock_fd, -1);
-	for (size_t i = 0; i < by_name.group_count; i++)
-		cr_expect_neq(by_name.groups[i], gid, "the primary group is not among the others");
+	cr_expect_eq(by_name.group_count, 0, "its other groups do not come by themselves");
 
 	snprintf(number, sizeof(number), "%u", uid);
 	resolve(number, "web", &by_number);
@@ -236,49 +235,54 @@ static bool use_group_file(const char *text)
 	return is_private;
 }
 
-Test(identity, a_user_in_a_group_of_root_or_of_an_app_is_refused)
+Test(identity, groups_are_added_by_name_and_never_those_of_root_or_an_app)
 {
 	static const struct {
-		const char *group, *message;
+		const char *id, *message; /* NULL: added */
 	} samples[] = {
-		{ "0", "is in group 0, which is root's: take the user out of it, or give "
-		       "\"uid:gid\"" },
-		{ "1879048192", "is in group 1879048192, which pysbx gives to an app: take the "
-				"user out of it, or give \"uid:gid\"" },
-		{ "1879113727", "is in group 1879113727, which pysbx gives to an app: take the "
-				"user out of it, or give \"uid:gid\"" },
+		{ "0", "groups: \"extra\" is group 0, which is root's" },
+		{ "1879048192",
+		  "groups: \"extra\" is group 1879048192, which pysbx gives to an app" },
+		{ "1879113727",
+		  "groups: \"extra\" is group 1879113727, which pysbx gives to an app" },
 		{ "1879048191", NULL },
 		{ "1879179264", NULL },
 	};
-	char name[64], text[256];
-	uid_t uid;
-	gid_t gid;
+	struct strings names _cleanup_strings_ = { 0 };
+	struct error err;
+	char text[64];
 
-	if (!find_ordinary_account(name, sizeof(name), &uid, &gid))
-		cr_skip_test("no account but root's here");
+	cr_assert(strings_append(&names, "extra", &err) == 0 &&
+		  strings_append(&names, "extra", &err) == 0);
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
-		struct identity identity = { .uid = 42, .lock_fd = -7 };
-		struct error err;
+		struct identity identity = { .uid = 42, .gid = 43, .lock_fd = -1 };
 		int r;
 
-		snprintf(text, sizeof(text), "own:x:%u:\nextra:x:%s:%s\n", gid, samples[i].group,
-			 name);
+		snprintf(text, sizeof(text), "extra:x:%s:\n", samples[i].id);
 		if (!use_group_file(text))
 			cr_skip_test("no mount namespace can be made here");
-		r = identity_resolve(name, "web", tree_path("run/uid"), &identity, &err);
+		r = identity_add_groups(&names, &identity, &err);
 		if (samples[i].message == NULL) {
 			cr_assert_eq(r, 0, "%s", err.text);
-			cr_expect_eq(identity.group_count, 1);
-			identity_clear(&identity);
+			cr_expect_eq(identity.group_count, 1, "twice the same is once");
 			continue;
 		}
-		cr_assert_lt(r, 0, "%s", samples[i].group);
-		cr_expect_eq(err.kind, ERROR_INVALID);
-		snprintf(text, sizeof(text), "user: %s %s", name, samples[i].message);
-		cr_expect_str_eq(err.text, text);
-		cr_expect_eq(identity.uid, 42);
-		cr_expect_eq(identity.lock_fd, -7);
+		cr_expect_eq(r, -EINVAL);
+		cr_expect_str_eq(err.text, samples[i].message);
+		cr_expect_eq(identity.group_count, 0);
 	}
+}
+
+Test(identity, a_group_that_the_system_does_not_have_is_refused)
+{
+	struct strings names _cleanup_strings_ = { 0 };
+	struct identity identity = { .uid = 42, .gid = 43, .lock_fd = -1 };
+	struct error err;
+
+	cr_assert_eq(strings_append(&names, "no-such-group", &err), 0);
+	cr_expect_eq(identity_add_groups(&names, &identity, &err), -EINVAL);
+	cr_expect_str_eq(err.text, "groups: no group \"no-such-group\" on this system: see "
+				   "getent(1)");
 }
 
 Test(identity, mode_bits_of_owner_group_and_others_decide)

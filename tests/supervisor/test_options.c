@@ -305,6 +305,7 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "ADDRESS:PORT", "127.0.0.1:8000" },
 		{ "NAME|PATH", "postgresql" },
 		{ "WALL", "landlock" },
+		{ "GROUP", "www-data" },
 		{ "NAME[=VALUE]", "A=1" },
 		{ "FIRST[/MAX]", "1s" },
 		{ "USER|UID[:GID]", "1000" },
@@ -445,7 +446,7 @@ Test(options, name_both_options_of_a_contradiction)
 
 Test(options, table_is_well_formed)
 {
-	cr_expect_eq(run_option_count, 34);
+	cr_expect_eq(run_option_count, 35);
 	cr_expect_not_null(run_option_rows[0].group);
 	for (size_t i = 0; i < run_option_count; i++) {
 		const struct option_row *row = &run_option_rows[i];

@@ -157,8 +157,9 @@ def look():
             "kcore": trying(lambda: open("/proc/kcore", "rb").close()),
             "kmsg": trying(lambda: open("/dev/kmsg", "rb").close()),
             "sysrq": trying(lambda: open("/proc/sysrq-trigger", "wb").close()),
-            "cgroupfs": trying(lambda: os.listdir("/sys/fs/cgroup")),
         },
+        "cgroupfs": {"directories": [entry.name for entry in os.scandir("/sys/fs/cgroup")
+                                     if entry.is_dir()]},
         "mknod": trying(lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(8, 0))),
         "setuid": trying(lambda: os.setuid(0)),
         "kill_all": trying(lambda: os.kill(1, 9)),

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define QUIET_MSEC 1000
 
@@ -245,6 +247,48 @@ Test(control, the_figures_of_an_app_are_those_of_its_cgroup)
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* Subscribes and returns the answer's result. */
+static const char *state_of_wall(const json_t *app, const char *name)
+{
+	const json_t *walls = field(app, "walls");
+
+	for (size_t i = 0; i < json_array_size(walls); i++)
+		if (strcmp(field_text(json_array_get(walls, i), "name"), name) == 0)
+			return field_text(json_array_get(walls, i), "state");
+	cr_assert_fail("no wall %s", name);
+	return NULL;
+}
+
+static const char *up_from(unsigned abi)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1U) >= (long)abi ? "up" : "down";
+}
+
+Test(control, the_walls_of_an_app_are_told_also_by_the_next_daemon)
+{
+	static const char *const up[] = { "namespaces", "root",		"seccomp",
+					  "identity",	"capabilities", "no-new-privileges" };
+	struct bench bench;
+	const char *name = open_with(&bench, "walls", WORDS("sleep", "600"));
+
+	for (int daemons = 0; daemons < 2; daemons++) {
+		_cleanup_json_ json_t *app = app_get(name);
+		_cleanup_free_ char *told = shell_output("pysbx status %s", name);
+
+		for (size_t i = 0; i < ARRAY_SIZE(up); i++)
+			cr_expect_str_eq(state_of_wall(app, up[i]), "up", "%s", up[i]);
+		cr_expect_str_eq(state_of_wall(app, "landlock"), up_from(2));
+		cr_expect_str_eq(state_of_wall(app, "abstract-sockets"), up_from(6));
+		cr_expect_str_eq(state_of_wall(app, "network"), "down");
+		cr_expect_not_null(strstr(told, "  walls up   namespaces, root, "), "%s", told);
+		cr_expect_not_null(strstr(told, "  down       network: host: the network is the "
+						"host's\n"),
+				   "%s", told);
+		daemon_restart();
+		app_await_state(name, "running", START_MSEC);
+	}
+	finish(&bench);
+}
+
 static json_t *subscribe(struct link *link, json_t *params)
 {
 	_cleanup_json_ json_t *answer = NULL;
