@@ -183,13 +183,15 @@ static int check_apart(const struct host_facts *facts, struct error *err)
  * that was mounted by itself stays the old one. */
 static int gather_socket(const char *item, struct host_facts *facts, struct error *err)
 {
+	static const struct path_field field = { "isolation.sockets", ": is the server running?",
+						 "" };
 	const char *directory = spec_socket_directory(item);
 	_cleanup_free_ char *real = NULL;
 	struct stat st;
 	int r;
 
-	r = resolve_field(facts, "isolation.sockets", directory != NULL ? directory : item,
-			  WALK_TO_READ, ": is the server running?", &real, err);
+	r = resolve_field(facts, &field, directory != NULL ? directory : item, WALK_TO_READ, &real,
+			  err);
 	if (r < 0)
 		return r;
 	if (stat(real, &st) < 0 || (!S_ISDIR(st.st_mode) && !S_ISSOCK(st.st_mode)))

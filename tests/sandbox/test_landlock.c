@@ -153,6 +153,22 @@ Test(landlock, is_in_no_ones_way_with_the_rules_of_the_mounts)
 	cr_expect_eq(box.running.landlock_abi, kernel_abi());
 }
 
+Test(landlock, takes_a_file_for_what_a_file_can_be)
+{
+	char path[128];
+
+	require_abi(2);
+	host_program("program");
+	snprintf(path, sizeof(path), "%s/program", host);
+	cr_assert_eq(chmod(path, 0777), 0);
+	sandbox_init(&box, "/srv/program; echo 'echo now this' >/srv/program; sh /srv/program");
+	sandbox_add(&box, &(struct sandbox_mount){
+				  .kind = MOUNT_BIND, .source = path, .target = "/srv/program" });
+	sandbox_run(&box);
+	cr_expect_str_eq(box.text[0], "it runs\nnow this\n");
+	cr_expect_str_eq(box.text[1], "");
+}
+
 Test(landlock, lets_terminals_be_used)
 {
 	require_abi(2);
