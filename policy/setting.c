@@ -18,6 +18,7 @@ static const char *const options[FIELD_COUNT] = {
 	[FIELD_READABLE] = "--ro",
 	[FIELD_WRITABLE] = "--rw",
 	[FIELD_SYSCALLS] = "--syscalls",
+	[FIELD_REQUIRE] = "--require",
 	[FIELD_RESTART] = "--restart",
 	[FIELD_MAX_RESTARTS] = "--max-restarts",
 	[FIELD_OOM] = "--oom",

@@ -165,6 +165,11 @@ static void advise_on_start(const struct death *death, struct phrase *text)
 			   setting_name(death->door, FIELD_WRITABLE),
 			   death->door == DOOR_OPTIONS ? "; --print-plan shows all that is mounted"
 						       : "");
+	} else if (strcmp(stage, launch_stage_name(STAGE_LANDLOCK)) == 0) {
+		phrase_add(text,
+			   "`pysbx doctor` tells what this machine lacks; to do without the wall, "
+			   "take it out of %s",
+			   setting_name(death->door, FIELD_REQUIRE));
 	} else if (strcmp(stage, launch_stage_name(STAGE_NAMESPACES)) == 0) {
 		phrase_add(text,
 			   "the kernel refused a namespace: check sysctl user.max_*_namespaces, "

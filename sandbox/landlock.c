@@ -103,7 +103,7 @@ static int check_required(const struct launcher *launcher, struct error *err)
 	if (launcher->landlock_abi >= required)
 		return 0;
 	if (launcher->landlock_abi > 0)
-		return error_set(err, ERROR_UNSUPPORTED, 0,
+		return error_set(err, ERROR_UNSUPPORTED, EOPNOTSUPP,
 				 "isolation.require asks for Landlock with ABI %u (Linux %s), this "
 				 "kernel has ABI %u",
 				 required, required >= PLAN_LANDLOCK_ABI_SCOPES ? "6.12" : "5.19",

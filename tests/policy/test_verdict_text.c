@@ -393,6 +393,8 @@ Test(verdict_text, advises_by_cause)
 		  "--chdir" },
 		{ { .start_failed = true, .failed_stage = "root", .failed_errno = ENOENT },
 		  "--print-plan" },
+		{ { .start_failed = true, .failed_stage = "landlock", .failed_errno = ENOSYS },
+		  "take it out of --require" },
 		{ { .start_failed = true, .failed_stage = "namespaces", .failed_errno = ENOSPC },
 		  "user.max_" },
 		{ { .start_failed = true, .failed_stage = "seccomp", .failed_errno = EINVAL }, "" },

@@ -5,6 +5,7 @@
 #include "tests/sandbox/harness.h"
 
 #include <criterion/criterion.h>
+#include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -256,6 +257,36 @@ Test(worker, keeps_a_nice_value_that_makes_it_weaker)
 	cr_assert_eq(setpriority(PRIO_PROCESS, 0, 7), 0);
 	sandbox_run_script(&box, "nice");
 	cr_expect_str_eq(box.text[0], "7\n");
+}
+
+/* class (1 real-time, 2 best-effort, 3 idle), level */
+static void set_io_priority(unsigned class, unsigned level)
+{
+	cr_assert_eq(
+		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(class, level)), 0,
+		"%s", strerror(errno));
+}
+
+Test(worker, has_no_place_above_others_at_the_disk)
+{
+	static const struct {
+		unsigned class, level;
+		const char *inside;
+	} samples[] = {
+		{ 1, 2, "none: prio " },
+		{ 2, 0, "none: prio " },
+		{ 2, 6, "best-effort: prio 6\n" },
+		{ 3, 7, "idle\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		set_io_priority(samples[i].class, samples[i].level);
+		sandbox_run_script(&box, "ionice -p $$");
+		cr_expect_eq(strncmp(box.text[0], samples[i].inside, strlen(samples[i].inside)), 0,
+			     "%s", box.text[0]);
+		sandbox_clear(&box);
+	}
+	sandbox_init(&box, NULL);
 }
 
 Test(worker, sees_its_own_cgroup_as_the_root)
