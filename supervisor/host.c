@@ -194,6 +194,7 @@ static int gather_socket(const char *item, struct host_facts *facts, struct erro
 			  err);
 	if (r < 0)
 		return r;
+	assert(real != NULL);
 	if (stat(real, &st) < 0 || (!S_ISDIR(st.st_mode) && !S_ISSOCK(st.st_mode)))
 		return error_set(err, ERROR_INVALID, 0,
 				 "isolation.sockets: %s is neither a unix socket nor a directory "
