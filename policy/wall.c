@@ -54,8 +54,10 @@ static bool is_limit(uint64_t value)
 
 const char *wall_objection(enum wall_id wall, const struct app_spec *spec)
 {
-	if (wall == WALL_NETWORK && spec->isolation.network == NETWORK_HOST)
-		return "is down with isolation.network \"host\": take another network";
+	if (wall == WALL_NETWORK && spec->isolation.network == NETWORK_HOST &&
+	    spec->isolation.egress.count == 0)
+		return "is down with isolation.network \"host\": take another network, or "
+		       "isolation.egress";
 	if (wall == WALL_LIMITS && !is_limit(spec->limits.memory_max))
 		return "is down without a limit on memory: set limits.memory";
 	return NULL;
@@ -126,10 +128,14 @@ static void judge_abstract_sockets(const struct wall_facts *facts, struct wall *
 
 static void judge_network(const struct wall_facts *facts, struct wall *wall)
 {
-	if (facts->spec->isolation.network == NETWORK_HOST)
-		set(wall, false, "host: the network is the host's");
+	const struct app_spec *spec = facts->spec;
+
+	if (spec->isolation.network != NETWORK_HOST)
+		set(wall, true, spec_network_name(spec->isolation.network));
+	else if (spec->isolation.egress.count > 0)
+		set(wall, true, "host, and it reaches only what isolation.egress names");
 	else
-		set(wall, true, spec_network_name(facts->spec->isolation.network));
+		set(wall, false, "host: the network is the host's");
 }
 
 static void judge_limits(const struct wall_facts *facts, struct wall *wall)

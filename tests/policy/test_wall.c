@@ -62,6 +62,9 @@ Test(wall, objects_to_walls_that_the_spec_itself_leaves_open)
 
 	cr_expect_not_null(wall_objection(WALL_NETWORK, &spec));
 	cr_expect_null(wall_objection(WALL_LIMITS, &spec));
+	cr_assert_eq(strings_append(&spec.isolation.egress, "localhost", &(struct error){ 0 }), 0);
+	cr_expect_null(wall_objection(WALL_NETWORK, &spec), "what it reaches is bounded");
+	strings_clear(&spec.isolation.egress);
 	spec.isolation.network = NETWORK_NONE;
 	spec.limits.memory_max = LIMIT_MAX;
 	cr_expect_null(wall_objection(WALL_NETWORK, &spec));
