@@ -22,7 +22,7 @@
 #define PLAN_RLIMITS_MAX    16
 #define PLAN_GROUPS_MAX	    32
 #define PLAN_PATH_BYTES_MAX 4095
-#define PLAN_RULES_MAX	    PLAN_MOUNTS_MAX
+#define PLAN_RULES_MAX	    (PLAN_MOUNTS_MAX + 3) /* one a mount, and /, /etc, /dev */
 
 /* What the launcher finds open when it starts; all else is closed. stdin is /dev/null, stdout and
  * stderr are the supervisor's own (for a last word if the socket is gone). */

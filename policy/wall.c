@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ABI_TRUNCATE 3 /* Linux 6.2 */
+
 #define SECCOMP_MODE_IS_FILTER 2 /* SECCOMP_MODE_FILTER */
 
 static const char *const names[] = {
@@ -98,7 +100,8 @@ static void judge_landlock(const struct wall_facts *facts, struct wall *wall)
 	if (facts->landlock_abi >= PLAN_LANDLOCK_ABI_FILES) {
 		wall->state = WALL_UP;
 		snprintf(wall->detail, sizeof(wall->detail),
-			 "ABI %u: files as the mounts show them%s", facts->landlock_abi,
+			 "ABI %u: files as the mounts show them%s%s", facts->landlock_abi,
+			 facts->landlock_abi < ABI_TRUNCATE ? ", but for truncate(2)" : "",
 			 facts->landlock_abi >= PLAN_LANDLOCK_ABI_SCOPES ? "; no signals to others"
 									 : "");
 		return;

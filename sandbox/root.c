@@ -396,7 +396,7 @@ static_assert(ARRAY_SIZE(makers) == MOUNT_KIND_COUNT, "a maker for each kind");
  * is still in sight. */
 static int open_cgroup(struct root *root, struct error *err)
 {
-	char link[32], path[PATH_MAX];
+	char link[32], path[PATH_MAX], *end;
 	struct stat wanted, found;
 	ssize_t length;
 	int r;
@@ -406,7 +406,11 @@ static int open_cgroup(struct root *root, struct error *err)
 	if (length < 0 || fstatat(LAUNCH_FD_CGROUP, "..", &wanted, 0) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "find the app's cgroup");
 	path[length] = '\0';
-	*strrchr(path, '/') = '\0';
+	end = strrchr(path, '/');
+	if (end == NULL || end == path)
+		return error_set(err, ERROR_UNSUPPORTED, EXDEV,
+				 "the app's cgroup has no path here: %s", path);
+	*end = '\0';
 	r = mount_open_source(path, &root->cgroup, err);
 	if (r < 0)
 		return r;
