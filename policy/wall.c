@@ -289,6 +289,19 @@ int wall_status_parse(const char *text, struct wall_status *ret, struct error *e
 	return r;
 }
 
+const char *wall_status_lack(const struct wall_status *status, uint32_t uid)
+{
+	if (status->seccomp != SECCOMP_MODE_IS_FILTER)
+		return "no seccomp filter";
+	if (!status->no_new_privileges)
+		return "no no_new_privs";
+	if (status->capabilities != 0)
+		return "capabilities";
+	if (status->uid != uid)
+		return "another uid";
+	return NULL;
+}
+
 /* --- as JSON
  * ------------------------------------------------------------------------------------*/
 

@@ -73,5 +73,9 @@ void wall_landlock_absence(unsigned wanted, unsigned abi, int errnum,
 /* The text of /proc/PID/status. ERROR_INVALID if a line that is needed is missing. */
 int wall_status_parse(const char *text, struct wall_status *ret, struct error *err);
 
+/* What a worker that has just been started as uid must have, and hasn't: "no seccomp filter"; NULL
+ * if it has all. */
+const char *wall_status_lack(const struct wall_status *status, uint32_t uid);
+
 /* [{"name","state":"up|down|unknown","detail"}]; NULL: no memory. */
 json_t *walls_to_json(const struct wall walls[static WALL_COUNT]);

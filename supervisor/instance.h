@@ -26,6 +26,7 @@
 #include "policy/plan.h"
 #include "policy/spec.h"
 #include "policy/verdict.h"
+#include "policy/wall.h"
 #include "supervisor/kernel_log.h"
 #include "supervisor/launcher.h"
 #include "supervisor/log.h"
@@ -216,6 +217,9 @@ void instance_explain_all(struct instance *instance);
 
 /* The leaf's directory. */
 int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err);
+
+/* Of the main process, as the kernel shows it now. False if it has ended, or can't be read. */
+bool instance_read_status(const struct instance *instance, struct wall_status *ret);
 
 /* For log_event: borrows from instance. */
 struct log_subject instance_subject(const struct instance *instance);

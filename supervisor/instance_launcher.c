@@ -6,6 +6,7 @@
  */
 #include "policy/own.h"
 #include "supervisor/clock.h"
+#include "supervisor/file.h"
 #include "supervisor/instance.h"
 #include "supervisor/pidfd.h"
 
@@ -150,6 +151,40 @@ static void watch_exit(struct instance *instance, struct launcher_event *event)
 		(void)add_exit_source(instance);
 }
 
+bool instance_read_status(const struct instance *instance, struct wall_status *ret)
+{
+	char path[32], text[FILE_KERNEL_MAX];
+	struct error ignored;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)instance->worker_pid);
+	return instance->worker_pid > 0 &&
+	       file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) >= 0 &&
+	       wall_status_parse(text, ret, &ignored) == 0;
+}
+
+/* Looked at from outside, whatever the launcher has said: a worker that runs without its walls is
+ * one too many. False: it was killed. */
+static bool is_confined(struct instance *instance)
+{
+	struct launch_message failure = { .type = LAUNCH_FAILED,
+					  .stage = STAGE_IDENTITY,
+					  .errnum = EPERM };
+	struct wall_status status;
+	const char *lack;
+
+	if (!instance_read_status(instance, &status))
+		return true; /* it has ended */
+	lack = wall_status_lack(&status, instance->uid);
+	if (lack == NULL)
+		return true;
+	snprintf(failure.text, sizeof(failure.text),
+		 "the worker ran with %s, and was killed: this is a bug of pysbx or of the kernel",
+		 lack);
+	instance_set_last_words(instance, &failure);
+	instance_kill_launcher(instance);
+	return false;
+}
+
 static void hear_running(struct instance *instance, struct launcher_event *event)
 {
 	pid_t pid = pidfd_pid(event->fds[0]);
@@ -164,6 +199,10 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	/* 0: it has ended since, and LAUNCH_ENDED is on its way */
 	if (pid > 0)
 		instance->worker_pid = pid;
+	/* of one that is adopted, the uid may not be on record yet */
+	if (instance->state == APP_STARTING && instance->launcher.is_child &&
+	    !is_confined(instance))
+		return;
 	close_and_clear(&instance->worker_pidfd);
 	if (instance->host->notifier == NULL)
 		instance->worker_pidfd = TAKE_FD(event->fds[0]);

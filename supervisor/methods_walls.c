@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which walls of an app's sandbox are up. */
 #include "policy/wall.h"
-#include "supervisor/file.h"
 #include "supervisor/methods.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-
-/* Of the main process, as the kernel shows it now. False if it has ended, or can't be read. */
-static bool read_status(pid_t pid, struct wall_status *ret)
-{
-	char path[32], text[FILE_KERNEL_MAX];
-	struct error ignored;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	return pid > 0 && file_read_at(AT_FDCWD, path, text, sizeof(text), &ignored) >= 0 &&
-	       wall_status_parse(text, ret, &ignored) == 0;
-}
 
 json_t *methods_app_walls(const struct app *app)
 {
@@ -32,7 +17,7 @@ json_t *methods_app_walls(const struct app *app)
 
 	if (!facts.started)
 		return json_null();
-	if (read_status(app_pid(app), &status))
+	if (instance_read_status(instance, &status))
 		facts.status = &status;
 	wall_judge(&facts, walls);
 	return walls_to_json(walls);

@@ -225,3 +225,17 @@ Test(wall, is_an_object_in_json)
 	json_decref(array);
 	spec_clear(&spec);
 }
+
+Test(wall, a_start_that_lacks_something_is_seen)
+{
+	struct wall_status status = confined;
+
+	cr_expect_null(wall_status_lack(&status, confined.uid));
+	cr_expect_str_eq(wall_status_lack(&status, 0), "another uid");
+	status.capabilities = 1;
+	cr_expect_str_eq(wall_status_lack(&status, confined.uid), "capabilities");
+	status.no_new_privileges = false;
+	cr_expect_str_eq(wall_status_lack(&status, confined.uid), "no no_new_privs");
+	status.seccomp = 1;
+	cr_expect_str_eq(wall_status_lack(&status, confined.uid), "no seccomp filter");
+}
