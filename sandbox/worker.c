@@ -174,6 +174,28 @@ static int set_most(__rlimit_resource_t resource)
 	return setrlimit(resource, &limit);
 }
 
+#define LOGIN_UID_UNSET "4294967295"
+
+/* Whom the audit trail names. While nobody has logged in, as in a service, every process may say so
+ * once, and say root; that once is now. Where a login started us, it stays the one who did. */
+static int set_login_uid(struct worker *worker)
+{
+	_cleanup_close_ int fd = open("/proc/self/loginuid", O_RDWR | O_CLOEXEC);
+	char text[16];
+	ssize_t length;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno; /* a kernel without an audit trail */
+	length = read(fd, text, sizeof(text) - 1);
+	if (length < 0)
+		return -errno;
+	text[length] = '\0';
+	if (strcmp(text, LOGIN_UID_UNSET) != 0)
+		return 0;
+	length = snprintf(text, sizeof(text), "%u", worker->plan->uid);
+	return pwrite(fd, text, (size_t)length, 0) < 0 ? -errno : 0;
+}
+
 static int set_rlimits(struct worker *worker)
 {
 	const struct plan *plan = worker->plan;
@@ -301,6 +323,7 @@ static const struct {
 	{ STAGE_LIMITS, "reset scheduling class and nice value", reset_scheduling },
 	{ STAGE_LIMITS, "reset the io priority", reset_io_scheduling },
 	{ STAGE_LIMITS, "write /proc/self/oom_score_adj", set_oom_score },
+	{ STAGE_LIMITS, "write /proc/self/loginuid", set_login_uid },
 	{ STAGE_LIMITS, "set resource limit", set_rlimits },
 	/* what follows closes the ruleset, and opens nothing that the worker couldn't */
 	{ STAGE_LANDLOCK, "enter the Landlock domain", enter_landlock },
