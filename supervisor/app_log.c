@@ -144,6 +144,9 @@ static void add_to_batch(struct batch *batch, const char *line, size_t length)
 	batch->data[batch->length++] = '\n';
 }
 
+/* journald writes an emergency to every terminal: no app has one to tell. */
+#define LEVEL_MOST '2' /* critical */
+
 /* "<3>words": a level as syslog(3) counts, in front of the line, as sd-daemon(3) has it. */
 static bool has_level(const char *line, size_t length)
 {
@@ -157,7 +160,7 @@ static bool send_line(const struct app_log *app_log, unsigned stream, const char
 	char instance[NUMBER_TEXT_MAX], priority[2] = { stream == 0 ? '6' : '5', '\0' };
 
 	if (has_level(line, length)) {
-		priority[0] = line[1];
+		priority[0] = line[1] < LEVEL_MOST ? LEVEL_MOST : line[1];
 		line += 3;
 		length -= 3;
 	}

@@ -125,6 +125,9 @@ Test(app_log, a_level_in_front_of_a_line_is_its_priority)
 	} cases[] = {
 		{ "<3>broken\n", "broken", "3" },
 		{ "<0>\n", NULL, NULL },
+		{ "<0>to all terminals\n", "to all terminals", "2" },
+		{ "<1>now\n", "now", "2" },
+		{ "<2>soon\n", "soon", "2" },
 		{ "<8>no level\n", "<8>no level", "6" },
 		{ "<3\n", "<3", "6" },
 		{ "<3>>x\n", ">x", "3" },
