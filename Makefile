@@ -85,7 +85,9 @@ LAUNCHER := build/pysbx-launch
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
 SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone $(B)/tests/system-daemon \
-	$(B)/tests/system-survives $(B)/tests/system-returns
+	$(B)/tests/system-survives $(B)/tests/system-returns $(B)/tests/system-escape \
+	$(B)/tests/system-neighbours
+ATTEMPT := $(B)/tests/attempt
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
 .SECONDEXPANSION:
@@ -95,7 +97,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS)
-tests: $(UNIT_TESTS) $(SYSTEM_TESTS)
+tests: $(UNIT_TESTS) $(SYSTEM_TESTS) $(ATTEMPT)
 
 help:
 	@awk '/^## /{sub(/^## /,""); print}' $(MAKEFILE_LIST)
@@ -163,7 +165,8 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call link_test,$(SUPERVISOR_LIBS))
 
 # Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/,
-# survives/ and returns/ share the one daemon that a machine has.
+# survives/, returns/ and neighbours/ share the one daemon that a machine has, escape/ compares the
+# machine with how it was.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
@@ -171,6 +174,11 @@ $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
 $(B)/tests/system-%: $$(call obj,$$(wildcard tests/system/$$*/*.c tests/system/harness*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
+
+# What tests/system/escape lets a worker try: static, so that it runs in any sandbox.
+$(ATTEMPT): $(call static_obj,$(wildcard tests/system/attempts/*.c))
+	$(call say,LINK,$@ (static))
+	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(LDLIBS)
 
 $(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
@@ -210,7 +218,7 @@ install: all
 # The stage is what a guest gets: an installed pysbx, the tests and their fixtures.
 STAGE := build/stage
 install-tests: tests
-	install -D -m 755 -t $(DESTDIR)$(testsdir) $(SYSTEM_TESTS) $(UNIT_TESTS) tests/run-suite tests/summary
+	install -D -m 755 -t $(DESTDIR)$(testsdir) $(SYSTEM_TESTS) $(ATTEMPT) $(UNIT_TESTS) tests/run-suite tests/summary
 	cp -r --no-preserve=ownership tests/system/apps $(DESTDIR)$(testsdir)/
 
 .PHONY: stage
@@ -244,9 +252,9 @@ fuzz:
 fuzz-run: $(FUZZERS)
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
-## make bench        measure, side by side with the peers; T=starts or T=daemon for one part
+## make bench        measure, side by side with the peers; T=starts, daemon, doors or floods for a part
 BENCH_PROGRAMS := $(B)/bench/bench-worker $(B)/bench/rpc-probe
-bench: all $(BENCH_PROGRAMS)
+bench: all $(BENCH_PROGRAMS) $(ATTEMPT) $(B)/tests/system-neighbours
 	tests/bench/run $(B) $(T)
 
 ## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...
