@@ -104,7 +104,7 @@ int launch_message_check(const void *data, size_t size, struct launch_message *r
 			return r;
 	}
 
-	if (message.type == LAUNCH_DENIED) {
+	if (message.type == LAUNCH_DENIED || message.type == LAUNCH_COUNTED) {
 		int r = check_denial(&message.denial, err);
 
 		if (r < 0)

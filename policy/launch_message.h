@@ -20,6 +20,8 @@
  *     LAUNCH_DENIED   the filter has refused a call (plan->refusals): denial. If denial.held is
  *                     true, the caller still waits in it, until HEARD comes or
  *                     LAUNCH_DENIAL_USEC have passed
+ *     LAUNCH_COUNTED  denial.untold refusals, since the last such message, of calls that have been
+ *                     told already, or that are too many to be remembered
  *   supervisor -> launcher
  *     LAUNCH_SIGNAL   send `signal` to the worker
  *     LAUNCH_STOP     stop_signal now, SIGKILL to all after the plan's grace
@@ -60,6 +62,8 @@
 #define LAUNCH_CALL_ARGS  6
 /* How long a refused call waits for somebody to look at its caller. */
 #define LAUNCH_DENIAL_USEC UINT64_C(200000)
+/* Different calls that are told where they are permitted: more than there are. */
+#define LAUNCH_LEARN_MAX 1024
 
 enum launch_message_type {
 	LAUNCH_PIPES = 1,
@@ -77,6 +81,7 @@ enum launch_message_type {
 	LAUNCH_HEARD,
 	LAUNCH_PERMIT,
 	LAUNCH_LISTENERS,
+	LAUNCH_COUNTED,
 	LAUNCH_TYPE_END,
 };
 

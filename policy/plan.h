@@ -77,12 +77,12 @@ struct mount_step {
 };
 
 /* What becomes of a call that the seccomp filter refuses with an errno. */
-enum refusals {
-	REFUSALS_SILENT,    /* the kernel answers, and nobody hears of it */
-	REFUSALS_EXPLAINED, /* those with EPERM, which no program expects, are told first */
-	REFUSALS_WATCHED,   /* all of them, until LAUNCH_PERMIT says that they are made */
-	REFUSALS_PERMITTED, /* all are told, and made */
-	REFUSALS_COUNT,
+enum refusals { /* from WATCHED on nothing else will do: without a listener the start fails */
+		REFUSALS_SILENT,    /* the kernel answers, and nobody hears of it */
+		REFUSALS_EXPLAINED, /* those with EPERM, which no program expects, are told first */
+		REFUSALS_WATCHED,   /* all of them, until LAUNCH_PERMIT says that they are made */
+		REFUSALS_PERMITTED, /* all are told, and made */
+		REFUSALS_COUNT,
 };
 
 /* What a Landlock rule lets through at its path and all below it. Each right stands for those of

@@ -84,6 +84,10 @@ int denials_program(const struct launcher *launcher, struct sock_fprog *ret, str
 		return error_no_memory(err);
 	if (can_be_handed_over(launcher, probe))
 		*ret = (struct sock_fprog){ own->len, TAKE_PTR(program) };
+	else if (launcher->plan->refusals != REFUSALS_EXPLAINED)
+		return error_set(err, ERROR_INVALID, 0,
+				 "a profile that refuses sendmsg, write or exit_group can "
+				 "be enforced, and nothing else: its refusals can't be permitted");
 	return 0;
 }
 
@@ -130,6 +134,13 @@ int denials_load(const struct sock_fprog *program, int status)
 
 /* --- questions --------------------------------------------------------------------------------*/
 
+static void set_rate(struct denials *denials, uint64_t now)
+{
+	uint64_t rate = denials->permit ? DENIALS_PERMITTED_PER_SECOND : DENIALS_PER_SECOND;
+
+	rate_init(&denials->rate, rate, rate, now / NSEC_PER_USEC);
+}
+
 void denials_init(struct denials *denials, struct keeper *keeper)
 {
 	const struct launcher *launcher = keeper->launcher;
@@ -139,7 +150,7 @@ void denials_init(struct denials *denials, struct keeper *keeper)
 		denials->permit = launcher->plan->refusals == REFUSALS_PERMITTED;
 		denials->all = launcher->plan->refusals != REFUSALS_EXPLAINED;
 	}
-	rate_init(&denials->rate, DENIALS_PER_SECOND, DENIALS_PER_SECOND, 0);
+	set_rate(denials, 0);
 }
 
 /* errnum 0: the call is made, but only where calls may be. */
@@ -163,16 +174,17 @@ static bool is_known(const struct denials *denials, const struct seccomp_data *c
 	return false;
 }
 
+static bool is_full(const struct denials *denials)
+{
+	return denials->permit && denials->known_count >= LAUNCH_LEARN_MAX;
+}
+
 /* Grows by the block: most workers are never refused anything. When it is full the oldest gives
  * way, or 64 harmless calls would hide all that come after them; what is told is bounded anyway.
  * Where calls are permitted, the number of those told is. */
 static bool remember(struct denials *denials, const struct seccomp_data *call)
 {
-	size_t max = denials->permit ? DENIALS_LEARN_MAX : DENIALS_KNOWN_MAX;
-
-	if (denials->known_count >= max) {
-		if (denials->permit)
-			return false;
+	if (!denials->permit && denials->known_count >= DENIALS_KNOWN_MAX) {
 		denials->known[denials->oldest] = *call;
 		denials->oldest = (denials->oldest + 1) % denials->known_count;
 		return true;
@@ -214,13 +226,17 @@ static bool tell(struct denials *denials, const struct seccomp_notif *question, 
 			.untold = denials->untold,
 		},
 	};
+	size_t known = denials->known_count;
 
 	static_assert(sizeof(message.denial.arguments) == sizeof(call->args), "the same six");
 	memcpy(message.denial.arguments, call->args, sizeof(call->args));
 	if (!denials->keeper->connected || denials->keeper->stalled || !may_tell(denials, now) ||
-	    !remember(denials, call) ||
-	    !keeper_send(denials->keeper, LAUNCH_DENIED, &message, NULL, 0))
+	    !remember(denials, call))
 		return false;
+	if (!keeper_send(denials->keeper, LAUNCH_DENIED, &message, NULL, 0)) {
+		denials->known_count = known;
+		return false;
+	}
 	denials->told++;
 	denials->untold = 0;
 	return true;
@@ -239,13 +255,17 @@ static void take(struct denials *denials, uint64_t now)
 	if (ioctl(denials->listener, SECCOMP_IOCTL_NOTIF_RECV, &buffer) < 0)
 		return;
 	errnum = denial_errno(denials->keeper->launcher->filter.filter, &question->data);
-	if (denial_is_expected(&question->data) || is_known(denials, &question->data)) {
-		answer(denials, question->id,
-		       denials->permit && !denial_is_expected(&question->data) ? 0 : errnum);
+	if (denial_is_expected(&question->data)) {
+		answer(denials, question->id, errnum);
 		return;
 	}
 	if (denials->permit)
 		errnum = 0;
+	if (is_known(denials, &question->data) || is_full(denials)) {
+		denials->repeated++;
+		answer(denials, question->id, errnum);
+		return;
+	}
 	if (tell(denials, question, errnum, now)) {
 		denials->held_id = question->id;
 		denials->held_errnum = errnum;
@@ -264,9 +284,22 @@ void denials_heard(struct denials *denials)
 	denials->held_until = 0;
 }
 
-void denials_permit(struct denials *denials)
+void denials_permit(struct denials *denials, uint64_t now)
 {
 	denials->permit = denials->all;
+	set_rate(denials, now);
+}
+
+static void count(struct denials *denials, uint64_t now)
+{
+	const struct launch_message message = { .denial.untold = denials->repeated };
+
+	if (denials->repeated == 0 || now < denials->count_after || !denials->keeper->connected ||
+	    denials->keeper->stalled ||
+	    !keeper_send(denials->keeper, LAUNCH_COUNTED, &message, NULL, 0))
+		return;
+	denials->repeated = 0;
+	denials->count_after = now + DENIALS_COUNT_NSEC;
 }
 
 /* --- for the loop -----------------------------------------------------------------------------*/
@@ -280,11 +313,16 @@ struct pollfd denials_watch(const struct denials *denials, uint64_t now)
 
 uint64_t denials_deadline(const struct denials *denials, uint64_t now)
 {
+	uint64_t until = now < denials->rest_until ? denials->rest_until : KEEPER_NEVER;
+
 	if (denials->listener < 0)
 		return KEEPER_NEVER;
 	if (denials->held_until != 0)
-		return denials->held_until;
-	return now < denials->rest_until ? denials->rest_until : KEEPER_NEVER;
+		until = denials->held_until;
+	if (denials->repeated > 0 && denials->keeper->connected && !denials->keeper->stalled &&
+	    denials->count_after < until)
+		until = denials->count_after;
+	return until;
 }
 
 void denials_handle(struct denials *denials, short revents, uint64_t now)
@@ -299,4 +337,5 @@ void denials_handle(struct denials *denials, short revents, uint64_t now)
 	} else if (revents != 0) { /* POLLHUP: no process is left under the filter */
 		close_and_clear(&denials->listener);
 	}
+	count(denials, now);
 }

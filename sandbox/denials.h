@@ -17,13 +17,17 @@
 
 #include <linux/seccomp.h>
 
-#define DENIALS_PER_SECOND  500
+#define DENIALS_PER_SECOND 500
+/* Where they are permitted, which is an administrator's word, a busy app makes many: what it makes
+ * all the time is to be slowed little, and the answers must not take more than half a core. */
+#define DENIALS_PERMITTED_PER_SECOND 20000
+/* How often the refusals of what was told already are counted for the supervisor. */
+#define DENIALS_COUNT_NSEC  UINT64_C(1000000000)
 #define DENIALS_WINDOW_NSEC UINT64_C(60000000000)
 /* Told in a window, and remembered in all: what is refused is a sign that something is wrong, and
  * some lines show it; where refusals are permitted, a whole profile may be learnt from them. */
 #define DENIALS_TOLD_MAX  8
 #define DENIALS_KNOWN_MAX 64
-#define DENIALS_LEARN_MAX 1024
 
 struct denials {
 	struct keeper *keeper;
@@ -36,14 +40,16 @@ struct denials {
 	uint64_t window_end; /* nsec */
 	unsigned told;	     /* in this window */
 	uint64_t untold;
+	uint64_t repeated;    /* refusals of what was told, not counted yet */
+	uint64_t count_after; /* nsec: they are not counted sooner */
 	/* the one that waits to be looked at; held_until is 0 if none does */
 	uint64_t held_until, held_id;
 	int held_errnum;
 };
 
 /* The program for the worker in place of launcher->filter, if refusals are to be told and can be:
- * a profile that lets nobody send the listener is loaded as it is. *ret->filter is the caller's, or
- * NULL. */
+ * a profile that lets nobody send the listener is loaded as it is. Where calls are to be permitted,
+ * now or later, that is an error: nothing could be. *ret->filter is the caller's, or NULL. */
 int denials_program(const struct launcher *launcher, struct sock_fprog *ret, struct error *err);
 
 /* In the worker's place: loads `program` and sends the listener through `status`. A negative errno;
@@ -59,4 +65,4 @@ void denials_handle(struct denials *denials, short revents, uint64_t now);
 
 /* LAUNCH_HEARD, LAUNCH_PERMIT */
 void denials_heard(struct denials *denials);
-void denials_permit(struct denials *denials);
+void denials_permit(struct denials *denials, uint64_t now);

@@ -157,7 +157,7 @@ static void handle_socket(struct init *init)
 		denials_heard(&init->denials);
 		break;
 	case LAUNCH_PERMIT:
-		denials_permit(&init->denials);
+		denials_permit(&init->denials, init->now);
 		break;
 	default:
 		break;

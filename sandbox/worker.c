@@ -261,7 +261,8 @@ static int enter_directory(struct worker *worker)
 
 /* A profile without execve is one whose worker may not execute: this start goes through the
  * filter's door (policy/filter_door.h). The programs are this child's own copies. Where we are
- * under a listener already (a container's), the kernel allows no second one. */
+ * under a listener already (a container's), the kernel allows no second one: what is only to be
+ * explained is enforced without a word then. */
 static int load_filter(struct worker *worker)
 {
 	const struct sock_fprog *filter = &worker->launcher->filter;
@@ -275,7 +276,7 @@ static int load_filter(struct worker *worker)
 		(void)filter_door_open(asking->filter, asking->len, worker->key);
 		r = denials_load(asking, worker->status);
 	}
-	if (r != -EBUSY)
+	if (r != -EBUSY || worker->plan->refusals > REFUSALS_EXPLAINED)
 		return r;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter) < 0 ? -errno : 0;
 }
@@ -521,8 +522,11 @@ int worker_start(struct launcher *launcher, struct error *err)
 	int r;
 
 	r = command_candidates(launcher->plan, &candidates, err);
-	if (r == 0)
+	if (r == 0) {
 		r = denials_program(launcher, &asking, err);
+		if (r < 0)
+			launcher->stage = STAGE_SECCOMP;
+	}
 	if (r == 0)
 		r = start(launcher, &candidates, &asking, err);
 	free(asking.filter);

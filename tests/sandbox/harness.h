@@ -48,8 +48,9 @@ struct sandbox {
 	struct launch_message last; /* the message that ended it: LAUNCH_FAILED or LAUNCH_ENDED */
 	struct launch_denial denials[8]; /* LAUNCH_DENIED, in their order */
 	size_t denial_count;
-	bool looks_on; /* does not answer a held one: LAUNCH_HEARD is the test's to send */
-	unsigned seen; /* bit set of the types that came, in order of `order` */
+	uint64_t counted; /* LAUNCH_COUNTED */
+	bool looks_on;	  /* does not answer a held one: LAUNCH_HEARD is the test's to send */
+	unsigned seen;	  /* bit set of the types that came, in order of `order` */
 	unsigned order[16];
 	size_t order_count;
 	int exit_status; /* the launcher's wait status */

@@ -242,3 +242,56 @@ Test(denials, the_worker_does_not_have_the_listener)
 	run_python(REFUSALS_EXPLAINED, "print(sorted(os.listdir('/proc/self/fd'))[:4])");
 	cr_expect_str_eq(box.text[0], "['0', '1', '2', '3']\n", "3 is listdir's own");
 }
+
+Test(denials, what_has_been_told_already_is_counted)
+{
+	run_python(REFUSALS_EXPLAINED, "for i in range(21): call(chroot, 0)\ntime.sleep(1.5)");
+	cr_expect_eq(box.denial_count, 1);
+	cr_expect_eq(box.counted, 20);
+}
+
+Test(denials, nothing_is_counted_for_nobody)
+{
+	init_python(REFUSALS_EXPLAINED,
+		    "print('ready', flush=True)\ncall(chroot, 0)\n"
+		    "time.sleep(0.5)\nfor i in range(5): call(chroot, 0)\n"
+		    "time.sleep(1.5)\nprint('done', flush=True)\ntime.sleep(2)");
+	sandbox_keep(&box);
+	sandbox_start(&box);
+	sandbox_wait_for_message(&box, LAUNCH_DENIED);
+	sandbox_hang_up(&box);
+	usleep(1000000);
+	sandbox_connect(&box, LAUNCH_COUNTED);
+	cr_expect_eq(box.counted, 5);
+	cr_expect_eq(box.denial_count, 1);
+	sandbox_wait_for_message(&box, LAUNCH_ENDED);
+	sandbox_finish(&box);
+}
+
+/* What is permitted is made all the time: it must not wait like a flood of what is refused. */
+Test(denials, permitted_calls_are_hardly_slowed_down)
+{
+	run_python(REFUSALS_PERMITTED, "begin = time.monotonic()\n"
+				       "for i in range(3000): call(uname, 0)\n"
+				       "took = time.monotonic() - begin\n"
+				       "print('fast' if took < 3 else took)");
+	cr_expect_str_eq(box.text[0], "fast\n");
+}
+
+/* Nothing could be permitted where nobody is asked: such a start would lie. */
+Test(denials, a_profile_that_refuses_the_handing_over_cannot_be_permitted)
+{
+	static struct sock_filter no_sendmsg[] = {
+		{ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) },
+		ON(SYS_sendmsg, REFUSE(EPERM)),
+		{ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW },
+	};
+	static const struct sock_fprog refuses = { ARRAY_SIZE(no_sendmsg), no_sendmsg };
+
+	init_python(REFUSALS_PERMITTED, "print('never')");
+	box.filter = &refuses;
+	sandbox_run(&box);
+	cr_assert_eq(box.last.type, LAUNCH_FAILED);
+	cr_expect_eq(box.last.stage, STAGE_SECCOMP, "%s", box.last.text);
+	cr_expect_not_null(strstr(box.last.text, "can't be permitted"), "%s", box.last.text);
+}
