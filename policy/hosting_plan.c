@@ -149,7 +149,7 @@ static int check(const struct hosting_plan *plan, const struct limits *given,
 
 	snprintf(who, sizeof(who), "plan %s gives", plan->name);
 	r = ceiling_check(&spec->limits, given, SPEC_FIELDS_ALL, who, err);
-	return r < 0 ? r : check_syscalls(plan, spec->syscalls, err);
+	return r < 0 ? r : check_syscalls(plan, spec->syscalls.profile, err);
 }
 
 int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, struct error *err)
@@ -161,7 +161,7 @@ int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, s
 	r = check(plan, &given, spec, err);
 	if (r < 0)
 		return r;
-	if (spec->syscalls == NULL && plan->syscalls.count > 0) {
+	if (spec->syscalls.profile == NULL && plan->syscalls.count > 0) {
 		syscalls = strdup(plan->syscalls.items[0]);
 		if (syscalls == NULL)
 			return error_no_memory(err);
@@ -170,6 +170,6 @@ int hosting_plan_apply(const struct hosting_plan *plan, struct app_spec *spec, s
 	if (r < 0)
 		return r;
 	if (syscalls != NULL)
-		spec->syscalls = TAKE_PTR(syscalls);
+		spec->syscalls.profile = TAKE_PTR(syscalls);
 	return 0;
 }

@@ -274,6 +274,13 @@ static void set_identity(const struct host_facts *facts, struct plan *plan)
 	plan->group_count = facts->group_count;
 }
 
+static const enum refusals refusals[] = {
+	[SYSCALLS_ENFORCE] = REFUSALS_EXPLAINED,
+	[SYSCALLS_LOG] = REFUSALS_PERMITTED,
+	[SYSCALLS_CANARY] = REFUSALS_WATCHED,
+};
+static_assert(ARRAY_SIZE(refusals) == SYSCALLS_MODE_COUNT, "for each mode");
+
 int plan_build(const struct app_spec *spec, unsigned instance, const struct host_facts *facts,
 	       struct plan **ret_plan, struct error *err)
 {
@@ -285,7 +292,7 @@ int plan_build(const struct app_spec *spec, unsigned instance, const struct host
 	plan->instance = instance;
 	plan->network_none = spec->isolation.network != NETWORK_HOST;
 	plan->listeners = (unsigned)spec->listen.count;
-	plan->refusals = REFUSALS_EXPLAINED;
+	plan->refusals = refusals[spec->syscalls.mode];
 	plan->stop_signal = spec->stop.signal;
 	plan->stop_grace_usec = spec->stop.grace_usec;
 	plan->umask_bits = 022;

@@ -64,7 +64,7 @@ void spec_clear(struct app_spec *spec)
 	strings_clear(&spec->listen);
 	strings_clear(&spec->isolation.sockets);
 	strings_clear(&spec->isolation.require);
-	free(spec->syscalls);
+	free(spec->syscalls.profile);
 	*spec = (struct app_spec){ 0 };
 }
 
@@ -143,7 +143,7 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 	} texts[] = {
 		{ from->name, &copy.name }, { from->tenant, &copy.tenant },
 		{ from->plan, &copy.plan }, { from->directory, &copy.directory },
-		{ from->user, &copy.user }, { from->syscalls, &copy.syscalls },
+		{ from->user, &copy.user }, { from->syscalls.profile, &copy.syscalls.profile },
 	};
 	const struct {
 		const struct strings *from;
@@ -211,8 +211,8 @@ int spec_complete(struct app_spec *spec, struct error *err)
 		limits->pids_max = SPEC_PIDS_DEFAULT;
 	if (limits->nofile == LIMIT_UNSET)
 		limits->nofile = SPEC_NOFILE_DEFAULT;
-	if (spec->syscalls == NULL)
-		return copy_text(SPEC_SYSCALLS_DEFAULT, &spec->syscalls, err);
+	if (spec->syscalls.profile == NULL)
+		return copy_text(SPEC_SYSCALLS_DEFAULT, &spec->syscalls.profile, err);
 	return 0;
 }
 

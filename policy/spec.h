@@ -76,6 +76,9 @@ enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_PRIVATE, NETWORK_COUNT };
 enum restart_mode { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER, RESTART_MODE_COUNT };
 enum oom_policy { OOM_WORKER, OOM_APP, OOM_POLICY_COUNT };
 enum log_target { LOG_TO_JOURNAL, LOG_TO_FILE, LOG_TARGET_COUNT };
+/* What becomes of a call that the profile refuses: it fails; it is made, and told; it fails until
+ * that has happened too often, and is made from then on (policy/canary.h). */
+enum syscalls_mode { SYSCALLS_ENFORCE, SYSCALLS_LOG, SYSCALLS_CANARY, SYSCALLS_MODE_COUNT };
 
 /* The door that a spec came through: what its user calls the fields (policy/setting.h). */
 enum spec_door {
@@ -90,6 +93,12 @@ struct log_policy {
 	uint64_t max_size; /* bytes of a log file before it is rotated */
 	uint64_t keep;	   /* rotated files that are kept */
 	uint64_t rate;	   /* lines a second that are taken; LIMIT_MAX = no bound */
+};
+
+/* One value: who names a profile also says how it is meant, and neither is taken from elsewhere. */
+struct syscalls_policy {
+	char *profile; /* its name or absolute path; never NULL after spec_complete */
+	enum syscalls_mode mode;
 };
 
 /* One io.max line, by path; the supervisor resolves the path to its disk. Bytes/s and operations/s.
@@ -145,8 +154,7 @@ struct app_spec {
 		struct strings egress; /* policy/egress.h; empty: nothing is filtered */
 	} isolation;
 	struct strings listen; /* policy/listen.h */
-	char *syscalls;	       /* profile name or absolute path of a profile; never NULL after
-				  spec_complete */
+	struct syscalls_policy syscalls;
 	struct restart_policy restart;
 	enum oom_policy oom;
 	struct {
@@ -271,8 +279,11 @@ const char *spec_oom_policy_name(enum oom_policy policy);
 int spec_oom_policy_parse(const char *text, enum oom_policy *ret, struct error *err);
 const char *spec_log_target_name(enum log_target target);
 int spec_log_target_parse(const char *text, enum log_target *ret, struct error *err);
+const char *spec_syscalls_mode_name(enum syscalls_mode mode);
+int spec_syscalls_mode_parse(const char *text, enum syscalls_mode *ret, struct error *err);
 
-/* The same by field: FIELD_NETWORK, FIELD_RESTART, FIELD_OOM or FIELD_LOG_TARGET. */
+/* The same by field: FIELD_NETWORK, FIELD_RESTART, FIELD_OOM, FIELD_LOG_TARGET; FIELD_SYSCALLS for
+ * the modes. */
 const char *spec_choice_name(enum spec_field field, unsigned value);
 int spec_choice_parse(enum spec_field field, const char *text, unsigned *ret, struct error *err);
 

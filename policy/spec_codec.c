@@ -280,3 +280,61 @@ static bool same_bool(const void *a, const void *b)
 }
 
 const struct spec_codec spec_codec_bool = { read_bool, write_bool, same_bool };
+
+/* --- syscalls --------------------------------------------------------------------------------- */
+
+/* "PROFILE", or {"profile": PROFILE, "mode": MODE}. */
+static int read_syscalls(const struct spec_row *row, const json_t *value, const struct place *at,
+			 void *member, struct error *err)
+{
+	static const char *const keys[] = { "profile", "mode" };
+	const struct place at_profile = { at, "profile", 0 }, at_mode = { at, "mode", 0 };
+	struct syscalls_policy read = { 0 }, *syscalls = member;
+	const json_t *profile = value, *mode = json_object_get(value, "mode");
+	int r = 0;
+
+	if (!json_is_string(value) && !json_is_object(value))
+		return place_refuse(at, err, "must be a string or an object");
+	if (json_is_object(value)) {
+		profile = json_object_get(value, "profile");
+		r = place_check_keys(at, value, keys, ARRAY_SIZE(keys), err);
+	}
+	if (r == 0 && profile == NULL)
+		return place_refuse(&at_profile, err, "is missing");
+	if (r == 0 && mode != NULL)
+		r = read_choice(row, mode, &at_mode, &read.mode, err);
+	if (r == 0)
+		r = read_text(row, profile, json_is_object(value) ? &at_profile : at, &read.profile,
+			      err);
+	if (r < 0)
+		return r;
+	free(syscalls->profile);
+	*syscalls = read;
+	return 0;
+}
+
+/* The plain word where that says all. */
+static int write_syscalls(const struct spec_row *row, const void *member, json_t **ret,
+			  struct error *err)
+{
+	const struct syscalls_policy *syscalls = member;
+	json_t *profile = NULL, *object;
+	int r = write_text(row, &syscalls->profile, &profile, err);
+
+	if (r < 0 || profile == NULL || syscalls->mode == SYSCALLS_ENFORCE) {
+		*ret = profile;
+		return r;
+	}
+	object = json_pack("{s:o, s:s}", "profile", profile, "mode",
+			   spec_syscalls_mode_name(syscalls->mode));
+	return spec_codec_put(object, ret, err);
+}
+
+static bool same_syscalls(const void *a, const void *b)
+{
+	const struct syscalls_policy *left = a, *right = b;
+
+	return left->mode == right->mode && same_text(&left->profile, &right->profile);
+}
+
+const struct spec_codec spec_codec_syscalls = { read_syscalls, write_syscalls, same_syscalls };

@@ -171,8 +171,8 @@ int spec_from_json(const json_t *object, const json_t *defaults, struct app_spec
 	if (r < 0)
 		return r;
 	spec_clear_limits(&spec.limits);
-	free(spec.syscalls);
-	spec.syscalls = NULL;
+	free(spec.syscalls.profile);
+	spec.syscalls = (struct syscalls_policy){ 0 };
 	r = read_app(object, &spec, err);
 	if (r < 0)
 		return r;
@@ -189,8 +189,10 @@ int spec_fill_defaults(const json_t *defaults, struct app_spec *spec, struct err
 
 	if (r == 0)
 		r = ceiling_fill(&spec->limits, &given.limits, err);
-	if (r == 0 && spec->syscalls == NULL)
-		spec->syscalls = TAKE_PTR(given.syscalls);
+	if (r == 0 && spec->syscalls.profile == NULL) {
+		spec->syscalls = given.syscalls;
+		given.syscalls.profile = NULL;
+	}
 	return r;
 }
 

@@ -82,6 +82,13 @@ static const char *const log_target_names[] = {
 };
 static_assert(ARRAY_SIZE(log_target_names) == LOG_TARGET_COUNT, "a name for each target");
 
+static const char *const syscalls_mode_names[] = {
+	[SYSCALLS_ENFORCE] = "enforce",
+	[SYSCALLS_LOG] = "log",
+	[SYSCALLS_CANARY] = "canary",
+};
+static_assert(ARRAY_SIZE(syscalls_mode_names) == SYSCALLS_MODE_COUNT, "a name for each mode");
+
 static const struct {
 	const char *const *names;
 	size_t count;
@@ -90,6 +97,7 @@ static const struct {
 	[FIELD_RESTART] = { restart_mode_names, ARRAY_SIZE(restart_mode_names) },
 	[FIELD_OOM] = { oom_policy_names, ARRAY_SIZE(oom_policy_names) },
 	[FIELD_LOG_TARGET] = { log_target_names, ARRAY_SIZE(log_target_names) },
+	[FIELD_SYSCALLS] = { syscalls_mode_names, ARRAY_SIZE(syscalls_mode_names) },
 };
 
 /* "a", "a or b", "a, b or c" */
@@ -181,6 +189,21 @@ int spec_log_target_parse(const char *text, enum log_target *ret, struct error *
 
 	if (r == 0)
 		*ret = (enum log_target)value;
+	return r;
+}
+
+const char *spec_syscalls_mode_name(enum syscalls_mode mode)
+{
+	return spec_choice_name(FIELD_SYSCALLS, mode);
+}
+
+int spec_syscalls_mode_parse(const char *text, enum syscalls_mode *ret, struct error *err)
+{
+	unsigned value = 0;
+	int r = spec_choice_parse(FIELD_SYSCALLS, text, &value, err);
+
+	if (r == 0)
+		*ret = (enum syscalls_mode)value;
 	return r;
 }
 

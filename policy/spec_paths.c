@@ -244,7 +244,7 @@ static int check_directory(const struct spec_check *check)
 /* The name of a profile, or the absolute path of one. */
 static int check_syscalls(const struct spec_check *check)
 {
-	const char *syscalls = check->spec->syscalls;
+	const char *syscalls = check->spec->syscalls.profile;
 	char shown[QUOTE_TEXT_MAX];
 
 	if (syscalls == NULL)

@@ -10,7 +10,8 @@
 static_assert(sizeof(enum network) == sizeof(unsigned) &&
 		      sizeof(enum restart_mode) == sizeof(unsigned) &&
 		      sizeof(enum oom_policy) == sizeof(unsigned) &&
-		      sizeof(enum log_target) == sizeof(unsigned),
+		      sizeof(enum log_target) == sizeof(unsigned) &&
+		      sizeof(enum syscalls_mode) == sizeof(unsigned),
 	      "members read and written as unsigned");
 
 #define IN(member) offsetof(struct app_spec, member)
@@ -64,7 +65,7 @@ const struct spec_row spec_rows[] = {
 	  0, EGRESS_ENTRIES_MAX },
 	{ FIELD_REQUIRE, 0, "isolation", "require", &spec_codec_list, IN(isolation.require), 0,
 	  SPEC_PATHS_MAX },
-	{ FIELD_SYSCALLS, 0, NULL, "syscalls", &spec_codec_text, IN(syscalls), 0, 0 },
+	{ FIELD_SYSCALLS, 0, NULL, "syscalls", &spec_codec_syscalls, IN(syscalls), 0, 0 },
 
 	{ FIELD_RESTART, ROW_LIVE, "restart", "mode", &spec_codec_choice, IN(restart.mode), 0, 0 },
 	{ FIELD_MAX_RESTARTS, ROW_LIVE | ROW_MAX, "restart", "max_restarts", &spec_codec_count,

@@ -243,9 +243,25 @@ static int check_io(const struct tenant *tenant, const struct app_spec *spec, st
 	return r;
 }
 
+/* A mode that may lift the filter is not the tenant's to choose: neither "log" nor "canary", which
+ * becomes that as soon as the app has made enough calls that are refused. */
+static int check_syscalls(const struct syscalls_policy *syscalls, struct error *err)
+{
+	static const struct place at = { &document, "syscalls", 0 };
+	static const struct place at_mode = { &at, "mode", 0 };
+
+	if (syscalls->profile == NULL)
+		return 0;
+	if (syscalls->profile[0] == '/')
+		return deny(&at, syscalls->profile, "is a path: name a profile", err);
+	if (syscalls->mode != SYSCALLS_ENFORCE)
+		return deny(&at_mode, spec_syscalls_mode_name(syscalls->mode),
+			    "is an administrator's to say: it lifts the filter", err);
+	return 0;
+}
+
 int tenant_check_app(const struct tenant *tenant, const struct app_spec *spec, struct error *err)
 {
-	static const struct place at_syscalls = { &document, "syscalls", 0 };
 	char who[SPEC_NAME_MAX + 16];
 	int r;
 
@@ -256,8 +272,8 @@ int tenant_check_app(const struct tenant *tenant, const struct app_spec *spec, s
 		r = check_io(tenant, spec, err);
 	if (r == 0)
 		r = check_listen(spec, err);
-	if (r == 0 && spec->syscalls != NULL && spec->syscalls[0] == '/')
-		r = deny(&at_syscalls, spec->syscalls, "is a path: name a profile", err);
+	if (r == 0)
+		r = check_syscalls(&spec->syscalls, err);
 	if (r < 0)
 		return r;
 	snprintf(who, sizeof(who), "tenant %s has", tenant->name);

@@ -177,7 +177,7 @@ static void judge_process(const struct wall_facts *facts, struct wall walls[stat
 	if (status == NULL)
 		return;
 	snprintf(text, sizeof(text), "profile %.*s", WALL_DETAIL_MAX - 16,
-		 facts->spec->syscalls != NULL ? facts->spec->syscalls : "?");
+		 facts->spec->syscalls.profile != NULL ? facts->spec->syscalls.profile : "?");
 	set(&walls[WALL_SECCOMP], status->seccomp == SECCOMP_MODE_IS_FILTER,
 	    status->seccomp == SECCOMP_MODE_IS_FILTER ? text : "no filter");
 	set(&walls[WALL_NO_NEW_PRIVILEGES], status->no_new_privileges,

@@ -143,7 +143,7 @@ static int prepare(struct instance *instance, struct plan **ret_plan, int *ret_f
 		return error_set(err, ERROR_INVALID, 0,
 				 "its declaration can't be used: the journal of pysbxd says why; "
 				 "correct it, and reload");
-	r = filter_cache_get(app->host->filters, app->spec.syscalls, ret_filter_fd, err);
+	r = filter_cache_get(app->host->filters, app->spec.syscalls.profile, ret_filter_fd, err);
 	return r < 0 ? r : make_plan(app, ret_plan, err);
 }
 

@@ -183,8 +183,13 @@ static int set_listen(struct run_options *options, const char *value, struct err
 static int set_syscalls(struct run_options *options, const char *value, struct error *err)
 {
 	if (strchr(value, '/') != NULL)
-		return set_path(options, &options->spec.syscalls, value, err);
-	return set_text(&options->spec.syscalls, value, err);
+		return set_path(options, &options->spec.syscalls.profile, value, err);
+	return set_text(&options->spec.syscalls.profile, value, err);
+}
+
+static int set_syscalls_mode(struct run_options *options, const char *value, struct error *err)
+{
+	return spec_syscalls_mode_parse(value, &options->spec.syscalls.mode, err);
 }
 
 /* --- end and restart -------------------------------------------------------------------------- */
@@ -412,6 +417,12 @@ const struct option_row run_option_rows[] = {
 		  "python-web)",
 	  .field = FIELD_SYSCALLS,
 	  .set = set_syscalls },
+	{ .name = "syscalls-mode",
+	  .argument = "MODE",
+	  .choices = "enforce|log|canary",
+	  .help = "what is not allowed fails (enforce, default), or is made and told (log), or "
+		  "fails at first and is made when that happens often (canary)",
+	  .set = set_syscalls_mode },
 	{ .name = "network",
 	  .argument = "MODE",
 	  .choices = "host|none|private",

@@ -106,7 +106,7 @@ static int prepare(struct run *run, struct error *err)
 	if (r < 0)
 		return r;
 	run->plan->end_with_supervisor = true;
-	return filter_compile(spec->syscalls, &run->filter_fd, err);
+	return filter_compile(spec->syscalls.profile, &run->filter_fd, err);
 }
 
 static int print_plan(const struct run *run, struct error *err)

@@ -5,7 +5,7 @@ _pysbx_run()
 {
 	local options='--mem --mem-high --swap --cpu --cpu-weight --io --pids --nofile --tmp-size
 		--name --user --group --chdir --env --env-file
-		--ro --rw --unix-socket --syscalls --network --egress --listen --require
+		--ro --rw --unix-socket --syscalls --syscalls-mode --network --egress --listen --require
 		--restart --max-restarts --backoff --oom --grace --kill-signal
 		--report --print-plan --cgroup-root --json --quiet --verbose --version --help'
 	local flags=' --print-plan --json --quiet --verbose --version --help '
@@ -38,6 +38,7 @@ _pysbx_run()
 	fi
 
 	case $prev in
+	--syscalls-mode) _pysbx_words -W 'enforce log canary' ;;
 	--unix-socket)
 		if [[ $cur == */* ]]; then
 			_pysbx_files -f

@@ -143,6 +143,7 @@ complete -c pysbx -n __pysbx_in_options -r -F -l ro -d 'Show a path, read-only'
 complete -c pysbx -n __pysbx_in_options -r -F -l rw -d 'Show a path, writable'
 complete -c pysbx -n __pysbx_in_options -r -F -l unix-socket -a 'mariadb memcached mysql postgresql redis valkey' -d 'Sockets of a service'
 complete -c pysbx -n __pysbx_in_options -r -F -l syscalls -a 'python-web python-strict python-compat' -d 'System call profile'
+complete -c pysbx -n __pysbx_in_options -x -l syscalls-mode -a 'enforce log canary' -d 'What becomes of other calls'
 complete -c pysbx -n __pysbx_in_options -x -l network -a 'host none private' -d Network
 complete -c pysbx -n __pysbx_in_options -x -l egress -a 'localhost dns any none' -d 'Where it may connect to'
 complete -c pysbx -n __pysbx_in_options -x -l listen -d 'Hold a socket, ADDRESS:PORT'

@@ -29,6 +29,7 @@ _pysbx_run() {
 		'*--rw=[show a path, writable]:path:_files' \
 		'*--unix-socket=[sockets of a service]:name or path:_files' \
 		'--syscalls=[system call profile]:profile:_pysbx_profile' \
+		'--syscalls-mode=[what becomes of other calls]:mode:(enforce log canary)' \
 		'--network=[network]:mode:(host none private)' \
 		'*--egress=[where it may connect to]:address:(localhost dns any none)' \
 		'*--listen=[hold a listening socket]:ADDRESS\:PORT' \

@@ -79,7 +79,7 @@ static void apply_plan(struct app_spec *spec, struct error *err)
 	require(spec->limits.pids_max <= plan.limits.pids_max);
 	require(spec->limits.memory_swap_max == 0);
 	require(spec_find_io(&spec->limits, "/srv")->rbps <= plan.limits.io[0].rbps);
-	require(strcmp(spec->syscalls, "a") == 0);
+	require(strcmp(spec->syscalls.profile, "a") == 0);
 	require(hosting_plan_apply(&plan, spec, err) == 0); /* what it gives is within it */
 }
 

@@ -112,7 +112,7 @@ Test(hosting_plan, gives_what_the_app_leaves_open)
 	cr_expect_eq(spec.limits.io[0].rbps, 5 * MIB);
 	cr_expect_eq(spec.limits.io[0].wbps, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.io[0].riops, 100);
-	cr_expect_str_eq(spec.syscalls, "python-web");
+	cr_expect_str_eq(spec.syscalls.profile, "python-web");
 	cr_expect_null(spec.plan);
 	cr_expect_eq(spec_complete(&spec, &err), 0);
 	cr_expect_eq(spec_validate(&spec, &err), 0, "%s", err.text);
@@ -204,7 +204,7 @@ Test(hosting_plan, may_be_reached_and_lifts_with_max)
 	cr_expect_eq(hosting_plan_apply(&plan, &spec, &err), 0, "%s", err.text);
 	cr_expect_eq(hosting_plan_apply(&lifted, &open, &err), 0, "%s", err.text);
 	cr_expect_eq(open.limits.pids_max, LIMIT_MAX);
-	cr_expect_null(open.syscalls);
+	cr_expect_null(open.syscalls.profile);
 }
 
 Test(hosting_plan, keeps_the_spec_where_its_io_limits_do_not_fit)
@@ -223,7 +223,7 @@ Test(hosting_plan, keeps_the_spec_where_its_io_limits_do_not_fit)
 	cr_expect_str_eq(err.path, "limits.io");
 	cr_expect_eq(spec.limits.memory_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.io_count, SPEC_IO_MAX);
-	cr_expect_null(spec.syscalls);
+	cr_expect_null(spec.syscalls.profile);
 }
 
 Test(hosting_plan, comes_before_the_defaults_of_all_apps)
@@ -243,5 +243,5 @@ Test(hosting_plan, comes_before_the_defaults_of_all_apps)
 	cr_expect_eq(spec.limits.pids_max, 128);
 	cr_expect_eq(spec.limits.io[0].rbps, 10 * MIB);
 	cr_expect_eq(spec.limits.io[0].wbps, 20 * MIB);
-	cr_expect_str_eq(spec.syscalls, "python-web");
+	cr_expect_str_eq(spec.syscalls.profile, "python-web");
 }

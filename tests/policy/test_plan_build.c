@@ -150,6 +150,20 @@ Test(plan_build, leaves_of_a_private_network_what_is_handed_in)
 	cr_expect_str_eq(strings_env_get(&scene.plan->environment, "LISTEN_FDS"), "1");
 }
 
+Test(plan_build, the_mode_says_what_becomes_of_refused_calls)
+{
+	static const enum refusals refusals[] = { REFUSALS_EXPLAINED, REFUSALS_PERMITTED,
+						  REFUSALS_WATCHED };
+
+	for (unsigned mode = 0; mode < SYSCALLS_MODE_COUNT; mode++) {
+		struct scene scene _cleanup_scene_ = make_scene();
+
+		scene.spec.syscalls.mode = (enum syscalls_mode)mode;
+		build(&scene);
+		cr_expect_eq(scene.plan->refusals, refusals[mode]);
+	}
+}
+
 Test(plan_build, the_plan_survives_its_json)
 {
 	struct scene scene _cleanup_scene_ = make_scene();

@@ -41,7 +41,7 @@ Test(spec, starts_with_the_documented_defaults)
 	cr_expect_eq(spec.limits.tmp_size, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.io_count, 0);
 	cr_expect_eq(spec.isolation.network, NETWORK_HOST);
-	cr_expect_null(spec.syscalls);
+	cr_expect_null(spec.syscalls.profile);
 	cr_expect_eq(spec.restart.mode, RESTART_ON_FAILURE);
 	cr_expect_eq(spec.restart.max_restarts, 5);
 	cr_expect_eq(spec.restart.backoff_usec, 1 * USEC_PER_SEC);
@@ -67,7 +67,7 @@ static void expect_completed(uint64_t memory_max, uint64_t swap, uint64_t tmp_si
 	cr_expect_eq(spec.limits.tmp_size, tmp_size, "tmp for %lu", memory_max);
 	cr_expect_eq(spec.limits.pids_max, 1024);
 	cr_expect_eq(spec.limits.nofile, 65536);
-	cr_expect_str_eq(spec.syscalls, "python-web");
+	cr_expect_str_eq(spec.syscalls.profile, "python-web");
 }
 
 Test(spec, completes_name_swap_and_tmp_from_the_rest)
@@ -92,14 +92,14 @@ Test(spec, completes_nothing_that_was_said)
 	spec.limits.tmp_size = UINT64_C(48) << 20;
 	spec.limits.pids_max = LIMIT_MAX;
 	spec.limits.nofile = 64;
-	spec.syscalls = strdup("docker");
+	spec.syscalls.profile = strdup("docker");
 	cr_assert_eq(spec_complete(&spec, &err), 0);
 	cr_expect_str_eq(spec.name, "mine");
 	cr_expect_eq(spec.limits.memory_swap_max, LIMIT_MAX);
 	cr_expect_eq(spec.limits.tmp_size, UINT64_C(48) << 20);
 	cr_expect_eq(spec.limits.pids_max, LIMIT_MAX);
 	cr_expect_eq(spec.limits.nofile, 64);
-	cr_expect_str_eq(spec.syscalls, "docker");
+	cr_expect_str_eq(spec.syscalls.profile, "docker");
 }
 
 Test(spec, clears_to_nothing_and_may_be_cleared_again)
@@ -112,7 +112,7 @@ Test(spec, clears_to_nothing_and_may_be_cleared_again)
 	cr_assert_eq(spec_complete(&spec, &err), 0);
 	spec_clear(&spec);
 	cr_expect_null(spec.name);
-	cr_expect_null(spec.syscalls);
+	cr_expect_null(spec.syscalls.profile);
 	cr_expect_eq(spec.limits.io_count, 0);
 	spec_clear(&spec);
 }
@@ -129,7 +129,7 @@ static void fill(struct app_spec *spec)
 	spec->plan = strdup("basic");
 	spec->directory = strdup("/srv/web");
 	spec->user = strdup("www");
-	spec->syscalls = strdup("docker");
+	spec->syscalls.profile = strdup("docker");
 	spec->enabled = false;
 	spec->log.keep = 3;
 	cr_assert_eq(strings_append(&spec->command, "gunicorn", &err), 0);
@@ -157,7 +157,7 @@ Test(spec, copies_everything_and_shares_nothing)
 	cr_expect_str_eq(copy.plan, "basic");
 	cr_expect_str_eq(copy.directory, "/srv/web");
 	cr_expect_str_eq(copy.user, "www");
-	cr_expect_str_eq(copy.syscalls, "docker");
+	cr_expect_str_eq(copy.syscalls.profile, "docker");
 	cr_expect_not(copy.enabled);
 	cr_expect_eq(copy.log.keep, 3);
 	cr_expect_eq(copy.command.count, 2);

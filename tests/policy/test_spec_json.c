@@ -99,7 +99,7 @@ Test(spec_json, reads_every_key)
 	cr_expect_eq(spec.isolation.network, NETWORK_NONE);
 	cr_assert_eq(spec.isolation.egress.count, 2);
 	cr_expect_str_eq(spec.isolation.egress.items[1], "localhost");
-	cr_expect_str_eq(spec.syscalls, "docker");
+	cr_expect_str_eq(spec.syscalls.profile, "docker");
 	cr_expect_eq(spec.restart.mode, RESTART_ALWAYS);
 	cr_expect_eq(spec.restart.max_restarts, LIMIT_MAX);
 	cr_expect_eq(spec.restart.backoff_usec, 500 * USEC_PER_MSEC);
@@ -120,7 +120,7 @@ Test(spec_json, leaves_open_what_a_plan_may_give)
 	_cleanup_spec_ struct app_spec spec = read_with(APP(""), NULL);
 
 	cr_expect_null(spec.tenant);
-	cr_expect_null(spec.syscalls);
+	cr_expect_null(spec.syscalls.profile);
 	cr_expect_eq(spec.limits.memory_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.memory_swap_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.pids_max, LIMIT_UNSET);
@@ -241,7 +241,15 @@ Test(spec_json, refuses_what_is_wrong_and_names_its_place)
 		  "isolation.egress[1]: must be a string" },
 		{ APP(",'isolation':{'readable':'/srv'}"), "isolation.readable",
 		  "isolation.readable: must be a list" },
-		{ APP(",'syscalls':['a']"), "syscalls", "syscalls: must be a string" },
+		{ APP(",'syscalls':['a']"), "syscalls", "syscalls: must be a string or an object" },
+		{ APP(",'syscalls':{'mode':'log'}"), "syscalls.profile",
+		  "syscalls.profile: is missing" },
+		{ APP(",'syscalls':{'profile':1}"), "syscalls.profile",
+		  "syscalls.profile: must be a string" },
+		{ APP(",'syscalls':{'profile':'a','mode':'lax'}"), "syscalls.mode",
+		  "syscalls.mode: \"lax\" is not known here: write enforce, log or canary" },
+		{ APP(",'syscalls':{'profile':'a','modus':'log'}"), "syscalls",
+		  "syscalls: \"modus\" is no key here" },
 		{ APP(",'restart':'never'"), "restart", "restart: must be an object" },
 		{ APP(",'restart':{'mode':'no'}"), "restart.mode",
 		  "restart.mode: \"no\" is not known here: write always, on-failure or never" },
@@ -320,7 +328,7 @@ Test(spec_json, takes_defaults_below_what_the_app_says)
 	/* a plan may come before these */
 	cr_expect_eq(spec.limits.memory_max, LIMIT_UNSET);
 	cr_expect_eq(spec.limits.io_count, 0);
-	cr_expect_null(spec.syscalls);
+	cr_expect_null(spec.syscalls.profile);
 }
 
 Test(spec_json, fills_limits_and_syscalls_of_the_defaults_in_later)
@@ -340,12 +348,48 @@ Test(spec_json, fills_limits_and_syscalls_of_the_defaults_in_later)
 	cr_expect_eq(spec_find_io(&spec.limits, "/srv")->rbps, 20 * MIB);
 	cr_expect_eq(spec_find_io(&spec.limits, "/srv")->wbps, 5 * MIB);
 	cr_expect_eq(spec_find_io(&spec.limits, "/var/www")->rbps, 1 * MIB);
-	cr_expect_str_eq(spec.syscalls, "strict");
+	cr_expect_str_eq(spec.syscalls.profile, "strict");
 
 	cr_assert_eq(spec_fill_defaults(defaults, &other, &err), 0, "%s", err.text);
 	cr_expect_eq(other.limits.memory_max, 256 * MIB);
 	cr_expect_eq(other.limits.memory_high, 200 * MIB);
-	cr_expect_str_eq(other.syscalls, "docker");
+	cr_expect_str_eq(other.syscalls.profile, "docker");
+}
+
+Test(spec_json, a_profile_and_its_mode_are_one_word)
+{
+	static const char defaults[] = "{'syscalls':{'profile':'strict','mode':'log'}}";
+	_cleanup_json_ json_t *given = json_from(defaults);
+	_cleanup_spec_ struct app_spec silent = read_with(APP(""), defaults),
+				       own = read_with(APP(",'syscalls':'docker'"), defaults);
+	struct error err = { 0 };
+
+	cr_expect_null(silent.syscalls.profile);
+	cr_expect_eq(silent.syscalls.mode, SYSCALLS_ENFORCE);
+	cr_assert_eq(spec_fill_defaults(given, &silent, &err), 0, "%s", err.text);
+	cr_expect_str_eq(silent.syscalls.profile, "strict");
+	cr_expect_eq(silent.syscalls.mode, SYSCALLS_LOG);
+
+	cr_assert_eq(spec_fill_defaults(given, &own, &err), 0, "%s", err.text);
+	cr_expect_str_eq(own.syscalls.profile, "docker");
+	cr_expect_eq(own.syscalls.mode, SYSCALLS_ENFORCE);
+}
+
+Test(spec_json, writes_a_mode_only_where_there_is_something_to_say)
+{
+	static const char *const samples[][2] = {
+		{ APP(",'syscalls':{'profile':'a','mode':'enforce'}"), "'syscalls':'a'" },
+		{ APP(",'syscalls':{'profile':'a'}"), "'syscalls':'a'" },
+		{ APP(",'syscalls':{'mode':'canary','profile':'a'}"),
+		  "'syscalls':{'profile':'a','mode':'canary'}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		_cleanup_spec_ struct app_spec spec = read_with(samples[i][0], NULL);
+		_cleanup_free_ char *text = written(&spec);
+
+		cr_expect_not_null(strstr(text, samples[i][1]), "%s", text);
+	}
 }
 
 Test(spec_json, refuses_defaults_of_what_is_each_apps_own)
@@ -382,6 +426,7 @@ Test(spec_json, reads_back_what_it_writes)
 	static const char *const texts[] = {
 		APP(""),
 		APP(",'tenant':'a','plan':'b','user':'33:33','syscalls':'/etc/x.json'"),
+		APP(",'syscalls':{'profile':'a','mode':'log'}"),
 		APP(",'environment':{'A':'','B':'\\n\\u001b=\\u00fc'}"),
 		APP(",'limits':{'memory':'max','memory_swap':0,'cpu':'max','tmp_size':65537}"),
 		APP(",'restart':{'backoff':'1us','stable':'3d 4h 1ms'},'log':{'rate':'max'}"),

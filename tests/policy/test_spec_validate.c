@@ -487,16 +487,16 @@ Test(spec_validate, takes_a_profile_by_name_or_path)
 {
 	struct app_spec spec = good();
 
-	set(&spec.syscalls, "my-profile.2");
+	set(&spec.syscalls.profile, "my-profile.2");
 	expect_valid(&spec);
 	spec = good();
-	set(&spec.syscalls, "/etc/pysbx/profile.json");
+	set(&spec.syscalls.profile, "/etc/pysbx/profile.json");
 	expect_valid(&spec);
-	EXPECT_REFUSED(set(&spoilt->syscalls, ""),
+	EXPECT_REFUSED(set(&spoilt->syscalls.profile, ""),
 		       "syscalls: \"\" is neither the name of a profile nor a path to one");
-	EXPECT_REFUSED(set(&spoilt->syscalls, "a/b"),
+	EXPECT_REFUSED(set(&spoilt->syscalls.profile, "a/b"),
 		       "syscalls: \"a/b\" is neither the name of a profile nor a path to one");
-	EXPECT_REFUSED(set(&spoilt->syscalls, "/a/../b"),
+	EXPECT_REFUSED(set(&spoilt->syscalls.profile, "/a/../b"),
 		       "syscalls: \"/a/../b\" is not an absolute path without \".\", \"..\" and "
 		       "double slashes");
 }

@@ -19,7 +19,7 @@ static struct app_spec a_spec(void)
 	struct error err;
 
 	cr_assert_eq(spec_init(&spec, &err), 0);
-	spec.syscalls = strdup("python-web");
+	spec.syscalls.profile = strdup("python-web");
 	spec.limits.memory_max = UINT64_C(256) << 20;
 	spec.limits.pids_max = 1024;
 	return spec;

@@ -94,13 +94,14 @@ Test(options, fill_limits_and_process)
 Test(options, fill_sandbox_and_restart)
 {
 	_cleanup_options_ struct run_options options =
-		parsed(WORDS("--syscalls", "mine", "--network", "none", "--egress", "10.0.0.5:5432",
-			     "--egress=localhost", "--restart", "always", "--max-restarts", "max",
-			     "--backoff", "500ms/10s", "--oom", "app", "--grace", "2s",
-			     "--kill-signal", "QUIT", "--", "true"));
+		parsed(WORDS("--syscalls", "mine", "--syscalls-mode", "canary", "--network", "none",
+			     "--egress", "10.0.0.5:5432", "--egress=localhost", "--restart",
+			     "always", "--max-restarts", "max", "--backoff", "500ms/10s", "--oom",
+			     "app", "--grace", "2s", "--kill-signal", "QUIT", "--", "true"));
 	const struct app_spec *spec = &options.spec;
 
-	cr_expect_str_eq(spec->syscalls, "mine");
+	cr_expect_str_eq(spec->syscalls.profile, "mine");
+	cr_expect_eq(spec->syscalls.mode, SYSCALLS_CANARY);
 	cr_expect_eq(spec->isolation.network, NETWORK_NONE);
 	cr_assert_eq(spec->isolation.egress.count, 2);
 	cr_expect_str_eq(spec->isolation.egress.items[0], "10.0.0.5:5432");
@@ -130,7 +131,7 @@ Test(options, take_relative_paths_from_the_working_directory)
 	cr_assert_eq(spec->environment_files.count, 2);
 	cr_expect_str_eq(spec->environment_files.items[0], "/srv/app/a.env");
 	cr_expect_str_eq(spec->environment_files.items[1], "/srv/app/b.env");
-	cr_expect_str_eq(spec->syscalls, "/srv/app/p.json");
+	cr_expect_str_eq(spec->syscalls.profile, "/srv/app/p.json");
 	cr_assert_eq(spec->limits.io_count, 1);
 	cr_expect_str_eq(spec->limits.io[0].path, "/srv/app/data");
 	cr_expect_eq(spec->limits.io[0].wbps, UINT64_C(2) << 20);
@@ -391,6 +392,9 @@ Test(options, name_the_option_of_a_wrong_value)
 		{ "--ro=/proc", "--ro: \"/proc\" shows the kernel's view of the host: the app has "
 				"its own /proc" },
 		{ "--rw=/", "--rw: \"/\" would show the whole host" },
+		{ "--syscalls-mode=off",
+		  "--syscalls-mode: \"off\" is not known here: write enforce, log "
+		  "or canary" },
 		{ "--syscalls=", "--syscalls: \"\" is neither the name of a profile nor a path to "
 				 "one" },
 		{ "--network=bridge",
@@ -446,7 +450,7 @@ Test(options, name_both_options_of_a_contradiction)
 
 Test(options, table_is_well_formed)
 {
-	cr_expect_eq(run_option_count, 37);
+	cr_expect_eq(run_option_count, 38);
 	cr_expect_not_null(run_option_rows[0].group);
 	for (size_t i = 0; i < run_option_count; i++) {
 		const struct option_row *row = &run_option_rows[i];
@@ -468,7 +472,8 @@ Test(options, table_has_the_choices_of_the_spec)
 {
 	static const struct {
 		const char *name, *choices;
-	} expected[] = { { "network", "host|none|private" },
+	} expected[] = { { "syscalls-mode", "enforce|log|canary" },
+			 { "network", "host|none|private" },
 			 { "restart", "always|on-failure|never" },
 			 { "oom", "worker|app" } };
 	size_t with_choices = 0;
