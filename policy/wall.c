@@ -62,6 +62,8 @@ const char *wall_objection(enum wall_id wall, const struct app_spec *spec)
 		       "isolation.egress";
 	if (wall == WALL_LIMITS && !is_limit(spec->limits.memory_max))
 		return "is down without a limit on memory: set limits.memory";
+	if (wall == WALL_SECCOMP && spec->syscalls.mode != SYSCALLS_ENFORCE)
+		return "is down in this mode of syscalls, now or later: take \"enforce\"";
 	return NULL;
 }
 
@@ -176,9 +178,10 @@ static void judge_process(const struct wall_facts *facts, struct wall walls[stat
 	}
 	if (status == NULL)
 		return;
-	snprintf(text, sizeof(text), "profile %.*s", WALL_DETAIL_MAX - 16,
-		 facts->spec->syscalls.profile != NULL ? facts->spec->syscalls.profile : "?");
-	set(&walls[WALL_SECCOMP], status->seccomp == SECCOMP_MODE_IS_FILTER,
+	snprintf(text, sizeof(text), "profile %.*s%s", WALL_DETAIL_MAX - 64,
+		 facts->spec->syscalls.profile != NULL ? facts->spec->syscalls.profile : "?",
+		 facts->permits ? ", but what it refuses is made and only logged" : "");
+	set(&walls[WALL_SECCOMP], status->seccomp == SECCOMP_MODE_IS_FILTER && !facts->permits,
 	    status->seccomp == SECCOMP_MODE_IS_FILTER ? text : "no filter");
 	set(&walls[WALL_NO_NEW_PRIVILEGES], status->no_new_privileges,
 	    status->no_new_privileges ? "no program gives it any" : "not set");

@@ -49,6 +49,7 @@ struct wall_status {
 
 struct wall_facts {
 	const struct app_spec *spec;
+	bool permits;	       /* what the profile refuses is made, and only logged */
 	bool started;	       /* the launcher has said that the worker runs, and of Landlock: */
 	unsigned landlock_abi; /* the kernel's; 0: there is none, or the plan has no rules */
 	int landlock_errnum;   /* why there is none */

@@ -335,7 +335,22 @@ static void on_denial(struct instance *instance, const struct denial_report *rep
 			 report->rule);
 		app_log_note(&app->log, line);
 	}
+	if (app->spec.syscalls.mode == SYSCALLS_CANARY)
+		forget_record(app); /* the rule goes into it */
 	app->host->on_denial(app, report);
+}
+
+static void record(struct instance *instance);
+
+static void on_lifted(struct instance *instance, const struct strings *rules, const char *text)
+{
+	struct app *app = app_of(instance);
+	char line[INSTANCE_PROPOSAL_MAX + 16];
+
+	snprintf(line, sizeof(line), "pysbx: %s", text);
+	app_log_note(&app->log, line);
+	record(instance);
+	app->host->on_lifted(app, rules);
 }
 
 static void record(struct instance *instance)
@@ -402,6 +417,7 @@ void app_host_init(struct app_host *host)
 	host->instance.on_change = on_change;
 	host->instance.on_incident = on_incident;
 	host->instance.on_denial = on_denial;
+	host->instance.on_lifted = on_lifted;
 	host->instance.record = record;
 }
 
@@ -432,6 +448,7 @@ void app_start(struct app *app)
 		return;
 	}
 	app->instance.restarts = (struct restart_state){ 0 };
+	instance_forget_denials(&app->instance);
 	instance_start(&app->instance);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/app_record.h"
 
+#include "policy/denial.h"
 #include "policy/document.h"
 #include "policy/own.h"
 #include "policy/spec_json.h"
@@ -31,6 +32,7 @@
 	X("stop_signal", app->instance.stop_signal, int)                       \
 	X("stop_requested", app->instance.stop_requested, bool)                \
 	X("killed_by_us", app->instance.killed_by_us, bool)                    \
+	X("lifted", app->instance.lifted, bool)                                \
 	X("judged", app->instance.judged, bool)                                \
 	X("judged_usec", app->instance.judged_usec, uint64_t)                  \
 	X("decision", app->instance.decision, enum decision)                   \
@@ -139,6 +141,32 @@ static int set_last(json_t *record, const struct app_last *last)
 					     last->incident, "sentence", last->sentence));
 }
 
+/* What a canary was refused, as its launcher tells it once only. */
+static int set_denied(json_t *record, const struct instance_denials *denials)
+{
+	json_t *list;
+
+	if (denials == NULL || denials->rules.count == 0)
+		return 0;
+	list = json_array();
+	for (size_t i = 0; list != NULL && i < denials->rules.count; i++)
+		(void)json_array_append_new(list, json_string(denials->rules.items[i]));
+	return json_object_set_new(record, "denied", list);
+}
+
+static int read_denied(struct app *app, const json_t *list, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
+		const char *rule = json_string_value(json_array_get(list, i));
+
+		if (rule != NULL && strlen(rule) < DENIAL_TEXT_MAX)
+			r = instance_add_rule(&app->instance, rule, err);
+	}
+	return r;
+}
+
 static int digest_app(struct app *app, uint64_t *ret, struct error *err)
 {
 	int r = 0;
@@ -168,7 +196,7 @@ static int make_object(struct app *app, json_t **ret, struct error *err)
 	if (record == NULL || set_numbers(app, record) < 0 ||
 	    set_deltas(record, "base", &app->instance.base) < 0 ||
 	    set_deltas(record, "explained", &app->instance.explained) < 0 ||
-	    set_last(record, app->last) < 0)
+	    set_denied(record, app->instance.denials) < 0 || set_last(record, app->last) < 0)
 		return error_no_memory(err);
 	*ret = TAKE_PTR(record);
 	return 0;
@@ -263,6 +291,8 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 		return error_set(err, ERROR_INVALID, 0, "app %s: its record makes no sense",
 				 app->spec.name);
 	r = digest_spec(&app->spec, &digest, err);
+	if (r == 0)
+		r = read_denied(app, json_object_get(record, "denied"), err);
 	if (r < 0)
 		return r;
 	recorded = spec != NULL ? strtoull(spec, NULL, 16) : 0;

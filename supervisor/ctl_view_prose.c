@@ -127,6 +127,23 @@ static void put_memory(const struct ctl_view *view, const json_t *memory)
 	ctl_view_field(view, "memory", text);
 }
 
+/* Only where there is something to know: refusals, or a filter that refuses nothing. */
+static void put_denials(const struct ctl_view *view, const json_t *denials)
+{
+	char text[CTL_VIEW_TEXT_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+	uint64_t told = 0, untold = 0;
+
+	(void)number_of(denials, "told", &told);
+	(void)number_of(denials, "untold", &untold);
+	if (json_is_true(json_object_get(denials, "permitted")))
+		phrase_add(&line, "refused calls are made and only logged");
+	if (told + untold > 0)
+		phrase_add(&line, "%s%" PRIu64 " refused, %" PRIu64 " of them told in its log",
+			   separator(&line), told + untold, told);
+	ctl_view_field(view, "syscalls", text);
+}
+
 static void put_cpu(const struct ctl_view *view, const json_t *cpu, const json_t *limits)
 {
 	char time[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX];
@@ -222,6 +239,7 @@ void ctl_view_status(const struct ctl_view *view, const json_t *app, const json_
 	put_memory(view, json_object_get(stats, "memory"));
 	put_cpu(view, json_object_get(stats, "cpu"), json_object_get(spec, "limits"));
 	put_pids(view, json_object_get(stats, "pids"));
+	put_denials(view, json_object_get(app, "denials"));
 	put_walls(view, json_object_get(app, "walls"));
 	put_last(view, json_object_get(app, "last"));
 	json_array_foreach(json_object_get(logs, "lines"), index, line)

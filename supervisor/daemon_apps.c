@@ -481,6 +481,19 @@ static void on_denial(struct app *app, const struct denial_report *report)
 				 "errno", report->errnum, "made", report->errnum == 0, "executable",
 				 executable, "pid", (int)report->caller.process, "thread", thread,
 				 "rule", report->rule, "untold", (json_int_t)report->untold));
+	if (app->spec.syscalls.mode == SYSCALLS_CANARY)
+		daemon_save_soon(daemon_of(app));
+}
+
+static void on_lifted(struct app *app, const struct strings *rules)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list != NULL && i < rules->count; i++)
+		(void)json_array_append_new(list, json_loads(rules->items[i], 0, NULL));
+	events_publish(
+		daemon_of(app)->events, "app.canary", app->spec.name, app->spec.tenant,
+		json_pack("{s:s, s:o}", "profile", app->spec.syscalls.profile, "rules", list));
 }
 
 static void on_settled(struct app *app)
@@ -526,6 +539,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_change = on_change;
 	daemon->host.on_incident = on_incident;
 	daemon->host.on_denial = on_denial;
+	daemon->host.on_lifted = on_lifted;
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;

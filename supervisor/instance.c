@@ -186,14 +186,18 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 	const char *slash, *program;
 	int r = 0;
 
-	start->plan = instance->plan;
+	struct plan *plan = instance->plan;
+
 	start->filter_fd = instance->filter_fd;
-	if (start->plan == NULL) {
+	if (plan == NULL) {
 		r = instance->host->prepare(instance, ret_made, &start->filter_fd, err);
 		if (r < 0)
 			return r;
-		start->plan = *ret_made;
+		plan = *ret_made;
 	}
+	if (instance->lifted)
+		plan->refusals = REFUSALS_PERMITTED;
+	start->plan = plan;
 	program = start->plan->argv.items[0];
 	slash = strrchr(program, '/');
 	escape_string(slash != NULL ? slash + 1 : program, ESCAPE_FOR_JSON, instance->command,
@@ -640,6 +644,7 @@ void instance_leave(struct instance *instance)
 	launcher_close(&instance->launcher);
 	reset_life(instance);
 	listeners_close(&instance->listeners);
+	instance_forget_denials(instance);
 	plan_free(TAKE_PTR(instance->plan));
 }
 
@@ -649,5 +654,6 @@ void instance_clear(struct instance *instance)
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
 	listeners_close(&instance->listeners);
+	instance_forget_denials(instance);
 	plan_free(TAKE_PTR(instance->plan));
 }

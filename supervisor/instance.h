@@ -22,6 +22,7 @@
  */
 #pragma once
 
+#include "policy/canary.h"
 #include "policy/lifecycle.h"
 #include "policy/plan.h"
 #include "policy/spec.h"
@@ -62,6 +63,7 @@
 #define INSTANCE_CGROUP_MAX	    512 /* path of a leaf, as the kernel's log names it */
 
 #define INSTANCE_DENIAL_TEXT_MAX 1024
+#define INSTANCE_PROPOSAL_MAX	 2048
 
 struct instance;
 
@@ -75,6 +77,14 @@ struct denial_report {
 	pid_t inside;	      /* the thread as the app's own PID namespace numbers it */
 	struct thread caller; /* id 0: it could not be found */
 	const char *text;     /* as a sentence, without the rule */
+};
+
+/* Of an instance that was refused anything, since somebody has asked for its start (or since this
+ * daemon runs). */
+struct instance_denials {
+	uint64_t told, untold; /* one by one; only counted */
+	struct canary canary;
+	struct strings rules; /* that would have allowed what a canary was refused */
 };
 
 /* What all instances share; everything is borrowed. */
@@ -112,6 +122,8 @@ struct instance_host {
 	void (*on_incident)(struct instance *instance, const char *id,
 			    const struct verdict *verdict);
 	void (*on_denial)(struct instance *instance, const struct denial_report *report);
+	/* A canary's filter has been lifted. rules: as in instance_denials. */
+	void (*on_lifted)(struct instance *instance, const struct strings *rules, const char *text);
 	/* Puts on record what has just been judged; returns when it is. */
 	void (*record)(struct instance *instance);
 };
@@ -147,7 +159,9 @@ struct instance {
 	int exit_code;	       /* of the last end: what `pysbx run` ends with */
 	int stop_signal;
 	bool stop_requested, killed_by_us;
+	bool lifted; /* it was a canary: what its filter refuses is made, over all lives */
 	int forwarded_signal;
+	struct instance_denials *denials; /* owned; NULL: none */
 
 	/* one life: from spawn to conclusion */
 	struct launcher launcher;
@@ -199,6 +213,13 @@ void instance_leave(struct instance *instance);
 void instance_start(struct instance *instance);
 /* Asks it to end with this signal; SIGKILL when the grace is over. Asked twice: at once. */
 void instance_stop(struct instance *instance, int signal);
+/* As new to its filter: a canary is enforced again from the next life on, and nothing was refused.
+ */
+void instance_forget_denials(struct instance *instance);
+/* Are refused calls made, in the next life or in this one? */
+bool instance_permits(const struct instance *instance);
+/* For the record: a rule of instance->denials->rules. */
+int instance_add_rule(struct instance *instance, const char *rule, struct error *err);
 /* Passes a signal on to the worker, if there is one. */
 void instance_signal(struct instance *instance, int signal);
 /* Freezes and thaws its leaf. */
@@ -243,6 +264,7 @@ bool instance_remove_empty_leaf(const struct instance *instance);
 /* Tells the launcher something that needs no number. False: it could not be said. */
 bool instance_answer(struct instance *instance, enum launch_message_type type);
 void instance_hear_denial(struct instance *instance, const struct launch_denial *denial);
+void instance_hear_counted(struct instance *instance, const struct launch_denial *denial);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A system call that the filter has refused, as the launcher tells it: who made it is looked at
- * while the caller still waits in it, then it is told.
+ * while the caller still waits in it, then it is told. And the canary (policy/canary.h), whose
+ * filter is lifted when that happens too often.
  */
 #include "policy/denial.h"
 #include "policy/escape.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
 #include "policy/quote.h"
+#include "supervisor/clock.h"
 #include "supervisor/filter_syscall.h"
 #include "supervisor/instance.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 static_assert(LAUNCH_CALL_ARGS == ARRAY_SIZE(((struct seccomp_data *)NULL)->args), "the same six");
@@ -74,6 +77,97 @@ static void tell(struct instance *instance, struct denial_report *report)
 		instance->host->on_denial(instance, report);
 }
 
+/* --- how many, and the canary --------------------------------------------------------------- */
+
+static struct instance_denials *denials_of(struct instance *instance)
+{
+	if (instance->denials == NULL)
+		instance->denials = calloc(1, sizeof(*instance->denials));
+	return instance->denials;
+}
+
+int instance_add_rule(struct instance *instance, const char *rule, struct error *err)
+{
+	struct instance_denials *denials = denials_of(instance);
+
+	if (denials == NULL)
+		return error_no_memory(err);
+	if (denials->rules.count >= CANARY_RULES_MAX || strings_contains(&denials->rules, rule))
+		return 0;
+	return strings_append(&denials->rules, rule, err);
+}
+
+void instance_forget_denials(struct instance *instance)
+{
+	if (instance->denials != NULL)
+		strings_clear(&instance->denials->rules);
+	free(TAKE_PTR(instance->denials));
+	instance->lifted = false;
+}
+
+bool instance_permits(const struct instance *instance)
+{
+	return instance->lifted || instance->spec->syscalls.mode == SYSCALLS_LOG;
+}
+
+static bool is_canary(const struct instance *instance)
+{
+	return instance->spec->syscalls.mode == SYSCALLS_CANARY && !instance->lifted;
+}
+
+static void propose(const struct strings *rules, char *text, size_t size)
+{
+	char window[QUANTITY_TEXT_MAX];
+	struct phrase phrase = phrase_on(text, size);
+
+	phrase_add(&phrase,
+		   "its canary has failed: the profile refused %d calls or more within %s; from "
+		   "now on they are made, and only logged",
+		   CANARY_DENIALS, quantity_format_time(CANARY_WINDOW_USEC, window));
+	for (size_t i = 0; i < rules->count; i++)
+		phrase_add(&phrase, "%s%s", i == 0 ? "; to fit, the profile needs " : ", ",
+			   rules->items[i]);
+}
+
+static void lift(struct instance *instance)
+{
+	const struct log_subject subject = instance_subject(instance);
+	const struct strings *rules = &instance->denials->rules;
+	char text[INSTANCE_PROPOSAL_MAX];
+
+	instance->lifted = true;
+	instance_answer(instance, LAUNCH_PERMIT);
+	propose(rules, text, sizeof(text));
+	log_event(instance->host->log, LOG_EVENT_CANARY_LIFTED, &subject, "%s", text);
+	if (instance->host->on_lifted != NULL)
+		instance->host->on_lifted(instance, rules, text);
+}
+
+/* rule: NULL if they were only counted. */
+static void count(struct instance *instance, uint64_t told, uint64_t untold, const char *rule)
+{
+	struct instance_denials *denials = denials_of(instance);
+	struct error ignored;
+
+	if (denials == NULL)
+		return;
+	denials->told += told;
+	denials->untold += untold;
+	if (!is_canary(instance))
+		return;
+	if (rule != NULL && rule[0] != '\0')
+		(void)instance_add_rule(instance, rule, &ignored);
+	if (canary_add(&denials->canary, told + untold, clock_monotonic_usec()))
+		lift(instance);
+}
+
+void instance_hear_counted(struct instance *instance, const struct launch_denial *denial)
+{
+	count(instance, 0, denial->untold, NULL);
+}
+
+/* --- one ------------------------------------------------------------------------------------ */
+
 void instance_hear_denial(struct instance *instance, const struct launch_denial *denial)
 {
 	struct seccomp_data call = {
@@ -97,4 +191,5 @@ void instance_hear_denial(struct instance *instance, const struct launch_denial 
 	find_caller(instance, denial, &report.caller);
 	(void)instance_answer(instance, LAUNCH_HEARD);
 	tell(instance, &report);
+	count(instance, 1, denial->untold, report.rule);
 }

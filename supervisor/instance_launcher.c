@@ -211,6 +211,9 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	let_rest(instance);
 	instance_start_sampling(instance);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
+	/* one that an earlier daemon has put on record, and may not have told */
+	if (instance->lifted)
+		instance_answer(instance, LAUNCH_PERMIT);
 	if (instance->state == APP_STARTING)
 		tell_started(instance);
 	instance_step(instance, EVENT_EXEC);
@@ -338,6 +341,9 @@ static void hear(struct instance *instance, struct launcher_event *event)
 		break;
 	case LAUNCH_DENIED:
 		instance_hear_denial(instance, &event->message.denial);
+		break;
+	case LAUNCH_COUNTED:
+		instance_hear_counted(instance, &event->message.denial);
 		break;
 	case LAUNCH_FAILED:
 	case LAUNCH_ENDED:

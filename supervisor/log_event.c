@@ -48,6 +48,8 @@ static const struct log_event_kind kinds[] = {
 				     LOG_LEVEL_WARNING },
 	[LOG_EVENT_SYSCALL_REFUSED] = { "syscall-refused", "5780b0d6c9e74c85a4ad2bdec1125472",
 					LOG_LEVEL_WARNING },
+	[LOG_EVENT_CANARY_LIFTED] = { "canary-lifted", "042540d9aedc4df897bf97c4e34f1838",
+				      LOG_LEVEL_WARNING },
 };
 static_assert(ARRAY_SIZE(kinds) == LOG_EVENT_COUNT, "a MESSAGE_ID for each event");
 

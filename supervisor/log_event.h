@@ -36,6 +36,8 @@ enum log_event_id {
 	LOG_EVENT_SCOPE_LOST,	     /* the cgroup that apps live in is gone */
 	LOG_EVENT_PIDS_REFUSED,	     /* limits.pids has refused a process or thread */
 	LOG_EVENT_SYSCALL_REFUSED, /* the seccomp filter has refused a call; who made it, and why */
+	LOG_EVENT_CANARY_LIFTED,   /* of an app's profile so much was refused that it is only logged
+				      now */
 	LOG_EVENT_COUNT,
 };
 

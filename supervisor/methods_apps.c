@@ -122,6 +122,17 @@ static json_t *read_declaration(const struct daemon *daemon, const struct app *a
 	return declaration;
 }
 
+/* As far as this daemon has heard of them. */
+static json_t *pack_denials(const struct instance *instance)
+{
+	const struct instance_denials *denials = instance->denials;
+
+	return json_pack("{s:I, s:I, s:b}", "told",
+			 (json_int_t)(denials != NULL ? denials->told : 0), "untold",
+			 (json_int_t)(denials != NULL ? denials->untold : 0), "permitted",
+			 instance_permits(instance));
+}
+
 static int get_app(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	const struct app *app = methods_find_app(userdata, call, params, err);
@@ -136,14 +147,16 @@ static int get_app(struct call *call, const json_t *params, void *userdata, stru
 	call_reply(
 		call,
 		json_pack(
-			"{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
+			"{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, "
+			"s:o}",
 			"name", app->spec.name, "tenant", app->spec.tenant, "plan",
 			plan_of(userdata, app), "source",
 			app->source == SOURCE_FILE ? "file" : "socket", "state",
 			app_state_name(app_state(app)), "enabled", app->spec.enabled, "pid",
 			pack_id(app_pid(app)), "uid", pack_id(app->instance.uid), "since",
 			methods_time(app->since_usec), "restarts", (json_int_t)app->restarts,
-			"last", pack_last(app->last), "walls", methods_app_walls(app), "spec",
+			"last", pack_last(app->last), "denials", pack_denials(&app->instance),
+			"walls", methods_app_walls(app), "spec",
 			read_declaration(userdata, app, call_tenant(call)), "effective",
 			effective));
 	return 0;

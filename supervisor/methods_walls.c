@@ -9,6 +9,7 @@ json_t *methods_app_walls(const struct app *app)
 	struct wall_status status = { 0 };
 	struct wall walls[WALL_COUNT];
 	struct wall_facts facts = {
+		.permits = instance_permits(&app->instance),
 		.spec = &app->spec,
 		.started = app_pid(app) > 0 && app_state(app) != APP_STARTING,
 		.landlock_abi = instance->landlock_abi,

@@ -72,6 +72,8 @@ Test(wall, objects_to_walls_that_the_spec_itself_leaves_open)
 	for (unsigned i = 0; i < WALL_COUNT; i++)
 		if (i != WALL_NETWORK && i != WALL_LIMITS)
 			cr_expect_null(wall_objection((enum wall_id)i, &spec));
+	spec.syscalls.mode = SYSCALLS_CANARY;
+	cr_expect_not_null(wall_objection(WALL_SECCOMP, &spec));
 	spec_clear(&spec);
 }
 
@@ -95,6 +97,20 @@ Test(wall, is_up_all_round_on_a_new_kernel)
 	cr_expect_str_eq(walls[WALL_IDENTITY].detail, "uid 1879048200, gid 1879048200");
 	cr_expect_str_eq(walls[WALL_LIMITS].detail,
 			 "memory 256M, 1024 processes, CPU without a limit");
+	spec_clear(&spec);
+}
+
+Test(wall, of_seccomp_is_down_where_it_only_looks_on)
+{
+	struct app_spec spec = a_spec();
+	const struct wall_facts facts = {
+		.spec = &spec, .permits = true, .started = true, .status = &confined
+	};
+	struct wall wall = judged(WALL_SECCOMP, &facts);
+
+	cr_expect_eq(wall.state, WALL_DOWN);
+	cr_expect_str_eq(wall.detail,
+			 "profile python-web, but what it refuses is made and only logged");
 	spec_clear(&spec);
 }
 

@@ -121,6 +121,27 @@ Test(app_record, what_was_counted_is_read_back)
 	app_free(next);
 }
 
+Test(app_record, what_a_canary_was_refused_is_read_back)
+{
+	static const char rule[] = "{\"names\": [\"chroot\"], \"action\": \"SCMP_ACT_ALLOW\"}";
+	struct app *app = app_of_text(WEB("")), *next = app_of_text(WEB(""));
+	_cleanup_json_ json_t *record = NULL;
+	struct error err;
+	bool same;
+
+	app->instance.lifted = true;
+	cr_assert_eq(instance_add_rule(&app->instance, rule, &err), 0);
+	cr_assert_eq(instance_add_rule(&app->instance, rule, &err), 0, "once is enough");
+	record = record_of(app);
+	cr_assert_eq(app_record_read(next, record, &same, &err), 0, "%s", err.text);
+	cr_expect(next->instance.lifted);
+	cr_assert_not_null(next->instance.denials);
+	cr_assert_eq(next->instance.denials->rules.count, 1);
+	cr_expect_str_eq(next->instance.denials->rules.items[0], rule);
+	app_free(app);
+	app_free(next);
+}
+
 Test(app_record, an_app_that_is_held_keeps_the_record_of_what_it_was_started_with)
 {
 	struct app *first = app_of_text(WEB("")), *held, *again;

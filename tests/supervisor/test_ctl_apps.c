@@ -165,6 +165,7 @@ static const char status_app[] =
 	"\"since\":\"2026-11-27T14:29:00.123Z\",\"restarts\":2,"
 	"\"last\":{\"cause\":\"oom\",\"sentence\":\"The kernel killed it.\","
 	"\"incident\":\"20261127T142858Z-web-0-00000001\",\"time\":\"2026-11-27T14:28:58.000Z\"},"
+	"\"denials\":{\"told\":2,\"untold\":40,\"permitted\":true},"
 	"\"walls\":[{\"name\":\"root\",\"state\":\"up\",\"detail\":\"its own\"},"
 	"{\"name\":\"landlock\",\"state\":\"down\",\"detail\":\"Landlock is not in this kernel\"},"
 	"{\"name\":\"seccomp\",\"state\":\"up\",\"detail\":\"profile python-web\"},"
@@ -191,21 +192,24 @@ Test(ctl_apps, status_tells_how_an_app_is)
 							.result = status_logs }),
 					       WORDS("status", "web"));
 
-	expect_told(&told, 0,
-		    "web: running for 2h 1min, pid 4123, uid 1001, 2 restarts\n"
-		    "  of         tenant acme, plan basic\n"
-		    "  command    gunicorn app:app\n"
-		    "  memory     121M of 192M (63 %), peak 150M\n"
-		    "  cpu        1min 1s used, limit 100%, throttled for 2s 500ms\n"
-		    "  processes  5 of 64\n"
-		    "  walls up   root, seccomp\n"
-		    "  down       landlock: Landlock is not in this kernel\n"
-		    "  unknown    identity: it can't be read\n"
-		    "  last end   oom, 2h 1min ago: The kernel killed it.\n"
-		    "  incident   20261127T142858Z-web-0-00000001\n"
-		    "    | Booting\n"
-		    "    | \\x1b[31mred\n",
-		    "");
+	expect_told(
+		&told, 0,
+		"web: running for 2h 1min, pid 4123, uid 1001, 2 restarts\n"
+		"  of         tenant acme, plan basic\n"
+		"  command    gunicorn app:app\n"
+		"  memory     121M of 192M (63 %), peak 150M\n"
+		"  cpu        1min 1s used, limit 100%, throttled for 2s 500ms\n"
+		"  processes  5 of 64\n"
+		"  syscalls   refused calls are made and only logged, 42 refused, 2 of them told "
+		"in its log\n"
+		"  walls up   root, seccomp\n"
+		"  down       landlock: Landlock is not in this kernel\n"
+		"  unknown    identity: it can't be read\n"
+		"  last end   oom, 2h 1min ago: The kernel killed it.\n"
+		"  incident   20261127T142858Z-web-0-00000001\n"
+		"    | Booting\n"
+		"    | \\x1b[31mred\n",
+		"");
 }
 
 Test(ctl_apps, status_of_a_stopped_app_has_no_figures)
