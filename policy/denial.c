@@ -107,7 +107,6 @@ static const struct notation {
 			0, 0 \
 		}            \
 	}
-#define TELLERS	       3
 #define SPECIAL_BITS   06000   /* set-user-ID, set-group-ID */
 #define FILE_KIND_BITS 0170000 /* S_IFMT */
 
@@ -116,10 +115,7 @@ static const struct notation {
 static const struct known {
 	long number;
 	const char *signature;
-	struct teller {
-		unsigned index;
-		uint64_t mask; /* 0: no teller, nor any after it */
-	} tellers[TELLERS];
+	struct denial_teller tellers[DENIAL_TELLERS];
 } known_calls[] = {
 	{ SYS_socket, "FTd", { { 0, LOW_HALF }, { 1, 0xf }, { 2, LOW_HALF } } },
 	{ SYS_socketpair, "FTdp", { { 0, LOW_HALF }, { 1, 0xf }, { 2, LOW_HALF } } },
@@ -226,13 +222,26 @@ bool denial_is_same(const struct seccomp_data *one, const struct seccomp_data *o
 
 	if (one->nr != other->nr || one->arch != other->arch)
 		return false;
-	for (size_t i = 0; known != NULL && i < TELLERS; i++) {
-		const struct teller *teller = &known->tellers[i];
+	for (size_t i = 0; known != NULL && i < DENIAL_TELLERS; i++) {
+		const struct denial_teller *teller = &known->tellers[i];
 
 		if (((one->args[teller->index] ^ other->args[teller->index]) & teller->mask) != 0)
 			return false;
 	}
 	return true;
+}
+
+size_t denial_tellers(const struct seccomp_data *call, const struct denial_teller **ret)
+{
+	const struct known *known = find_known(call);
+	size_t count = 0;
+
+	if (known == NULL)
+		return 0;
+	while (count < DENIAL_TELLERS && known->tellers[count].mask != 0)
+		count++;
+	*ret = known->tellers;
+	return count;
 }
 
 /* --- words ------------------------------------------------------------------------------------*/
@@ -322,8 +331,8 @@ const char *denial_describe(const char *name, const struct seccomp_data *call,
 static void add_tellers(struct phrase *phrase, const struct known *known,
 			const struct seccomp_data *call)
 {
-	for (size_t i = 0; i < TELLERS && known->tellers[i].mask != 0; i++) {
-		const struct teller *teller = &known->tellers[i];
+	for (size_t i = 0; i < DENIAL_TELLERS && known->tellers[i].mask != 0; i++) {
+		const struct denial_teller *teller = &known->tellers[i];
 
 		phrase_add(phrase,
 			   "%s{\"index\": %u, \"value\": %" PRIu64 ", \"valueTwo\": %" PRIu64

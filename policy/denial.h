@@ -16,6 +16,7 @@
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define DENIAL_TEXT_MAX 384 /* bytes of a call or a rule, NUL included */
 
@@ -34,6 +35,15 @@ bool denial_is_expected(const struct seccomp_data *call);
 
 /* The same call for a report: number, architecture and telling argument. */
 bool denial_is_same(const struct seccomp_data *one, const struct seccomp_data *other);
+
+/* The arguments that say what a call is about, as far as their masks go; returns their number. *ret
+ * is constant. */
+#define DENIAL_TELLERS 3
+struct denial_teller {
+	unsigned index;
+	uint64_t mask; /* 0: none, nor any after it */
+};
+size_t denial_tellers(const struct seccomp_data *call, const struct denial_teller **ret);
 
 /* "socket(AF_VSOCK, SOCK_STREAM, 0)"; "keyctl(...)" where nothing is known of the arguments.
  * name NULL: "system call 999". Returns buffer. */

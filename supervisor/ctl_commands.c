@@ -228,6 +228,11 @@ const struct ctl_command ctl_commands[] = {
 	  .options = CTL_HELP,
 	  .run = ctl_syscalls_convert },
 
+	{ .name = "syscalls learn",
+	  .words = "[OPTION...] [--] COMMAND [ARG...]",
+	  .help = "run a command with no call refused, and write the profile that it needs",
+	  .program = learn_command },
+
 	{ .group = "Without the daemon",
 	  .name = "run",
 	  .words = "[OPTION...] [--] COMMAND [ARG...]",

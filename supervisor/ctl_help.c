@@ -3,6 +3,7 @@
 #include "policy/layout.h"
 #include "supervisor/ctl.h"
 #include "supervisor/options.h"
+#include "supervisor/run.h"
 
 #include <string.h>
 
@@ -76,6 +77,10 @@ int ctl_help_program(int argc, char *argv[])
 	if (command == NULL) {
 		fprintf(stderr, "pysbx: help: no such command: see `pysbx help`\n");
 		return 2;
+	}
+	if (command->program == learn_command) {
+		learn_options_help(stdout);
+		return 0;
 	}
 	if (strcmp(command->name, "run") == 0)
 		run_options_help(stdout);

@@ -36,6 +36,7 @@
 #include "supervisor/thread.h"
 #include "supervisor/watch.h"
 
+#include <linux/seccomp.h>
 #include <systemd/sd-event.h>
 
 #define INSTANCE_SAMPLE_USEC	 UINT64_C(1000000)
@@ -124,6 +125,8 @@ struct instance_host {
 	void (*on_denial)(struct instance *instance, const struct denial_report *report);
 	/* A canary's filter has been lifted. rules: as in instance_denials. */
 	void (*on_lifted)(struct instance *instance, const struct strings *rules, const char *text);
+	/* Instead of telling a call that is refused, or would be. */
+	void (*learn)(struct instance *instance, const struct seccomp_data *data);
 	/* Puts on record what has just been judged; returns when it is. */
 	void (*record)(struct instance *instance);
 };

@@ -186,6 +186,11 @@ void instance_hear_denial(struct instance *instance, const struct launch_denial 
 
 	for (size_t i = 0; i < LAUNCH_CALL_ARGS; i++)
 		call.args[i] = denial->arguments[i];
+	if (instance->host->learn != NULL) {
+		instance_answer(instance, LAUNCH_HEARD);
+		instance->host->learn(instance, &call);
+		return;
+	}
 	report.call = denial_describe(name, &call, words);
 	report.rule = denial_rule(name, &call, rule);
 	find_caller(instance, denial, &report.caller);

@@ -20,6 +20,7 @@ struct parser {
 	uint64_t given; /* a bit for each row */
 	struct run_options *options;
 	struct error *err;
+	size_t rows; /* of run_option_rows, and of learn_option_rows behind them */
 };
 
 #define _cleanup_options_ __attribute__((cleanup(run_options_clear)))
@@ -29,37 +30,46 @@ void run_options_clear(struct run_options *options)
 	spec_clear(&options->spec);
 	free(options->report_path);
 	free(options->cgroup_root);
+	free(options->learn.output);
+	free(options->learn.base);
 	*options = (struct run_options){ 0 };
 }
 
 /* --- one option ------------------------------------------------------------------------------- */
 
-/* The row of the option that `word`, without its dashes, names up to its end or a '='. */
-static const struct option_row *find_row(const char *word)
+static const struct option_row *row_at(size_t index)
+{
+	return index < run_option_count ? &run_option_rows[index]
+					: &learn_option_rows[index - run_option_count];
+}
+
+/* The index of the option that `word`, without its dashes, names up to its end or a '='; `rows` if
+ * there is none. */
+static size_t find_row(const char *word, size_t rows)
 {
 	size_t length = strcspn(word, "=");
 
-	for (size_t i = 0; i < run_option_count; i++) {
-		const char *name = run_option_rows[i].name;
+	for (size_t i = 0; i < rows; i++) {
+		const char *name = row_at(i)->name;
 
 		if (strlen(name) == length && strncmp(name, word, length) == 0)
-			return &run_option_rows[i];
+			return i;
 	}
-	return NULL;
+	return rows;
 }
 
-static int unknown_option(const char *word, struct error *err)
+static int unknown_option(const char *word, size_t rows, struct error *err)
 {
 	const char *names[RUN_OPTIONS_MAX];
 	char shown[QUOTE_TEXT_MAX], plain[NEAREST_WORD_MAX + 1] = "";
 	const char *name = word + strspn(word, "-"), *nearest;
 	size_t length = strcspn(name, "=");
 
-	for (size_t i = 0; i < run_option_count; i++)
-		names[i] = run_option_rows[i].name;
+	for (size_t i = 0; i < rows; i++)
+		names[i] = row_at(i)->name;
 	if (length <= NEAREST_WORD_MAX)
 		memcpy(plain, name, length);
-	nearest = nearest_name(plain, names, run_option_count);
+	nearest = nearest_name(plain, names, rows);
 	quote_text(word, shown);
 	if (nearest != NULL)
 		return error_set(err, ERROR_USAGE, 0, "unknown option %s: did you mean --%s?",
@@ -99,16 +109,19 @@ static int parse_option(struct parser *parser)
 {
 	const char *word = *parser->argv, *value = NULL;
 	const struct option_row *row;
+	size_t index = parser->rows;
 	uint64_t bit;
 	int r;
 
-	row = strncmp(word, "--", 2) == 0 ? find_row(word + 2) : NULL;
-	if (row == NULL)
-		return unknown_option(word, parser->err);
+	if (strncmp(word, "--", 2) == 0)
+		index = find_row(word + 2, parser->rows);
+	if (index == parser->rows)
+		return unknown_option(word, parser->rows, parser->err);
+	row = row_at(index);
 	parser->argv++;
 	parser->left--;
 
-	bit = UINT64_C(1) << (row - run_option_rows);
+	bit = UINT64_C(1) << index;
 	if (!row->repeatable && (parser->given & bit) != 0)
 		return error_set(parser->err, ERROR_USAGE, 0, "--%s: given twice: keep one of them",
 				 row->name);
@@ -152,7 +165,8 @@ static int take_command(struct parser *parser)
 {
 	if (parser->left == 0)
 		return error_set(parser->err, ERROR_USAGE, 0,
-				 "no command: write pysbx run [OPTIONS] [--] COMMAND [ARG...]");
+				 "no command: write pysbx %s [OPTIONS] [--] COMMAND [ARG...]",
+				 parser->options->learn.on ? "syscalls learn" : "run");
 	for (; parser->left > 0; parser->left--) {
 		int r = strings_append(&parser->options->spec.command, *parser->argv++,
 				       parser->err);
@@ -165,7 +179,7 @@ static int take_command(struct parser *parser)
 
 static bool was_given(const struct parser *parser, const char *name)
 {
-	return (parser->given & UINT64_C(1) << (find_row(name) - run_option_rows)) != 0;
+	return (parser->given & UINT64_C(1) << find_row(name, parser->rows)) != 0;
 }
 
 /* What the spec does not show: two options of which one makes the other pointless. */
@@ -176,6 +190,11 @@ static int check_contradictions(const struct parser *parser)
 	if (was_given(parser, "quiet") && was_given(parser, "verbose"))
 		return error_set(parser->err, ERROR_USAGE, 0,
 				 "--quiet: contradicts --verbose: keep one of them");
+	if (parser->options->learn.on &&
+	    (was_given(parser, "syscalls") || was_given(parser, "syscalls-mode")))
+		return error_set(parser->err, ERROR_USAGE, 0,
+				 "--syscalls: what is learnt is made of the profile that --base "
+				 "names: leave it out");
 	if (parser->options->spec.restart.mode != RESTART_NEVER)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(restart_options); i++)
@@ -219,16 +238,24 @@ static int finish(struct parser *parser)
 	return r;
 }
 
-int run_options_parse(int argc, char *const argv[], const char *cwd, struct run_options *ret,
-		      struct error *err)
+static int parse(int argc, char *const argv[], const char *cwd, bool learn, struct run_options *ret,
+		 struct error *err)
 {
-	_cleanup_options_ struct run_options options = { .cwd = cwd };
-	struct parser parser = { .argv = argv, .left = argc, .options = &options, .err = err };
+	_cleanup_options_ struct run_options options = { .cwd = cwd, .learn.on = learn };
+	struct parser parser = {
+		.argv = argv,
+		.left = argc,
+		.options = &options,
+		.err = err,
+		.rows = run_option_count + (learn ? learn_option_count : 0),
+	};
 	int r;
 
 	r = spec_init(&options.spec, err);
 	if (r < 0)
 		return r;
+	if (learn)
+		options.spec.restart.mode = RESTART_NEVER;
 	r = parse_words(&parser);
 	if (r < 0)
 		return r;
@@ -241,4 +268,16 @@ int run_options_parse(int argc, char *const argv[], const char *cwd, struct run_
 	*ret = options;
 	options = (struct run_options){ 0 };
 	return 0;
+}
+
+int run_options_parse(int argc, char *const argv[], const char *cwd, struct run_options *ret,
+		      struct error *err)
+{
+	return parse(argc, argv, cwd, false, ret, err);
+}
+
+int learn_options_parse(int argc, char *const argv[], const char *cwd, struct run_options *ret,
+			struct error *err)
+{
+	return parse(argc, argv, cwd, true, ret, err);
 }

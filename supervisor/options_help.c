@@ -45,6 +45,28 @@ static void put_row(FILE *out, const struct option_row *row)
 	put_wrapped(out, row->help);
 }
 
+static void put_exit_codes(FILE *out)
+{
+	fputs("\n"
+	      "Ends with the exit code of COMMAND, 128+N if signal N ended it, 125 if pysbx\n"
+	      "failed, 126 if COMMAND can't be executed, 127 if there is none. See pysbx(1).\n",
+	      out);
+}
+
+void learn_options_help(FILE *out)
+{
+	fputs("Usage: pysbx syscalls learn [OPTIONS] [--] COMMAND [ARG...]\n"
+	      "\n"
+	      "Run COMMAND as `pysbx run` does, but once, with no system call refused, and write\n"
+	      "the seccomp profile that it needs. Needs root. Use it on code that you trust.\n",
+	      out);
+	for (size_t i = 0; i < learn_option_count; i++)
+		put_row(out, &learn_option_rows[i]);
+	for (size_t i = 0; i < run_option_count; i++)
+		put_row(out, &run_option_rows[i]);
+	put_exit_codes(out);
+}
+
 void run_options_help(FILE *out)
 {
 	fputs("Usage: pysbx run [OPTIONS] [--] COMMAND [ARG...]\n"
@@ -54,8 +76,5 @@ void run_options_help(FILE *out)
 	      out);
 	for (size_t i = 0; i < run_option_count; i++)
 		put_row(out, &run_option_rows[i]);
-	fputs("\n"
-	      "Ends with the exit code of COMMAND, 128+N if signal N ended it, 125 if pysbx\n"
-	      "failed, 126 if COMMAND can't be executed, 127 if there is none. See pysbx(1).\n",
-	      out);
+	put_exit_codes(out);
 }

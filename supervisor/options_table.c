@@ -192,6 +192,27 @@ static int set_syscalls_mode(struct run_options *options, const char *value, str
 	return spec_syscalls_mode_parse(value, &options->spec.syscalls.mode, err);
 }
 
+/* --- learning --------------------------------------------------------------------------------- */
+
+static int set_output(struct run_options *options, const char *value, struct error *err)
+{
+	return set_path(options, &options->learn.output, value, err);
+}
+
+static int set_base(struct run_options *options, const char *value, struct error *err)
+{
+	if (strchr(value, '/') != NULL)
+		return set_path(options, &options->learn.base, value, err);
+	return set_text(&options->learn.base, value, err);
+}
+
+static int set_allow_dangerous(struct run_options *options, const char *value, struct error *err)
+{
+	(void)value, (void)err;
+	options->learn.dangerous = true;
+	return 0;
+}
+
 /* --- end and restart -------------------------------------------------------------------------- */
 
 static int set_restart(struct run_options *options, const char *value, struct error *err)
@@ -515,4 +536,25 @@ const struct option_row run_option_rows[] = {
 };
 
 const size_t run_option_count = ARRAY_SIZE(run_option_rows);
-static_assert(ARRAY_SIZE(run_option_rows) <= RUN_OPTIONS_MAX, "given options fit a 64-bit set");
+
+const struct option_row learn_option_rows[] = {
+	{ .group = "What is learnt",
+	  .name = "output",
+	  .argument = "FILE",
+	  .help = "write the profile to FILE, not to standard output, which then is the "
+		  "command's again",
+	  .set = set_output },
+	{ .name = "base",
+	  .argument = "PROFILE",
+	  .help = "the profile that it is made of: its rules as far as they are used, and all "
+		  "that it refuses (default python-web)",
+	  .set = set_base },
+	{ .name = "allow-dangerous",
+	  .help = "take in also what that profile refuses by a rule of its own",
+	  .repeatable = true,
+	  .set = set_allow_dangerous },
+};
+
+const size_t learn_option_count = ARRAY_SIZE(learn_option_rows);
+static_assert(ARRAY_SIZE(run_option_rows) + ARRAY_SIZE(learn_option_rows) <= RUN_OPTIONS_MAX,
+	      "given options fit a 64-bit set");

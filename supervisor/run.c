@@ -20,6 +20,7 @@
 #include "supervisor/identity.h"
 #include "supervisor/instance.h"
 #include "supervisor/kernel_log.h"
+#include "supervisor/learning.h"
 #include "supervisor/options.h"
 
 #include <errno.h>
@@ -52,6 +53,7 @@ struct run {
 	struct reader reader;
 	struct kernel_log kernel_log;
 	struct instance_host host;
+	struct learning learning; /* if options.learn.on */
 	struct instance instance;
 	bool instance_ready;
 	sd_event *event;
@@ -106,7 +108,12 @@ static int prepare(struct run *run, struct error *err)
 	if (r < 0)
 		return r;
 	run->plan->end_with_supervisor = true;
-	return filter_compile(spec->syscalls.profile, &run->filter_fd, err);
+	if (!run->options.learn.on)
+		return filter_compile(spec->syscalls.profile, &run->filter_fd, err);
+	run->plan->refusals = REFUSALS_PERMITTED;
+	return learning_begin(run->options.learn.base != NULL ? run->options.learn.base
+							      : SPEC_SYSCALLS_DEFAULT,
+			      &run->learning, &run->filter_fd, err);
 }
 
 static int print_plan(const struct run *run, struct error *err)
@@ -164,6 +171,27 @@ static int make_cgroups(struct run *run, struct error *err)
 		return r;
 	count = limits_writes(&spec->limits, run->disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);
 	return cgroup_apply(run->app_fd, writes, count, err);
+}
+
+/* --- learning ------------------------------------------------------------------------------- */
+
+static void learn(struct instance *instance, const struct seccomp_data *data)
+{
+	struct run *run = instance->userdata;
+
+	learning_add(&run->learning, data);
+}
+
+/* Of one that never ran there is nothing to be learnt. */
+static int write_learnt(struct run *run, struct error *err)
+{
+	const struct run_options *options = &run->options;
+
+	if (!options->learn.on || run->learning.count == 0)
+		return 0;
+	output_flush(&run->err_out, FLUSH_PATIENCE_MSEC);
+	return learning_finish(&run->learning, options->learn.output, options->learn.dangerous,
+			       &run->log, err);
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */
@@ -311,6 +339,7 @@ static int run_instance(struct run *run, struct error *err)
 		.incident_directory = INCIDENT_DIRECTORY,
 		.report_path = run->options.report_path,
 		.random = random_number,
+		.learn = run->options.learn.on ? learn : NULL,
 	};
 	r = launcher_image(LAUNCHER_PATH, &run->host.image_fd, err);
 	if (r >= 0)
@@ -321,6 +350,9 @@ static int run_instance(struct run *run, struct error *err)
 	instance_init(&run->instance, &run->host, &run->options.spec, run->slice_name, 0,
 		      TAKE_PTR(run->plan), run->filter_fd);
 	run->worker_output = (struct relay_outputs){ { &run->out, &run->err_out } };
+	/* stdout is the profile's */
+	if (run->options.learn.on && run->options.learn.output == NULL)
+		run->worker_output.outputs[0] = &run->err_out;
 	run->instance.sink = relay_to_outputs(&run->worker_output);
 	run->instance.on_settled = on_settled;
 	run->instance.userdata = run;
@@ -347,6 +379,7 @@ static int clean_up(struct run *run, struct error *err)
 	identity_clear(&run->identity);
 	host_facts_clear(&run->facts);
 	plan_free(run->plan);
+	learning_clear(&run->learning);
 	close_and_clear(&run->filter_fd);
 	return r;
 }
@@ -368,6 +401,8 @@ static int run_all(struct run *run, struct error *err)
 			r = make_loop(run, err);
 		if (r >= 0)
 			r = run_instance(run, err);
+		if (r >= 0)
+			r = write_learnt(run, err);
 	}
 	if (clean_up(run, &clean_error) < 0)
 		log_message(&run->log, LOG_LEVEL_ERROR, NULL, "clean up: %s", clean_error.text);
@@ -414,7 +449,10 @@ static int run_with_options(struct run *run)
 	return code;
 }
 
-int run_command(int argc, char *argv[])
+typedef int parse_options(int argc, char *const argv[], const char *cwd, struct run_options *ret,
+			  struct error *err);
+
+static int start(int argc, char *argv[], parse_options *parse, void (*help)(FILE *out))
 {
 	_cleanup_free_ char *cwd = getcwd(NULL, 0);
 	struct run run = {
@@ -439,16 +477,26 @@ int run_command(int argc, char *argv[])
 		fprintf(stderr, "pysbx: the working directory is gone: cd somewhere else\n");
 		return error_exit_code(ERROR_SYSTEM);
 	}
-	if (run_options_parse(argc - 1, argv + 1, cwd, &run.options, &err) < 0) {
+	if (parse(argc, argv, cwd, &run.options, &err) < 0) {
 		fprintf(stderr, "pysbx: %s\n", err.text);
 		return error_exit_code(err.kind);
 	}
 	if (run.options.help)
-		run_options_help(stdout);
+		help(stdout);
 	else if (run.options.version)
 		printf("pysbx " PYSBX_VERSION "\n");
 	else
 		code = run_with_options(&run);
 	run_options_clear(&run.options);
 	return code;
+}
+
+int run_command(int argc, char *argv[])
+{
+	return start(argc - 1, argv + 1, run_options_parse, run_options_help);
+}
+
+int learn_command(int argc, char *argv[])
+{
+	return start(argc - 2, argv + 2, learn_options_parse, learn_options_help);
 }

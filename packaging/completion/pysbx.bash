@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
 # bash completion for pysbx(1)
 
+# The options from word $1 on, and besides those of all the words in $2.
 _pysbx_run()
 {
 	local options='--mem --mem-high --swap --cpu --cpu-weight --io --pids --nofile --tmp-size
 		--name --user --group --chdir --env --env-file
 		--ro --rw --unix-socket --syscalls --syscalls-mode --network --egress --listen --require
 		--restart --max-restarts --backoff --oom --grace --kill-signal
-		--report --print-plan --cgroup-root --json --quiet --verbose --version --help'
-	local flags=' --print-plan --json --quiet --verbose --version --help '
+		--report --print-plan --cgroup-root --json --quiet --verbose --version --help'" $2"
+	local flags=' --allow-dangerous --print-plan --json --quiet --verbose --version --help '
 	local i word
 
 	# The command is the first word that is neither an option nor an option's value; from there
 	# on, complete as for that command.
-	for ((i = 2; i < COMP_CWORD; i++)); do
+	for ((i = $1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [[ $word == -- ]]; then
 			_pysbx_command $((i + 1))
@@ -58,8 +59,8 @@ _pysbx_run()
 	--kill-signal) _pysbx_words -W 'TERM INT QUIT HUP USR1 USR2 KILL' ;;
 	--env) _pysbx_words -e ;;
 	--chdir | --cgroup-root) _pysbx_files -d ;;
-	--env-file | --ro | --rw | --report | --io) _pysbx_files -f ;;
-	--syscalls)
+	--env-file | --ro | --rw | --report | --io | --output) _pysbx_files -f ;;
+	--syscalls | --base)
 		if [[ $cur == */* ]]; then _pysbx_files -f; else _pysbx_words -W "$_pysbx_profiles" -f; fi
 		;;
 	--mem | --mem-high | --swap | --cpu | --cpu-weight | --pids | --nofile | --tmp-size) ;;
@@ -191,7 +192,7 @@ _pysbx()
 		return
 	fi
 	case ${COMP_WORDS[1]} in
-	run) _pysbx_run ;;
+	run) _pysbx_run 2 '' ;;
 	help | version) ;;
 	plan | tenant)
 		if ((COMP_CWORD == 2)); then
@@ -202,7 +203,9 @@ _pysbx()
 		;;
 	syscalls)
 		if ((COMP_CWORD == 2)); then
-			_pysbx_words -W 'show check diff convert'
+			_pysbx_words -W 'show check diff convert learn'
+		elif [[ ${COMP_WORDS[2]} == learn ]]; then
+			_pysbx_run 3 '--output --base --allow-dangerous'
 		else
 			_pysbx_control 3
 		fi

@@ -1,13 +1,28 @@
 # SPDX-License-Identifier: MIT
 # fish completion for pysbx(1)
 
+# The command is one that runs another: prints where its options begin.
+function __pysbx_run_at
+    set --local words (commandline -opc)
+    if test "$words[2]" = run
+        echo 3
+    else if test "$words[2..3]" = 'syscalls learn'
+        echo 4
+    end
+end
+
+function __pysbx_learns
+    __pysbx_in_options; and test (__pysbx_run_at) = 4
+end
+
 # Still among the options of `pysbx run`: no word yet that is neither an option nor its value.
 function __pysbx_in_options
     set --local words (commandline -opc)
-    test (count $words) -ge 2; and test "$words[2]" = run; or return 1
-    set --local flags --print-plan --json --quiet --verbose --version --help
+    set --local at (__pysbx_run_at)
+    test -n "$at"; or return 1
+    set --local flags --allow-dangerous --print-plan --json --quiet --verbose --version --help
     set --local skip 0
-    for word in $words[3..-1]
+    for word in $words[$at..-1]
         if test $skip = 1
             set skip 0
         else if contains -- $word $flags; or string match -q -- '--?*=*' $word
@@ -24,8 +39,9 @@ end
 # The command and its arguments, once the options are over.
 function __pysbx_command
     set --local words (commandline -opc) (commandline -ct)
-    set --local flags --print-plan --json --quiet --verbose --version --help
-    set --local at 3
+    set --local flags --allow-dangerous --print-plan --json --quiet --verbose --version --help
+    set --local at (__pysbx_run_at)
+    test -n "$at"; or return
     while test $at -le (count $words)
         set --local word $words[$at]
         if test "$word" = --
@@ -57,7 +73,7 @@ end
 
 function __pysbx_is_control
     set --local words (commandline -opc)
-    test (count $words) -ge 2; and not contains -- $words[2] run help version
+    test (count $words) -ge 2; and not contains -- $words[2] run help version; and test -z (__pysbx_run_at)
 end
 
 # How many words there are already: 3 is behind the first word of a command.
@@ -91,7 +107,7 @@ complete -c pysbx -n __fish_use_subcommand -a rpc -d 'Call any method of the dae
 complete -c pysbx -n __fish_use_subcommand -a syscalls -d 'Seccomp profiles'
 
 complete -c pysbx -n '__pysbx_is plan tenant; and not __pysbx_at 3' -a 'list get apply remove'
-complete -c pysbx -n '__pysbx_is syscalls; and not __pysbx_at 3' -a 'show check diff convert'
+complete -c pysbx -n '__pysbx_is syscalls; and not __pysbx_at 3' -a 'show check diff convert learn'
 complete -c pysbx -n '__pysbx_is syscalls-show syscalls-check syscalls-diff syscalls-convert' -F -a 'python-web python-strict python-compat'
 complete -c pysbx -n '__pysbx_is get status start stop restart suspend resume remove logs incidents' -a '(__pysbx_names list)'
 complete -c pysbx -n '__pysbx_is signal set wait; and not __pysbx_at 3' -a '(__pysbx_names list)'
@@ -122,7 +138,7 @@ complete -c pysbx -n __fish_use_subcommand -a run -d 'Run a command under limits
 complete -c pysbx -n __fish_use_subcommand -a help -d 'Show the commands'
 complete -c pysbx -n __fish_use_subcommand -a doctor -d 'Tell what this machine has and lacks'
 complete -c pysbx -n __fish_use_subcommand -a version -d 'Show the version'
-complete -c pysbx -n '__fish_seen_subcommand_from run' -a '(__pysbx_command)'
+complete -c pysbx -n 'test -n (__pysbx_run_at)' -a '(__pysbx_command)'
 
 complete -c pysbx -n __pysbx_in_options -x -l mem -d 'Memory, at which the OOM killer ends a process'
 complete -c pysbx -n __pysbx_in_options -x -l mem-high -d 'Memory above which the app is slowed down'
@@ -143,6 +159,9 @@ complete -c pysbx -n __pysbx_in_options -r -F -l ro -d 'Show a path, read-only'
 complete -c pysbx -n __pysbx_in_options -r -F -l rw -d 'Show a path, writable'
 complete -c pysbx -n __pysbx_in_options -r -F -l unix-socket -a 'mariadb memcached mysql postgresql redis valkey' -d 'Sockets of a service'
 complete -c pysbx -n __pysbx_in_options -r -F -l syscalls -a 'python-web python-strict python-compat' -d 'System call profile'
+complete -c pysbx -n __pysbx_learns -r -F -l output -d 'Where the profile goes'
+complete -c pysbx -n __pysbx_learns -r -F -l base -a 'python-web python-strict python-compat' -d 'Profile that it is made of'
+complete -c pysbx -n __pysbx_learns -l allow-dangerous -d 'Take in what that refuses'
 complete -c pysbx -n __pysbx_in_options -x -l syscalls-mode -a 'enforce log canary' -d 'What becomes of other calls'
 complete -c pysbx -n __pysbx_in_options -x -l network -a 'host none private' -d Network
 complete -c pysbx -n __pysbx_in_options -x -l egress -a 'localhost dns any none' -d 'Where it may connect to'

@@ -8,8 +8,9 @@ _pysbx_profile() {
 	_alternative 'profile:profile:(python-web python-strict python-compat)' 'file:profile file:_files'
 }
 
+# With more options in its arguments.
 _pysbx_run() {
-	_arguments -S -A '-*' \
+	_arguments -S -A '-*' "$@" \
 		'--mem=[memory, at which the OOM killer ends a process]:size' \
 		'--mem-high=[memory above which the app is slowed down]:size' \
 		'--swap=[swap on top of memory]:size' \
@@ -147,10 +148,16 @@ if ((CURRENT == 2)); then
 elif [[ $words[2] == (plan|tenant|syscalls) ]]; then
 	if ((CURRENT == 3)); then
 		if [[ $words[2] == syscalls ]]; then
-			compadd show check diff convert
+			compadd show check diff convert learn
 		else
 			compadd list get apply remove
 		fi
+	elif [[ $words[2] == syscalls && $words[3] == learn ]]; then
+		shift 2 words
+		((CURRENT -= 2))
+		_pysbx_run '--output=[where the profile goes]:file:_files' \
+			'--base=[profile that it is made of]:profile:_pysbx_profile' \
+			'--allow-dangerous[take in what that refuses]'
 	else
 		local verb=$words[2]-$words[3]
 		shift 2 words

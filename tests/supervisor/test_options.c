@@ -114,6 +114,55 @@ Test(options, fill_sandbox_and_restart)
 	cr_expect_eq(spec->stop.signal, SIGQUIT);
 }
 
+Test(options, of_learning_are_those_of_run_and_more)
+{
+	_cleanup_options_ struct run_options options = { 0 };
+	struct error err = { 0 };
+	char *const words[] = { (char *)"--mem",    (char *)"64M",	(char *)"--output",
+				(char *)"out.json", (char *)"--base",	(char *)"./p.json",
+				(char *)"--",	    (char *)"gunicorn", (char *)"--base" };
+
+	cr_assert_eq(learn_options_parse(ARRAY_SIZE(words), words, "/srv/app", &options, &err), 0,
+		     "%s", err.text);
+	cr_expect(options.learn.on);
+	cr_expect_not(options.learn.dangerous);
+	cr_expect_str_eq(options.learn.output, "/srv/app/out.json");
+	cr_expect_str_eq(options.learn.base, "/srv/app/p.json");
+	cr_expect_eq(options.spec.limits.memory_max, UINT64_C(64) << 20);
+	cr_expect_eq(options.spec.restart.mode, RESTART_NEVER, "one run is what is looked at");
+	cr_expect_eq(options.spec.command.count, 2);
+}
+
+Test(options, of_learning_are_no_others_and_not_those_of_run)
+{
+	static const struct {
+		const char *word, *text;
+	} samples[] = {
+		{ "--syscalls=x", "--syscalls: what is learnt is made of the profile that --base "
+				  "names: leave it out" },
+		{ "--syscalls-mode=log", "--syscalls: what is learnt is made of the profile that "
+					 "--base names: leave it out" },
+		{ "--outptu=x", "unknown option \"--outptu=x\": did you mean --output?" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		char *const words[] = { (char *)samples[i].word, (char *)"true" };
+		_cleanup_options_ struct run_options options = { 0 };
+		struct error err = { 0 };
+
+		cr_expect_eq(learn_options_parse(2, words, "/", &options, &err), -EINVAL);
+		cr_expect_str_eq(err.text, samples[i].text);
+	}
+	{
+		char *const words[] = { (char *)"--base=x", (char *)"true" };
+		_cleanup_options_ struct run_options options = { 0 };
+		struct error err = { 0 };
+
+		cr_expect_eq(run_options_parse(2, words, "/", &options, &err), -EINVAL);
+		cr_expect_eq(err.kind, ERROR_USAGE, "%s", err.text);
+	}
+}
+
 Test(options, take_relative_paths_from_the_working_directory)
 {
 	_cleanup_options_ struct run_options options = parsed(WORDS(
@@ -602,6 +651,12 @@ static void expect_options_and_choices(const char *path, const char *prefix)
 			*bar = ' ';
 		cr_expect(has_word(text, word), "%s lacks \"%s\"", path, word);
 	}
+	for (size_t i = 0; i < learn_option_count; i++) {
+		char word[64];
+
+		snprintf(word, sizeof(word), "%s%s", prefix, learn_option_rows[i].name);
+		cr_expect(has_word(text, word), "%s lacks \"%s\"", path, word);
+	}
 }
 
 /* Of `pysbx run`, or of the commands beside it. */
@@ -612,6 +667,9 @@ static bool is_option(const char *name, size_t length)
 	for (size_t i = 0; !known && i < run_option_count; i++)
 		known = strlen(run_option_rows[i].name) == length &&
 			strncmp(run_option_rows[i].name, name, length) == 0;
+	for (size_t i = 0; !known && i < learn_option_count; i++)
+		known = strlen(learn_option_rows[i].name) == length &&
+			strncmp(learn_option_rows[i].name, name, length) == 0;
 	for (size_t i = 0; !known && i < ctl_option_count; i++)
 		known = strlen(ctl_option_rows[i].name) == length &&
 			strncmp(ctl_option_rows[i].name, name, length) == 0;
@@ -656,8 +714,10 @@ Test(options, are_those_of_the_man_page)
 	static const char path[] = "man/pysbx.1";
 	_cleanup_free_ char *text = read_source(path);
 
-	for (size_t i = 0; i < run_option_count; i++) {
-		const struct option_row *row = &run_option_rows[i];
+	for (size_t i = 0; i < run_option_count + learn_option_count; i++) {
+		const struct option_row *row = i < run_option_count
+						       ? &run_option_rows[i]
+						       : &learn_option_rows[i - run_option_count];
 		char line[128];
 
 		snprintf(line, sizeof(line), "\n.It Fl -%s%s%s\n", row->name,
