@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <unistd.h>
 
 #define STATUS_MAX 4096
@@ -47,8 +48,22 @@ static pid_t number_inside(const char *status)
 	return *end == '\t' ? (pid_t)strtol(end + 1, NULL, 10) : 0;
 }
 
+/* The link may be read by whoever may trace the process: its own user (ptrace(2), access mode
+ * checking). The daemon has no privilege to trace others, so it looks with that user's eyes. */
+static ssize_t read_link_as(uid_t uid, gid_t gid, const char *path, char *buffer, size_t size)
+{
+	int own_gid = setfsgid(gid), own_uid = setfsuid(uid);
+	ssize_t n = readlink(path, buffer, size);
+
+	(void)setfsuid((uid_t)own_uid);
+	(void)setfsgid((gid_t)own_gid);
+	return n;
+}
+
 static void describe(struct thread *thread, const char *status)
 {
+	uid_t uid = (uid_t)status_number(status, "\nUid:\t");
+	gid_t gid = (gid_t)status_number(status, "\nGid:\t");
 	char path[64];
 	ssize_t n;
 
@@ -56,7 +71,7 @@ static void describe(struct thread *thread, const char *status)
 	if (read_proc(thread->id, "comm", thread->name, sizeof(thread->name)))
 		thread->name[strcspn(thread->name, "\n")] = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)thread->id);
-	n = readlink(path, thread->executable, sizeof(thread->executable) - 1);
+	n = read_link_as(uid, gid, path, thread->executable, sizeof(thread->executable) - 1);
 	thread->executable[n > 0 ? n : 0] = '\0';
 }
 

@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -55,7 +57,7 @@ static void *sleep_as_second(void *ready)
 }
 
 /* Pid 1 of a namespace of its own, with a second thread: number 2 inside. Returns its pid. */
-static pid_t start_two_threads(int dir)
+static pid_t start_two_threads(int dir, uid_t uid)
 {
 	struct clone_args args = {
 		.flags = CLONE_NEWPID | CLONE_INTO_CGROUP,
@@ -71,6 +73,10 @@ static pid_t start_two_threads(int dir)
 	if (pid == 0) {
 		pthread_t second;
 
+		/* readable for its user, as one that has executed since */
+		if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 ||
+		    prctl(PR_SET_DUMPABLE, 1) < 0)
+			_exit(1);
 		pthread_create(&second, NULL, sleep_as_second, &ready[1]);
 		pause();
 	}
@@ -90,7 +96,7 @@ Test(thread, is_found_by_the_number_that_it_has_inside)
 	pid_t pid;
 
 	cr_assert_eq(cgroup_make(root, name, &dir, &err), 0, "%s", err.text);
-	pid = start_two_threads(dir);
+	pid = start_two_threads(dir, 0);
 	cr_assert(thread_find(dir, 1, &first));
 	cr_assert(thread_find(dir, 2, &second));
 	cr_expect_eq(first.id, pid);
@@ -100,6 +106,40 @@ Test(thread, is_found_by_the_number_that_it_has_inside)
 	cr_expect_str_eq(second.name, "second", "a newline does not forge a line");
 	cr_assert_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
 	cr_expect_str_eq(second.executable, self);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* As the daemon's unit has it. */
+static void give_up_tracing(void)
+{
+	const cap_value_t trace = CAP_SYS_PTRACE;
+	cap_t set = cap_get_proc();
+
+	cr_assert_eq(cap_set_flag(set, CAP_EFFECTIVE, 1, &trace, CAP_CLEAR), 0);
+	cr_assert_eq(cap_set_flag(set, CAP_PERMITTED, 1, &trace, CAP_CLEAR), 0);
+	cr_assert_eq(cap_set_proc(set), 0, "%s", strerror(errno));
+	cap_free(set);
+}
+
+Test(thread, the_program_of_another_user_is_seen_without_a_privilege)
+{
+	_cleanup_close_ int dir = -1;
+	char self[THREAD_PATH_MAX] = "", refused[64], link[THREAD_PATH_MAX];
+	struct thread first;
+	struct error err;
+	pid_t pid;
+
+	cr_assert_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
+	cr_assert_eq(cgroup_make(root, name, &dir, &err), 0, "%s", err.text);
+	pid = start_two_threads(dir, 65534);
+	give_up_tracing();
+	snprintf(refused, sizeof(refused), "/proc/%d/exe", (int)pid);
+	cr_expect_lt(readlink(refused, link, sizeof(link)), 0, "there is nothing to be seen here");
+	cr_assert(thread_find(dir, 1, &first));
+	cr_expect_str_eq(first.executable, self);
+	cr_expect_eq(setfsuid((uid_t)-1), 0, "our own eyes again");
+	cr_expect_eq(setfsgid((gid_t)-1), 0);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
