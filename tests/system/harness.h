@@ -94,7 +94,8 @@ struct run_setup {		 /* all zero: as a user would start it */
 	const char *const *wrap; /* words put before "pysbx": a program that starts it */
 	bool own_stdout;	 /* stdout_fd below instead of a file; -1: closed */
 	int stdout_fd;
-	bool bare; /* no --name and no --report */
+	bool bare;  /* no --name and no --report */
+	bool learn; /* `pysbx syscalls learn` instead */
 };
 
 /* Starts `pysbx run --name NAME --report REPORT words...`, in bench->apps. */

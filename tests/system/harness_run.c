@@ -37,7 +37,9 @@ static void compose(const struct bench *bench, const struct run_setup *setup,
 		count = add_words(argv, count, WORDS(setup->prepare, "sh"));
 	}
 	count = add_words(argv, count, setup->wrap);
-	count = add_words(argv, count, WORDS("pysbx", "run"));
+	count = add_words(argv, count,
+			  setup->learn ? WORDS("pysbx", "syscalls", "learn")
+				       : WORDS("pysbx", "run"));
 	if (!setup->bare)
 		count = add_words(argv, count,
 				  WORDS("--name", bench->name, "--report", bench->report));
