@@ -87,18 +87,18 @@ static const struct word ptrace_requests[] = {
 enum { AS_INT = 'd', AS_HEX = 'x', AS_POINTER = 'p', AS_MODE = 'o' };
 
 static const struct notation {
-	char letter;
 	const struct word *words;
 	size_t count;
-	bool flags;	/* a set of bits, not one value */
 	uint64_t known; /* the bits that the words are about */
+	char letter;
+	bool flags; /* a set of bits, not one value */
 } notations[] = {
-	{ 'F', families, ARRAY_SIZE(families), false, LOW_HALF },
-	{ 'T', socket_types, ARRAY_SIZE(socket_types), false, 0xf },
-	{ 'C', clone_flags, ARRAY_SIZE(clone_flags), true, LOW_HALF },
-	{ 'R', requests, ARRAY_SIZE(requests), false, LOW_HALF },
-	{ 'P', prctl_options, ARRAY_SIZE(prctl_options), false, LOW_HALF },
-	{ 'Q', ptrace_requests, ARRAY_SIZE(ptrace_requests), false, LOW_HALF },
+	{ families, ARRAY_SIZE(families), LOW_HALF, 'F', false },
+	{ socket_types, ARRAY_SIZE(socket_types), 0xf, 'T', false },
+	{ clone_flags, ARRAY_SIZE(clone_flags), LOW_HALF, 'C', true },
+	{ requests, ARRAY_SIZE(requests), LOW_HALF, 'R', false },
+	{ prctl_options, ARRAY_SIZE(prctl_options), LOW_HALF, 'P', false },
+	{ ptrace_requests, ARRAY_SIZE(ptrace_requests), LOW_HALF, 'Q', false },
 };
 
 #define NO_TELLERS           \
