@@ -43,7 +43,7 @@ static int make_plan(struct app *app, struct plan **ret, struct error *err)
 	r = identity_add_groups(&app->spec.groups, &identity, err);
 	if (r >= 0)
 		r = host_facts_gather(&app->spec, &identity, environ,
-			      app->host->system(app->host->userdata), &facts, err);
+				      app->host->system(app->host->userdata), &facts, err);
 	if (r >= 0)
 		r = plan_build(&app->spec, app->instance.number, &facts, ret, err);
 	if (r >= 0) {
@@ -596,6 +596,9 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 	app->held = false;
 	app_log_set_spec(&app->log, &app->spec);
 	forget_record(app);
+	/* a canary is one for as long as its declaration stands; a restart forgets by itself */
+	if (!restart && !app_is_up(app))
+		instance_forget_denials(&app->instance);
 	if (held)
 		app_renew_limits(app);
 	else if (other_oom)

@@ -316,6 +316,9 @@ static bool restore(struct daemon *daemon, struct app *app, const json_t *record
 		log_event(&daemon->log, LOG_EVENT_STATE_UNREADABLE, NULL, "%s", err.text);
 		return false;
 	}
+	/* its filter was lifted as a canary's: another declaration begins anew */
+	if (!same)
+		instance_forget_denials(&app->instance);
 	app->remove |= undeclared;
 	was_queued = app->queued;
 	if (all_has_ended(daemon) && app_state_has_process(app_state(app)))

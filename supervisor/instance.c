@@ -195,7 +195,7 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 			return r;
 		plan = *ret_made;
 	}
-	if (instance->lifted)
+	if (instance_permits(instance))
 		plan->refusals = REFUSALS_PERMITTED;
 	start->plan = plan;
 	program = start->plan->argv.items[0];

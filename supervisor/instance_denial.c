@@ -107,7 +107,11 @@ void instance_forget_denials(struct instance *instance)
 
 bool instance_permits(const struct instance *instance)
 {
-	return instance->lifted || instance->spec->syscalls.mode == SYSCALLS_LOG;
+	const struct app_spec *spec = instance->spec;
+
+	/* what was lifted is the canary's filter: not that of another declaration */
+	return spec->syscalls.mode == SYSCALLS_LOG ||
+	       (spec->syscalls.mode == SYSCALLS_CANARY && instance->lifted);
 }
 
 static bool is_canary(const struct instance *instance)

@@ -212,7 +212,7 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	instance_start_sampling(instance);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 	/* one that an earlier daemon has put on record, and may not have told */
-	if (instance->lifted)
+	if (instance_permits(instance))
 		instance_answer(instance, LAUNCH_PERMIT);
 	if (instance->state == APP_STARTING)
 		tell_started(instance);

@@ -56,19 +56,10 @@ static int kernel_release(void)
 	return major * 100 + minor;
 }
 
-static bool has_second_wall(void)
-{
-	return shell(NULL, "pysbx run --chdir /usr/lib --print-plan -- true | grep -q landlock") ==
-	       0;
-}
-
-/* With the host's network, no kernel before 6.12 can keep abstract sockets away. And what somebody
- * with access to the host hands in can be read where Landlock does not say no. */
+/* With the host's network, no kernel before 6.12 can keep abstract sockets away. */
 static bool is_open_by_design(const char *name)
 {
-	if (strcmp(name, "abstract_socket") == 0)
-		return kernel_release() < FIRST_SCOPES || !has_second_wall();
-	return strcmp(name, "given_directory_read") == 0 && !has_second_wall();
+	return strcmp(name, "abstract_socket") == 0 && kernel_release() < FIRST_SCOPES;
 }
 
 /* Each attempt of the list has an outcome, and it is a refusal. */
