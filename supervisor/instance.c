@@ -69,14 +69,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* The one timer of the state table: backoff, grace. */
-static void arm_timer(struct instance *instance, uint64_t usec)
+void instance_arm_timer(struct instance *instance, uint64_t usec)
 {
 	instance->due_usec = clock_monotonic_usec() + usec;
 	(void)instance_arm(instance, &instance->timer, usec, on_timer);
 }
 
-static void disarm_timer(struct instance *instance)
+void instance_disarm_timer(struct instance *instance)
 {
 	instance->timer = sd_event_source_disable_unref(instance->timer);
 	instance->due_usec = 0;
@@ -162,7 +161,7 @@ const char *instance_keeper_path(const struct instance *instance, char *path, si
 
 /* --- a life, from spawn to conclusion ------------------------------------------------------- */
 
-static int start_watch(struct instance *instance, int leaf, struct error *err)
+int instance_start_watch(struct instance *instance, int leaf, struct error *err)
 {
 	const struct instance_host *host = instance->host;
 	_cleanup_close_ int app = -1;
@@ -206,8 +205,7 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 	return 0;
 }
 
-/* The memory before anything happens; returns the counters. */
-static struct event_deltas take_first_reading(struct instance *instance)
+struct event_deltas instance_take_first_reading(struct instance *instance)
 {
 	struct watch_reading reading;
 
@@ -232,14 +230,14 @@ static int begin_life(struct instance *instance, struct error *err)
 	if (r >= 0)
 		r = make_leaf(instance, &leaf, err);
 	if (r >= 0)
-		r = start_watch(instance, leaf, err);
+		r = instance_start_watch(instance, leaf, err);
 	if (r >= 0)
 		r = listeners_hold(&instance->listeners, &instance->spec->listen,
 				   instance->host->root_fd, err);
 	if (r < 0)
 		return r;
 	start.listeners = &instance->listeners;
-	instance->base = take_first_reading(instance);
+	instance->base = instance_take_first_reading(instance);
 	/* make_slice may have opened the root anew */
 	start.init_cgroup_fd = instance->host->init_cgroup_fd;
 	start.leaf_cgroup_fd = leaf;
@@ -256,7 +254,7 @@ static int begin_life(struct instance *instance, struct error *err)
 
 static void end_sources(struct instance *instance)
 {
-	disarm_timer(instance);
+	instance_disarm_timer(instance);
 	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	instance->sampler = sd_event_source_disable_unref(instance->sampler);
@@ -391,7 +389,7 @@ void instance_judge_end(struct instance *instance)
 
 /* --- the table's answers -------------------------------------------------------------------- */
 
-static void set_frozen(struct instance *instance, bool frozen)
+void instance_set_frozen(struct instance *instance, bool frozen)
 {
 	_cleanup_close_ int leaf = -1;
 	struct error err;
@@ -410,10 +408,10 @@ static void signal_stop(struct instance *instance, enum app_state from)
 
 	/* a frozen process would not hear it */
 	if (from == APP_SUSPENDED)
-		set_frozen(instance, false);
+		instance_set_frozen(instance, false);
 	if (launcher_send(&instance->launcher, LAUNCH_SIGNAL, instance->stop_signal, &err) < 0)
 		say_error(instance, &err);
-	arm_timer(instance, instance->spec->stop.grace_usec);
+	instance_arm_timer(instance, instance->spec->stop.grace_usec);
 }
 
 /* The leaf first; if the launcher is still there later, it too: its end takes the PID namespace. */
@@ -431,7 +429,7 @@ static void kill_all(struct instance *instance)
 		say_error(instance, &err);
 	}
 	instance->killed_by_us = true;
-	arm_timer(instance, INSTANCE_KILL_PATIENCE_USEC);
+	instance_arm_timer(instance, INSTANCE_KILL_PATIENCE_USEC);
 }
 
 static void tell_pause(struct instance *instance, bool frozen)
@@ -448,7 +446,7 @@ static void act(struct instance *instance, enum app_action action, enum app_stat
 {
 	switch (action) {
 	case ACTION_SPAWN:
-		disarm_timer(instance);
+		instance_disarm_timer(instance);
 		spawn(instance);
 		break;
 	case ACTION_SIGNAL_STOP:
@@ -458,15 +456,15 @@ static void act(struct instance *instance, enum app_action action, enum app_stat
 		kill_all(instance);
 		break;
 	case ACTION_ARM_BACKOFF:
-		arm_timer(instance, instance->backoff_usec);
+		instance_arm_timer(instance, instance->backoff_usec);
 		break;
 	case ACTION_FREEZE:
 	case ACTION_THAW:
-		set_frozen(instance, action == ACTION_FREEZE);
+		instance_set_frozen(instance, action == ACTION_FREEZE);
 		tell_pause(instance, action == ACTION_FREEZE);
 		break;
 	case ACTION_SETTLE:
-		disarm_timer(instance);
+		instance_disarm_timer(instance);
 		if (instance->on_settled != NULL)
 			instance->on_settled(instance, instance->userdata);
 		break;
@@ -528,111 +526,7 @@ void instance_resume(struct instance *instance)
 	instance_step(instance, EVENT_RESUME);
 }
 
-/* --- taking over, letting go ---------------------------------------------------------------- */
-
-/* A time that was on record: whatever stands there, no wait is longer than the spec has it. */
-static uint64_t time_left(uint64_t due_usec, uint64_t most_usec)
-{
-	uint64_t now = clock_monotonic_usec();
-	uint64_t left = due_usec > now ? due_usec - now : 0;
-
-	return left < most_usec ? left : most_usec;
-}
-
-/* Its launcher lives, or has ended and keeps the status. Without a watch it is worse off, but runs.
- */
-static int adopt_launcher(struct instance *instance, struct error *err)
-{
-	char keeper[INSTANCE_CGROUP_MAX];
-	int r;
-
-	instance_keeper_path(instance, keeper, sizeof(keeper));
-	r = launcher_adopt(keeper, &instance->launcher, err);
-	if (r < 0)
-		return r;
-	if (start_watch(instance, -1, err) < 0)
-		say_error(instance, err);
-	(void)take_first_reading(instance);
-	return instance_attach_launcher(instance, err);
-}
-
-static void adopt(struct instance *instance);
-
-static int on_adopt_again(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct instance *instance = userdata;
-	(void)source, (void)usec;
-
-	instance->deadline = sd_event_source_disable_unref(instance->deadline);
-	adopt(instance);
-	return 0;
-}
-
-/* Only "nobody listens there" means that it has ended: for whatever else, it runs on, and is asked
- * again. */
-static void adopt(struct instance *instance)
-{
-	const struct log_subject subject = instance_subject(instance);
-	struct error err;
-
-	if (adopt_launcher(instance, &err) >= 0) {
-		log_event(instance->host->log, LOG_EVENT_APP_ADOPTED, &subject,
-			  "found running, and taken over");
-		/* a child may have been killed for memory meanwhile */
-		instance_on_watch(WATCH_MEMORY_EVENTS, instance);
-		return;
-	}
-	/* on record already? then only the cleaning up is left to do */
-	if (err.kind != ERROR_NOT_FOUND || !instance->judged)
-		log_event(instance->host->log, LOG_EVENT_APP_LOST, &subject, "%s", err.text);
-	if (err.kind == ERROR_NOT_FOUND) {
-		instance_conclude(instance);
-		return;
-	}
-	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
-	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
-	launcher_close(&instance->launcher);
-	watch_stop(&instance->watch);
-	(void)instance_arm(instance, &instance->deadline, INSTANCE_ADOPT_AGAIN_USEC,
-			   on_adopt_again);
-}
-
-void instance_adopt(struct instance *instance)
-{
-	uint64_t due_usec = instance->due_usec;
-
-	disarm_timer(instance);
-	if (instance->state == APP_BACKOFF)
-		arm_timer(instance, time_left(due_usec, instance->spec->restart.backoff_max_usec));
-	/* whatever was in force last: it is as it is on record */
-	if (app_state_has_process(instance->state))
-		set_frozen(instance, instance->state == APP_SUSPENDED);
-	if (instance->state == APP_STOPPING)
-		arm_timer(instance, time_left(due_usec, instance->spec->stop.grace_usec));
-	if (app_state_has_process(instance->state))
-		adopt(instance);
-}
-
-void instance_see_next_life(struct instance *instance, uint64_t started_usec)
-{
-	const enum app_state from = instance->state;
-
-	disarm_timer(instance);
-	instance->judged = instance->killed_by_us = instance->stop_requested = false;
-	instance->spawned_usec = started_usec;
-	instance_explain_all(instance);
-	instance->state = APP_RUNNING;
-	if (from != APP_RUNNING && instance->host->on_change != NULL)
-		instance->host->on_change(instance, from);
-}
-
-void instance_explain_all(struct instance *instance)
-{
-	struct watch_reading reading;
-
-	watch_read(&instance->watch, &reading);
-	watch_subtract(&reading.counters, &instance->base, &instance->explained);
-}
+/* --- letting go ------------------------------------------------------------------------------ */
 
 void instance_leave(struct instance *instance)
 {

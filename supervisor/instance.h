@@ -6,7 +6,8 @@
  * policy/lifecycle.h's, and what the table answers is carried out.
  *
  *   instance.c           a life, from spawn to conclusion, and the table's answers
- *   instance_launcher.c  what the launcher says; taking over one that an earlier daemon has left
+ *   instance_launcher.c  what the launcher says
+ *   instance_adopt.c     going on with what an earlier daemon has left
  *   instance_watch.c     what the cgroup's files say
  *   instance_denial.c    what the seccomp filter refuses
  *   instance_incident.c  judging a death, and telling it
@@ -255,6 +256,14 @@ void instance_step(struct instance *instance, enum app_event event);
 int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,
 		 sd_event_time_handler_t handler);
 void instance_conclude(struct instance *instance);
+/* The one timer of an instance: backoff, grace. EVENT_TIMER comes when it is due. */
+void instance_arm_timer(struct instance *instance, uint64_t usec);
+void instance_disarm_timer(struct instance *instance);
+void instance_set_frozen(struct instance *instance, bool frozen);
+/* leaf: its directory; a lean watch needs none (-1). */
+int instance_start_watch(struct instance *instance, int leaf, struct error *err);
+/* The memory before anything happens; returns the counters. */
+struct event_deltas instance_take_first_reading(struct instance *instance);
 
 /* Takes the events of a connected launcher, and its end. */
 int instance_attach_launcher(struct instance *instance, struct error *err);
