@@ -203,7 +203,7 @@ Test(egress, takes_name_servers_as_the_c_library_does)
 			   "10.0.0.1/32:53 10.0.0.2/32:53 10.0.0.3/32:53");
 }
 
-#define LONGER_THAN_ANY "1111111111111111111111111111111111111111111111111111111111"
+#define LONGER_THAN_ANY "nameserver 1111111111111111111111111111111111111111111111111111111111\n"
 
 Test(egress, takes_the_local_host_where_no_name_server_is_named)
 {
@@ -215,7 +215,7 @@ Test(egress, takes_the_local_host_where_no_name_server_is_named)
 		" nameserver 10.0.0.2\n",
 		"nameserver\n10.0.0.2\n",
 		"nameserver dns.example\n",
-		"nameserver " LONGER_THAN_ANY "\n",
+		LONGER_THAN_ANY,
 		"nameserver",
 	};
 
