@@ -10,8 +10,8 @@
 TestSuite(plan_landlock);
 
 struct given {
-	enum mount_kind kind;
 	const char *target;
+	enum mount_kind kind;
 	uint32_t flags;
 };
 
@@ -63,35 +63,35 @@ static const char *rules_for(const struct given *steps, size_t count)
 
 Test(plan_landlock, allows_what_each_kind_of_mount_does)
 {
-	EXPECT_RULES("/:l /usr:lrx", { MOUNT_BIND, "/usr", MOUNT_READ_ONLY });
-	EXPECT_RULES("/:l /srv:lr", { MOUNT_BIND, "/srv", MOUNT_READ_ONLY | MOUNT_NOEXEC });
-	EXPECT_RULES("/:l /srv:lrxwc", { MOUNT_BIND, "/srv", 0 });
-	EXPECT_RULES("/:l /tmp:lrwc", { MOUNT_TMPFS, "/tmp", MOUNT_NOEXEC });
-	EXPECT_RULES("/:l /proc:lrw", { MOUNT_PROC, "/proc", 0 });
-	EXPECT_RULES("/:l /sys/fs/cgroup:lr", { MOUNT_CGROUP, "/sys/fs/cgroup", 0 });
-	EXPECT_RULES("/:l /a/file:r", { MOUNT_FILE, "/a/file", 0 });
-	EXPECT_RULES("/:l", { MOUNT_SYMLINK, "/bin", 0 }, { MOUNT_DIRECTORY, "/a", 0 });
+	EXPECT_RULES("/:l /usr:lrx", { "/usr", MOUNT_BIND, MOUNT_READ_ONLY });
+	EXPECT_RULES("/:l /srv:lr", { "/srv", MOUNT_BIND, MOUNT_READ_ONLY | MOUNT_NOEXEC });
+	EXPECT_RULES("/:l /srv:lrxwc", { "/srv", MOUNT_BIND, 0 });
+	EXPECT_RULES("/:l /tmp:lrwc", { "/tmp", MOUNT_TMPFS, MOUNT_NOEXEC });
+	EXPECT_RULES("/:l /proc:lrw", { "/proc", MOUNT_PROC, 0 });
+	EXPECT_RULES("/:l /sys/fs/cgroup:lr", { "/sys/fs/cgroup", MOUNT_CGROUP, 0 });
+	EXPECT_RULES("/:l /a/file:r", { "/a/file", MOUNT_FILE, 0 });
+	EXPECT_RULES("/:l", { "/bin", MOUNT_SYMLINK, 0 }, { "/a", MOUNT_DIRECTORY, 0 });
 }
 
 Test(plan_landlock, allows_once_what_is_in_etc_and_dev)
 {
 	EXPECT_RULES("/:l /etc:lr /dev:lrw /dev/shm:lrwc",
-		     { MOUNT_BIND, "/etc/ssl/certs", MOUNT_READ_ONLY | MOUNT_NOEXEC },
-		     { MOUNT_FILE, "/etc/passwd", 0 }, { MOUNT_DEVICE, "/dev/null", 0 },
-		     { MOUNT_DEVPTS, "/dev/pts", 0 }, { MOUNT_TMPFS, "/dev/shm", MOUNT_NOEXEC });
+		     { "/etc/ssl/certs", MOUNT_BIND, MOUNT_READ_ONLY | MOUNT_NOEXEC },
+		     { "/etc/passwd", MOUNT_FILE, 0 }, { "/dev/null", MOUNT_DEVICE, 0 },
+		     { "/dev/pts", MOUNT_DEVPTS, 0 }, { "/dev/shm", MOUNT_TMPFS, MOUNT_NOEXEC });
 	/* what the user shows there may be executed, as the mount says */
-	EXPECT_RULES("/:l /etc:lr /etc/app:lrx", { MOUNT_BIND, "/etc/app", MOUNT_READ_ONLY });
+	EXPECT_RULES("/:l /etc:lr /etc/app:lrx", { "/etc/app", MOUNT_BIND, MOUNT_READ_ONLY });
 }
 
 Test(plan_landlock, leaves_out_what_a_rule_above_allows)
 {
-	EXPECT_RULES("/:l /srv:lrx /srv/data:lrwc", { MOUNT_BIND, "/srv", MOUNT_READ_ONLY },
-		     { MOUNT_BIND, "/srv/venv", MOUNT_READ_ONLY },
-		     { MOUNT_BIND, "/srv/data", MOUNT_NOEXEC },
-		     { MOUNT_BIND, "/srv/data/more", MOUNT_NOEXEC });
+	EXPECT_RULES("/:l /srv:lrx /srv/data:lrwc", { "/srv", MOUNT_BIND, MOUNT_READ_ONLY },
+		     { "/srv/venv", MOUNT_BIND, MOUNT_READ_ONLY },
+		     { "/srv/data", MOUNT_BIND, MOUNT_NOEXEC },
+		     { "/srv/data/more", MOUNT_BIND, MOUNT_NOEXEC });
 	/* a name that only begins alike is another directory */
-	EXPECT_RULES("/:l /srv/a:lrx /srv/ab:lrx", { MOUNT_BIND, "/srv/a", MOUNT_READ_ONLY },
-		     { MOUNT_BIND, "/srv/ab", MOUNT_READ_ONLY });
+	EXPECT_RULES("/:l /srv/a:lrx /srv/ab:lrx", { "/srv/a", MOUNT_BIND, MOUNT_READ_ONLY },
+		     { "/srv/ab", MOUNT_BIND, MOUNT_READ_ONLY });
 }
 
 static unsigned abi_for(const char *wall, enum network network)
