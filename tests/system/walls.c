@@ -153,17 +153,16 @@ Test(walls, sockets_of_a_server_are_reached_also_after_its_restart)
 
 Test(walls, an_app_sees_its_limits_and_cannot_write_them)
 {
+	static const char script[] = "cd /sys/fs/cgroup; cat memory.max pids.max; ls /sys /sys/fs; "
+				     "echo max >memory.max || mkdir mine || echo 0 >0/cgroup.procs";
 	struct bench bench;
 	struct run run;
 
 	bench_open(&bench, "cgroup");
-	cr_expect_eq(
-		run_through(&run, &bench,
-			    WORDS("--mem", "64M", "--pids", "33", "--restart", "never", "--", "sh",
-				  "-c",
-				  "cd /sys/fs/cgroup; cat memory.max pids.max; ls /sys /sys/fs; "
-				  "echo max >memory.max || mkdir mine || echo 0 >0/cgroup.procs")),
-		2, "%s", run_story(&run));
+	cr_expect_eq(run_through(&run, &bench,
+				 WORDS("--mem", "64M", "--pids", "33", "--restart", "never", "--",
+				       "sh", "-c", script)),
+		     2, "%s", run_story(&run));
 	cr_expect_str_eq(run_stdout(&run), "67108864\n33\n/sys:\nfs\n\n/sys/fs:\ncgroup\n");
 	bench_close(&bench);
 }
