@@ -231,7 +231,7 @@ check: all tests stage
 	tests/check $(if $(T),--filter '$(T)') --guest $(GUEST) $(STAGE) $(UNIT_TESTS)
 
 ## make check-unit   the unit tests alone
-check-unit: tests $(B)/pysbx-anchor $(if $(VARIANT),,$(LAUNCHER))
+check-unit: $(UNIT_TESTS) $(B)/pysbx-anchor $(if $(VARIANT),,$(LAUNCHER))
 	tests/run-suite $(if $(T),--filter '$(T)') $(UNIT_TESTS)
 
 ## make check-host   the system tests on this very machine (as root; needs cgroup v2, systemd and an

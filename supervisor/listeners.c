@@ -144,7 +144,10 @@ static int open_all(const struct strings *list, const struct listen_address *add
 	for (size_t i = 0; r >= 0 && i < list->count; i++) {
 		r = bind_one(ret->fds[i], &addresses[i]);
 		if (r < 0) {
-			(void)error_set(err, ERROR_SYSTEM, -r, "listen: %s", list->items[i]);
+			(void)error_set(err, ERROR_SYSTEM, -r, "listen: %s%s", list->items[i],
+					r == -EACCES ? ": a port below 1024 takes "
+						       "CAP_NET_BIND_SERVICE (pysbxd.service)"
+						     : "");
 			error_set_path(err, "listen[%zu]", i);
 		}
 	}
