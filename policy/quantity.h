@@ -12,11 +12,19 @@
 
 #include "policy/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Values of every limit field: nothing said, and "max" (no limit). Both above any real value. */
 #define LIMIT_UNSET (UINT64_MAX - 1)
 #define LIMIT_MAX   UINT64_MAX
+
+/* Neither "not said" nor "none": there is something to be held to. */
+static inline bool limit_is_set(uint64_t limit)
+{
+	return limit != LIMIT_UNSET && limit != LIMIT_MAX;
+}
+#define LIMIT_MAX UINT64_MAX
 
 /* Largest size taken: 2^60 bytes. */
 #define SIZE_LIMIT_BYTES (UINT64_C(1) << 60)

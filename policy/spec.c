@@ -184,11 +184,6 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 
 /* --- what follows from the rest --------------------------------------------------------------- */
 
-static bool is_limit(uint64_t value)
-{
-	return value != LIMIT_UNSET && value != LIMIT_MAX;
-}
-
 int spec_complete(struct app_spec *spec, struct error *err)
 {
 	struct limits *limits = &spec->limits;
@@ -200,7 +195,7 @@ int spec_complete(struct app_spec *spec, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	if (limits->memory_swap_max == LIMIT_UNSET && is_limit(limits->memory_max))
+	if (limits->memory_swap_max == LIMIT_UNSET && limit_is_set(limits->memory_max))
 		limits->memory_swap_max = 0;
 	if (limits->tmp_size == LIMIT_UNSET) {
 		limits->tmp_size = SPEC_TMP_SIZE_DEFAULT;

@@ -49,18 +49,13 @@ int wall_parse(const char *name, enum wall_id *ret, struct error *err)
 			 quote_text(name, shown), near != NULL ? near : names[WALL_LANDLOCK]);
 }
 
-static bool is_limit(uint64_t value)
-{
-	return value != LIMIT_UNSET && value != LIMIT_MAX;
-}
-
 const char *wall_objection(enum wall_id wall, const struct app_spec *spec)
 {
 	if (wall == WALL_NETWORK && spec->isolation.network == NETWORK_HOST &&
 	    spec->isolation.egress.count == 0)
 		return "is down with isolation.network \"host\": take another network, or "
 		       "isolation.egress";
-	if (wall == WALL_LIMITS && !is_limit(spec->limits.memory_max))
+	if (wall == WALL_LIMITS && !limit_is_set(spec->limits.memory_max))
 		return "is down without a limit on memory: set limits.memory";
 	if (wall == WALL_SECCOMP && spec->syscalls.mode != SYSCALLS_ENFORCE)
 		return "is down in this mode of syscalls, now or later: take \"enforce\"";
@@ -149,15 +144,15 @@ static void judge_limits(const struct wall_facts *facts, struct wall *wall)
 	char text[QUANTITY_TEXT_MAX];
 	struct phrase line = phrase_on(wall->detail, sizeof(wall->detail));
 
-	wall->state = is_limit(limits->memory_max) ? WALL_UP : WALL_DOWN;
+	wall->state = limit_is_set(limits->memory_max) ? WALL_UP : WALL_DOWN;
 	phrase_add(&line, "memory %s",
-		   is_limit(limits->memory_max) ? quantity_format_size(limits->memory_max, text)
-						: "without a limit");
-	if (is_limit(limits->pids_max))
+		   limit_is_set(limits->memory_max) ? quantity_format_size(limits->memory_max, text)
+						    : "without a limit");
+	if (limit_is_set(limits->pids_max))
 		phrase_add(&line, ", %" PRIu64 " processes", limits->pids_max);
 	else
 		phrase_add(&line, ", processes without a limit");
-	if (is_limit(limits->cpu_max))
+	if (limit_is_set(limits->cpu_max))
 		phrase_add(&line, ", CPU %s", quantity_format_cpu(limits->cpu_max, text));
 	else
 		phrase_add(&line, ", CPU without a limit");

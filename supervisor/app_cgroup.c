@@ -398,11 +398,6 @@ static int make_app(int root, const struct app_spec *spec, unsigned controllers,
 	return r < 0 ? r : cgroup_enable(dir, controllers, path, err);
 }
 
-static bool is_limit(uint64_t limit)
-{
-	return limit != LIMIT_UNSET && limit != LIMIT_MAX;
-}
-
 /* A limit that nothing would enforce is refused by its name. */
 static int check_controllers(unsigned available, const struct limits *limits, struct error *err)
 {
@@ -413,15 +408,15 @@ static int check_controllers(unsigned available, const struct limits *limits, st
 		bool asked;
 	} rows[] = {
 		{ "memory", "limits.memory", none, CONTROLLER_MEMORY,
-		  is_limit(limits->memory_max) || is_limit(limits->memory_swap_max) },
+		  limit_is_set(limits->memory_max) || limit_is_set(limits->memory_swap_max) },
 		{ "memory", "limits.memory_high", none, CONTROLLER_MEMORY,
-		  is_limit(limits->memory_high) },
-		{ "cpu", "limits.cpu", none, CONTROLLER_CPU, is_limit(limits->cpu_max) },
+		  limit_is_set(limits->memory_high) },
+		{ "cpu", "limits.cpu", none, CONTROLLER_CPU, limit_is_set(limits->cpu_max) },
 		{ "cpu", "limits.cpu_weight", ", or leave it out", CONTROLLER_CPU,
-		  is_limit(limits->cpu_weight) },
+		  limit_is_set(limits->cpu_weight) },
 		{ "pids", "limits.pids",
 		  ", or give it no limit (\"max\"; if nothing is said it has one)", CONTROLLER_PIDS,
-		  is_limit(limits->pids_max) },
+		  limit_is_set(limits->pids_max) },
 		{ "io", "limits.io", ", or leave it out", CONTROLLER_IO, limits->io_count > 0 },
 	};
 
