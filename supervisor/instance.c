@@ -35,7 +35,7 @@ void instance_init(struct instance *instance, const struct instance_host *host,
 	snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u", number);
 }
 
-static void say_error(const struct instance *instance, const struct error *err)
+void instance_say_error(const struct instance *instance, const struct error *err)
 {
 	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
 }
@@ -146,7 +146,7 @@ static void remove_leaf(struct instance *instance)
 	if (cgroup_open(instance->host->root_fd, instance->app_path, &app, &err) >= 0 &&
 	    cgroup_destroy(app, instance->leaf_name, INSTANCE_LEAF_PATIENCE_MSEC, &err) >= 0)
 		return;
-	say_error(instance, &err);
+	instance_say_error(instance, &err);
 	instance->lost_leaves++;
 	snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u-%u", instance->number,
 		 instance->lost_leaves);
@@ -399,7 +399,7 @@ void instance_set_frozen(struct instance *instance, bool frozen)
 	if (r >= 0)
 		r = file_write_at(leaf, "cgroup.freeze", frozen ? "1" : "0", &err);
 	if (r < 0)
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 }
 
 static void signal_stop(struct instance *instance, enum app_state from)
@@ -410,7 +410,7 @@ static void signal_stop(struct instance *instance, enum app_state from)
 	if (from == APP_SUSPENDED)
 		instance_set_frozen(instance, false);
 	if (launcher_send(&instance->launcher, LAUNCH_SIGNAL, instance->stop_signal, &err) < 0)
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 	instance_arm_timer(instance, instance->spec->stop.grace_usec);
 }
 
@@ -426,7 +426,7 @@ static void kill_all(struct instance *instance)
 			  "still there after SIGKILL: killing its launcher too");
 		instance_kill_launcher(instance);
 	} else if (instance_open_leaf(instance, &leaf, &err) < 0 || cgroup_kill(leaf, &err) < 0) {
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 	}
 	instance->killed_by_us = true;
 	instance_arm_timer(instance, INSTANCE_KILL_PATIENCE_USEC);
@@ -513,7 +513,7 @@ void instance_signal(struct instance *instance, int signal)
 		return;
 	instance->forwarded_signal = signal;
 	if (launcher_send(&instance->launcher, LAUNCH_SIGNAL, signal, &err) < 0)
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 }
 
 void instance_suspend(struct instance *instance)

@@ -252,6 +252,7 @@ struct log_subject instance_subject(const struct instance *instance);
 /* --- between the files of this module ----------------------------------------------------------
  */
 
+void instance_say_error(const struct instance *instance, const struct error *err);
 void instance_step(struct instance *instance, enum app_event event);
 int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,
 		 sd_event_time_handler_t handler);

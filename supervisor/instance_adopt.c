@@ -6,11 +6,6 @@
 #include "supervisor/clock.h"
 #include "supervisor/instance.h"
 
-static void say_error(const struct instance *instance, const struct error *err)
-{
-	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
-}
-
 /* A time that was on record: whatever stands there, no wait is longer than the spec has it. */
 static uint64_t time_left(uint64_t due_usec, uint64_t most_usec)
 {
@@ -32,7 +27,7 @@ static int adopt_launcher(struct instance *instance, struct error *err)
 	if (r < 0)
 		return r;
 	if (instance_start_watch(instance, -1, err) < 0)
-		say_error(instance, err);
+		instance_say_error(instance, err);
 	(void)instance_take_first_reading(instance);
 	return instance_attach_launcher(instance, err);
 }

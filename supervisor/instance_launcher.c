@@ -23,18 +23,13 @@
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
 static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-static void say_error(const struct instance *instance, const struct error *err)
-{
-	log_message(instance->host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err->text);
-}
-
 bool instance_answer(struct instance *instance, enum launch_message_type type)
 {
 	struct error err;
 
 	if (launcher_send(&instance->launcher, type, 0, &err) >= 0)
 		return true;
-	say_error(instance, &err);
+	instance_say_error(instance, &err);
 	return false;
 }
 
@@ -76,7 +71,7 @@ static void start_relay(struct instance *instance)
 	if (instance->relay.sink.take == NULL && instance->pipes[0] >= 0 &&
 	    relay_start(&instance->relay, instance->host->event, TAKE_FD(instance->pipes[0]),
 			TAKE_FD(instance->pipes[1]), &instance->sink, &err) < 0)
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 	if (instance->relay.sink.take == NULL)
 		return;
 	for (unsigned i = 0; i < 2; i++)
@@ -98,7 +93,7 @@ static void hear_spool(struct instance *instance, const struct launcher_event *e
 	for (unsigned i = 0; i < 2; i++)
 		if (launcher_read_spool(event, i, &instance->spooled[i],
 					&instance->spooled_length[i], &err) < 0)
-			say_error(instance, &err);
+			instance_say_error(instance, &err);
 	/* the answer to TAKE: the relay stands and waits for it */
 	if (instance->relay.sink.take != NULL)
 		start_relay(instance);
@@ -360,7 +355,7 @@ void instance_kill_launcher(struct instance *instance)
 	struct error err;
 
 	if (launcher_wake(&instance->launcher, &err) < 0)
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 	if (instance->launcher.pidfd >= 0)
 		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
 }
@@ -371,7 +366,7 @@ static void expect_exit(struct instance *instance)
 	struct error err;
 
 	if (launcher_wake(&instance->launcher, &err) < 0)
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 	/* adopted, and gone before it said who it is; or there is no memory to wait with */
 	if (instance->launcher.pidfd < 0 ||
 	    (instance->exit_source == NULL && add_exit_source(instance) < 0))
@@ -394,7 +389,7 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *us
 	if (r == -EAGAIN)
 		return 0;
 	if (r < 0) {
-		say_error(instance, &err);
+		instance_say_error(instance, &err);
 		/* what speaks another language cannot be told to go either */
 		instance_kill_launcher(instance);
 	}
