@@ -52,6 +52,19 @@ int file_read_at(int dirfd, const char *name, char *buffer, size_t size, struct 
 	return r;
 }
 
+size_t file_read_proc(pid_t pid, const char *name, char *buffer, size_t size)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, buffer, size - 1) : -1;
+	buffer[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
 int file_read_whole(const char *path, size_t max, char **ret_text, size_t *ret_length,
 		    struct error *err)
 {

@@ -16,6 +16,10 @@
 /* Reads dirfd/name (or name alone with AT_FDCWD) into buffer. Returns the length. */
 int file_read_at(int dirfd, const char *name, char *buffer, size_t size, struct error *err);
 
+/* /proc/PID/name, at most size - 1 bytes of it: a worker may make its arguments as long as it
+ * likes. NUL-terminated. Returns the length, 0 if it cannot be read. */
+size_t file_read_proc(pid_t pid, const char *name, char *buffer, size_t size);
+
 /* As file_read_at, from the start of a kept-open fd with pread: this also re-arms POLLPRI. */
 int file_read_fd(int fd, char *buffer, size_t size, struct error *err);
 

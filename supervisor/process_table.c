@@ -3,6 +3,7 @@
 
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
+#include "supervisor/file.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,27 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Reads /proc/PID/name, at most size - 1 bytes: a worker may make its arguments as long as it
- * likes. Returns the length, 0 if it cannot be read. */
-static size_t read_proc(pid_t pid, const char *name, char *buffer, size_t size)
-{
-	char path[64];
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, buffer, size - 1) : -1;
-	buffer[n > 0 ? n : 0] = '\0';
-	return n > 0 ? (size_t)n : 0;
-}
-
 /* "NSpid:\t191\t3" in /proc/PID/status: one number for each PID namespace, the innermost last. */
 static pid_t read_pid_inside(pid_t pid)
 {
 	char status[4096], *line, *end;
 
-	if (read_proc(pid, "status", status, sizeof(status)) == 0)
+	if (file_read_proc(pid, "status", status, sizeof(status)) == 0)
 		return 0;
 	line = strstr(status, "\nNSpid:");
 	end = line != NULL ? strchr(line + 1, '\n') : NULL;
@@ -49,13 +35,13 @@ static void read_description(struct process *process)
 	char comm[sizeof(process->comm)], statm[128];
 	unsigned long total, resident;
 
-	if (read_proc(process->pid, "comm", comm, sizeof(comm)) > 0) {
+	if (file_read_proc(process->pid, "comm", comm, sizeof(comm)) > 0) {
 		comm[strcspn(comm, "\n")] = '\0';
 		if (strcmp(comm, process->comm) != 0)
 			process->asked = 0;
 		memcpy(process->comm, comm, sizeof(comm));
 	}
-	if (read_proc(process->pid, "statm", statm, sizeof(statm)) > 0 &&
+	if (file_read_proc(process->pid, "statm", statm, sizeof(statm)) > 0 &&
 	    sscanf(statm, "%lu %lu", &total, &resident) == 2 && resident > 0)
 		process->rss_bytes = (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }

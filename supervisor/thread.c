@@ -2,6 +2,7 @@
 #include "supervisor/thread.h"
 
 #include "policy/own.h"
+#include "supervisor/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,19 +13,6 @@
 #include <unistd.h>
 
 #define STATUS_MAX 4096
-
-static bool read_proc(pid_t id, const char *name, char *buffer, size_t size)
-{
-	_cleanup_close_ int fd = -1;
-	char path[64];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)id, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, buffer, size - 1) : -1;
-	buffer[n > 0 ? n : 0] = '\0';
-	return n > 0;
-}
 
 /* The first number behind "\nKEY:\t"; 0 if there is none. */
 static long status_number(const char *status, const char *key)
@@ -68,7 +56,7 @@ static void describe(struct thread *thread, const char *status)
 	ssize_t n;
 
 	thread->process = (pid_t)status_number(status, "\nTgid:\t");
-	if (read_proc(thread->id, "comm", thread->name, sizeof(thread->name)))
+	if (file_read_proc(thread->id, "comm", thread->name, sizeof(thread->name)) > 0)
 		thread->name[strcspn(thread->name, "\n")] = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)thread->id);
 	n = read_link_as(uid, gid, path, thread->executable, sizeof(thread->executable) - 1);
@@ -87,7 +75,7 @@ bool thread_find(int leaf, pid_t inside, struct thread *ret)
 	for (int i = 0; i < THREAD_SEARCH_MAX && fgets(line, sizeof(line), file) != NULL; i++) {
 		struct thread thread = { .id = (pid_t)strtol(line, NULL, 10) };
 
-		if (!read_proc(thread.id, "status", status, sizeof(status)) ||
+		if (file_read_proc(thread.id, "status", status, sizeof(status)) == 0 ||
 		    number_inside(status) != inside)
 			continue;
 		describe(&thread, status);
