@@ -3,15 +3,14 @@
 #include "policy/own.h"
 #include "supervisor/anchor.h"
 #include "supervisor/cgroup.h"
+#include "tests/supervisor/cgroup_fixture.h"
 #include "tests/supervisor/program.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 
 static int root = -1, run = -1, init = -1;
@@ -28,9 +27,7 @@ static bool readable(int fd, int msec)
 
 static void start_keeper(void)
 {
-	static const char *const mounts[] = { CGROUP_MOUNT, CGROUP_MOUNT "/unified" };
 	char program[PROGRAM_PATH_MAX];
-	struct statfs fs;
 	struct error err;
 	sigset_t stop;
 
@@ -38,11 +35,7 @@ static void start_keeper(void)
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigprocmask(SIG_BLOCK, &stop, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++) {
-		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
-	}
-	if (root < 0 || geteuid() != 0)
+	if (!cgroup_fixture_open(&root))
 		cr_skip_test("needs root and a mounted cgroup v2");
 	cr_assert(program_find("pysbx-anchor", program), "pysbx-anchor is not built: make all");
 	snprintf(name, sizeof(name), "pysbx-anchor-test-%d", (int)getpid());

@@ -7,16 +7,15 @@
 #include "supervisor/cgroup.h"
 #include "supervisor/file.h"
 #include "supervisor/process_table.h"
+#include "tests/supervisor/cgroup_fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,15 +25,8 @@ static char name[64];
 
 static void find_root(void)
 {
-	static const char *const mounts[] = { CGROUP_MOUNT, CGROUP_MOUNT "/unified" };
-	struct statfs fs;
-	struct error err;
 
-	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++) {
-		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
-	}
-	if (root < 0 || geteuid() != 0)
+	if (!cgroup_fixture_open(&root))
 		cr_skip_test("needs root and a mounted cgroup v2");
 	snprintf(name, sizeof(name), "pysbx-test-%d", (int)getpid());
 }

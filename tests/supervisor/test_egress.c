@@ -6,6 +6,7 @@
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/egress.h"
+#include "tests/supervisor/cgroup_fixture.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/magic.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,7 +25,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,14 +52,8 @@ static int bpf_query(enum bpf_attach_type type, uint32_t *ret_count)
 
 static void find_root(void)
 {
-	static const char *const mounts[] = { CGROUP_MOUNT, CGROUP_MOUNT "/unified" };
-	struct statfs fs;
-	struct error err;
 
-	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++)
-		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
-	if (root < 0 || geteuid() != 0)
+	if (!cgroup_fixture_open(&root))
 		cr_skip_test("needs root and a mounted cgroup v2");
 }
 

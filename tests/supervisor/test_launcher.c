@@ -5,18 +5,17 @@
 #include "supervisor/cgroup.h"
 #include "supervisor/file.h"
 #include "supervisor/launcher.h"
+#include "tests/supervisor/cgroup_fixture.h"
 #include "tests/supervisor/program.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #define PATIENCE_MSEC 20000
@@ -29,18 +28,12 @@ static const struct launcher_slots *slots;
 
 static void find_what_is_needed(void)
 {
-	static const char *const mounts[] = { CGROUP_MOUNT, CGROUP_MOUNT "/unified" };
 	static const struct sock_filter allow = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
 	_cleanup_close_ int dir = -1;
 	char program[PROGRAM_PATH_MAX];
-	struct statfs fs;
 	struct error err;
 
-	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++) {
-		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
-	}
-	if (root < 0 || geteuid() != 0)
+	if (!cgroup_fixture_open(&root))
 		cr_skip_test("needs root and a mounted cgroup v2");
 	cr_assert(program_find("pysbx-launch", program), "pysbx-launch is not built: make all");
 	snprintf(name, sizeof(name), "pysbx-launcher-test-%d", (int)getpid());

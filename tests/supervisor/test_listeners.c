@@ -2,11 +2,11 @@
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/listeners.h"
+#include "tests/supervisor/cgroup_fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,7 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,15 +28,10 @@ static struct error err;
 /* In a network of its own, in which every port is free. */
 static void prepare(void)
 {
-	static const char *const mounts[] = { CGROUP_MOUNT, CGROUP_MOUNT "/unified" };
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	struct statfs fs;
 	int fd;
 
-	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++)
-		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
-	if (root < 0 || geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
+	if (!cgroup_fixture_open(&root) || unshare(CLONE_NEWNET) < 0)
 		cr_skip_test("needs root, a mounted cgroup v2 and network namespaces");
 	snprintf(name, sizeof(name), "pysbx-test-%d", (int)getpid());
 	cr_assert_eq(cgroup_make(root, name, &cgroup, &err), 0, "%s", err.text);

@@ -3,11 +3,11 @@
 
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
+#include "tests/supervisor/cgroup_fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,7 +17,6 @@
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,14 +25,8 @@ static char name[64];
 
 static void find_root(void)
 {
-	static const char *const mounts[] = { CGROUP_MOUNT, CGROUP_MOUNT "/unified" };
-	struct statfs fs;
-	struct error err;
 
-	for (size_t i = 0; i < ARRAY_SIZE(mounts) && root < 0; i++)
-		if (statfs(mounts[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-			(void)cgroup_open(AT_FDCWD, mounts[i], &root, &err);
-	if (root < 0 || geteuid() != 0)
+	if (!cgroup_fixture_open(&root))
 		cr_skip_test("needs root and a mounted cgroup v2");
 	snprintf(name, sizeof(name), "pysbx-thread-%d", (int)getpid());
 }
