@@ -84,9 +84,8 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 LAUNCHER := build/pysbx-launch
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_TESTS := $(B)/tests/system $(B)/tests/system-alone $(B)/tests/system-daemon \
-	$(B)/tests/system-survives $(B)/tests/system-returns $(B)/tests/system-escape \
-	$(B)/tests/system-neighbours
+SYSTEM_PARTS := alone daemon hosted survives returns escape neighbours
+SYSTEM_TESTS := $(B)/tests/system $(addprefix $(B)/tests/system-,$(SYSTEM_PARTS))
 ATTEMPT := $(B)/tests/attempt
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
 
