@@ -75,6 +75,23 @@ int plan_add_mount(struct plan *plan, const struct mount_step *step, struct erro
 	return 0;
 }
 
+int plan_set_cgroup(struct plan *plan, const char *path, struct error *err)
+{
+	for (size_t i = 0; i < plan->mount_count; i++) {
+		char *copy = NULL;
+		int r;
+
+		if (plan->mounts[i].kind != MOUNT_CGROUP)
+			continue;
+		r = copy_text(path, &copy, err);
+		if (r < 0)
+			return r;
+		free(plan->mounts[i].source);
+		plan->mounts[i].source = copy;
+	}
+	return 0;
+}
+
 int plan_add_rule(struct plan *plan, const char *path, uint32_t access, struct error *err)
 {
 	struct plan_landlock *landlock = &plan->landlock;

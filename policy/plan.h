@@ -54,7 +54,8 @@ enum mount_kind {
 	MOUNT_SYMLINK, /* target -> source */
 	MOUNT_FILE,    /* a read-only file with `content` */
 	MOUNT_DIRECTORY, /* an empty directory with mode */
-	MOUNT_CGROUP,	 /* the app's own cgroup: the parent of LAUNCH_FD_CGROUP, read-only */
+	MOUNT_CGROUP, /* the app's own cgroup, read-only: source (see plan_set_cgroup) has to be the
+		       * parent of LAUNCH_FD_CGROUP */
 	MOUNT_KIND_COUNT,
 };
 
@@ -155,6 +156,10 @@ void plan_free(struct plan *plan);
 /* Appends one step with copies of the strings given (NULL where the kind has none).
  * ERROR_INVALID when the plan is full or target is not in normal form. */
 int plan_add_mount(struct plan *plan, const struct mount_step *step, struct error *err);
+/* Where the app's own cgroup is, once it is made: before, a plan says where all of them are. The
+ * path of a directory, not a descriptor: one on a mount of a supervisor that is killed has no path
+ * any more. A plan that doesn't show it stays as it is. */
+int plan_set_cgroup(struct plan *plan, const char *path, struct error *err);
 int plan_add_rule(struct plan *plan, const char *path, uint32_t access, struct error *err);
 int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t hard,
 		    struct error *err);

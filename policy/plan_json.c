@@ -127,7 +127,7 @@ static const struct {
 	[MOUNT_SYMLINK] = { "symlink", KEY(KIND) | KEY(TARGET) | KEY(SOURCE) },
 	[MOUNT_FILE] = { "file", KEY(KIND) | KEY(TARGET) | KEY(CONTENT) },
 	[MOUNT_DIRECTORY] = { "directory", KEY(KIND) | KEY(TARGET) | KEY(MODE) },
-	[MOUNT_CGROUP] = { "cgroup", KEY(KIND) | KEY(TARGET) },
+	[MOUNT_CGROUP] = { "cgroup", KEY(KIND) | KEY(TARGET) | KEY(SOURCE) },
 };
 static_assert(ARRAY_SIZE(kinds) == MOUNT_KIND_COUNT, "a row for each kind");
 

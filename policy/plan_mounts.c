@@ -160,7 +160,7 @@ static int add_kernel_parts(const struct limits *limits, struct plan *plan, stru
 	if (r >= 0)
 		r = add_tmpfs(plan, "/run", PLAN_RUN_BYTES, 0755, err);
 	if (r >= 0)
-		r = add_step(plan, MOUNT_CGROUP, NULL, "/sys/fs/cgroup", 0, err);
+		r = add_step(plan, MOUNT_CGROUP, "/sys/fs/cgroup", "/sys/fs/cgroup", 0, err);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed_links) && r >= 0; i++)
 		r = add_step(plan, MOUNT_SYMLINK, fixed_links[i].source, fixed_links[i].target, 0,
 			     err);

@@ -36,7 +36,6 @@
 struct root {
 	const struct plan *plan;
 	int fd;
-	int cgroup;			/* the app's own; -1: no step asks for it */
 	dev_t own[PLAN_MOUNTS_MAX + 1]; /* file systems made here */
 	size_t own_count;
 };
@@ -309,14 +308,23 @@ static int make_devpts(struct root *root, const struct mount_step *step, struct 
 	return r < 0 ? r : attach(root, tree, step->target, true, err);
 }
 
-/* The leaf that the worker lives in has no limits of its own, those are its parent's. */
+/* The leaf that the worker lives in has no limits of its own, those are its parent's. Nothing else
+ * of the host's cgroups may be shown, whatever path the plan has. */
 static int make_cgroup(struct root *root, const struct mount_step *step, struct error *err)
 {
-	_cleanup_close_ int tree = -1;
+	_cleanup_close_ int source = -1, tree = -1;
+	struct stat wanted, found;
 	int r;
 
-	r = mount_clone(root->cgroup, false, ALWAYS | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, &tree,
-			err);
+	r = mount_open_source(step->source, &source, err);
+	if (r < 0)
+		return r;
+	if (fstatat(LAUNCH_FD_CGROUP, "..", &wanted, 0) < 0 || fstat(source, &found) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "find the app's cgroup");
+	if (found.st_dev != wanted.st_dev || found.st_ino != wanted.st_ino)
+		return error_set(err, ERROR_SYSTEM, ESTALE, "%s is not the app's cgroup",
+				 step->source);
+	r = mount_clone(source, false, ALWAYS | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, &tree, err);
 	return r < 0 ? r : attach(root, tree, step->target, true, err);
 }
 
@@ -391,44 +399,6 @@ static_assert(ARRAY_SIZE(makers) == MOUNT_KIND_COUNT, "a maker for each kind");
 
 /* --- the whole --------------------------------------------------------------------------------*/
 
-/* The supervisor's descriptor is on a mount of its own namespace, of which nothing can be mounted
- * here: it says which path leads to the same directory, and whether it does. While the host's /proc
- * is still in sight. */
-static int open_cgroup(struct root *root, struct error *err)
-{
-	char link[32], path[PATH_MAX], *end;
-	struct stat wanted, found;
-	ssize_t length;
-	int r;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", LAUNCH_FD_CGROUP);
-	length = readlink(link, path, sizeof(path) - 1);
-	if (length < 0 || fstatat(LAUNCH_FD_CGROUP, "..", &wanted, 0) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "find the app's cgroup");
-	path[length] = '\0';
-	end = strrchr(path, '/');
-	if (end == NULL || end == path)
-		return error_set(err, ERROR_UNSUPPORTED, EXDEV,
-				 "the app's cgroup has no path here: %s", path);
-	*end = '\0';
-	r = mount_open_source(path, &root->cgroup, err);
-	if (r < 0)
-		return r;
-	if (fstat(root->cgroup, &found) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "fstat of the app's cgroup");
-	if (found.st_dev != wanted.st_dev || found.st_ino != wanted.st_ino)
-		return error_set(err, ERROR_SYSTEM, ESTALE, "%s is not the app's cgroup", path);
-	return 0;
-}
-
-static bool shows_cgroup(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->mount_count; i++)
-		if (plan->mounts[i].kind == MOUNT_CGROUP)
-			return true;
-	return false;
-}
-
 static int open_root(struct root *root, struct error *err)
 {
 	static const struct mount_option options[] = {
@@ -466,10 +436,7 @@ static int enter(const struct root *root, struct error *err)
 
 static int build(struct root *root, struct error *err)
 {
-	int r = shows_cgroup(root->plan) ? open_cgroup(root, err) : 0;
-
-	if (r == 0)
-		r = open_root(root, err);
+	int r = open_root(root, err);
 
 	for (size_t i = 0; r == 0 && i < root->plan->mount_count; i++) {
 		const struct mount_step *step = &root->plan->mounts[i];
@@ -489,9 +456,8 @@ int root_build(struct launcher *launcher, struct error *err)
 	if (root == NULL)
 		return error_no_memory(err);
 	root->plan = launcher->plan;
-	root->fd = root->cgroup = -1;
+	root->fd = -1;
 	r = build(root, err);
-	close_and_clear(&root->cgroup);
 	close_and_clear(&root->fd);
 	return r;
 }

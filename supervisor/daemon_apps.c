@@ -385,6 +385,7 @@ void daemon_use_scope(struct daemon *daemon)
 	tell_missing(daemon);
 	daemon->host.instance.root_fd = daemon->scope.fd;
 	daemon->host.instance.init_cgroup_fd = daemon->scope.init_fd;
+	daemon->host.instance.root_path = daemon->scope.path;
 	daemon->host.instance.root_cgroup = cgroup_path_of_kernel(daemon->scope.path);
 	for (size_t i = 0; daemon->scope.fd < 0 && i < daemon->app_count; i++)
 		daemon->apps[i]->has_slice = false;

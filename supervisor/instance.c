@@ -178,6 +178,14 @@ int instance_start_watch(struct instance *instance, int leaf, struct error *err)
 			   err);
 }
 
+static int show_cgroup(const struct instance *instance, struct plan *plan, struct error *err)
+{
+	char path[CGROUP_PATH_MAX + INSTANCE_CGROUP_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", instance->host->root_path, instance->app_path);
+	return plan_set_cgroup(plan, path, err);
+}
+
 /* What a start needs beside its cgroups; plan and filter of its own, or those of host->prepare. */
 static int prepare_start(struct instance *instance, struct launcher_start *start,
 			 struct plan **ret_made, struct error *err)
@@ -196,6 +204,9 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 	}
 	if (instance_permits(instance))
 		plan->refusals = REFUSALS_PERMITTED;
+	r = show_cgroup(instance, plan, err);
+	if (r < 0)
+		return r;
 	start->plan = plan;
 	program = start->plan->argv.items[0];
 	slash = strrchr(program, '/');

@@ -96,6 +96,7 @@ struct instance_host {
 	int image_fd; /* the launcher's program */
 	int root_fd;  /* the delegated cgroup that app_path of each instance begins at */
 	int init_cgroup_fd;
+	const char *root_path; /* of root_fd; NULL: there is none yet */
 	const char
 		*root_cgroup; /* as the kernel's log names it: "/pysbx.slice/..."; "" = unknown */
 	const struct reader *reader;

@@ -333,6 +333,7 @@ static int run_instance(struct run *run, struct error *err)
 		.image_fd = -1,
 		.root_fd = run->delegation.fd,
 		.init_cgroup_fd = run->delegation.init_fd,
+		.root_path = run->delegation.path,
 		.root_cgroup = cgroup_path_of_kernel(run->delegation.path),
 		.reader = &run->reader,
 		.kernel_log = &run->kernel_log,

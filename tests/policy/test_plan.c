@@ -33,7 +33,7 @@ static const char good[] =
 	"{\"kind\":\"symlink\",\"target\":\"/bin\",\"source\":\"usr/bin\"},"
 	"{\"kind\":\"file\",\"target\":\"/etc/passwd\",\"content\":\"app:x\\n\"},"
 	"{\"kind\":\"directory\",\"target\":\"/run\",\"mode\":\"0755\"},"
-	"{\"kind\":\"cgroup\",\"target\":\"/sys/fs/cgroup\"}"
+	"{\"kind\":\"cgroup\",\"target\":\"/sys/fs/cgroup\",\"source\":\"/sys/fs/cgroup\"}"
 	"],"
 	"\"landlock\":{\"required_abi\":2,\"rules\":["
 	"{\"path\":\"/\",\"access\":[\"list\"]},"
@@ -116,6 +116,20 @@ Test(plan, is_decoded_mount_by_mount)
 	cr_expect_eq(plan->mounts[7].kind, MOUNT_DIRECTORY);
 	cr_expect_eq(plan->mounts[7].mode, 0755);
 	cr_expect_eq(plan->mounts[8].kind, MOUNT_CGROUP);
+	cr_expect_str_eq(plan->mounts[8].source, "/sys/fs/cgroup");
+}
+
+Test(plan, is_told_where_the_cgroup_of_its_app_is)
+{
+	_cleanup_plan_ struct plan *plan = decode_good();
+	struct error err;
+
+	cr_assert_eq(plan_set_cgroup(plan, "/sys/fs/cgroup/web.slice", &err), 0);
+	for (size_t i = 0; i < plan->mount_count; i++)
+		cr_expect(plan->mounts[i].source == NULL ||
+				  (strcmp(plan->mounts[i].source, "/sys/fs/cgroup/web.slice") ==
+				   0) == (plan->mounts[i].kind == MOUNT_CGROUP),
+			  "mounts[%zu]", i);
 }
 
 Test(plan, is_decoded_rule_by_rule)

@@ -144,16 +144,16 @@ Test(plan_mounts, every_sandbox_has_the_same_ground)
 	struct scene scene _cleanup_scene_ = make_scene("/srv/app");
 
 	build(&scene);
-	expect_steps(&scene, 0, "proc /proc", "device /dev/null /dev/null",
-		     "device /dev/zero /dev/zero", "device /dev/full /dev/full",
-		     "device /dev/random /dev/random", "device /dev/urandom /dev/urandom",
-		     "devpts /dev/pts", "tmpfs /dev/shm noexec", "tmpfs /tmp noexec",
-		     "tmpfs /run noexec", "cgroup /sys/fs/cgroup", "symlink /dev/ptmx pts/ptmx",
-		     "symlink /dev/fd /proc/self/fd", "symlink /dev/stdin /proc/self/fd/0",
-		     "symlink /dev/stdout /proc/self/fd/1", "symlink /dev/stderr /proc/self/fd/2",
-		     "symlink /var/tmp /tmp", "symlink /var/run /run", "file /etc/passwd",
-		     "file /etc/group", "file /etc/hosts", "file /etc/hostname",
-		     "file /etc/nsswitch.conf", "bind /srv/app /srv/app ro", NULL);
+	expect_steps(
+		&scene, 0, "proc /proc", "device /dev/null /dev/null", "device /dev/zero /dev/zero",
+		"device /dev/full /dev/full", "device /dev/random /dev/random",
+		"device /dev/urandom /dev/urandom", "devpts /dev/pts", "tmpfs /dev/shm noexec",
+		"tmpfs /tmp noexec", "tmpfs /run noexec", "cgroup /sys/fs/cgroup /sys/fs/cgroup",
+		"symlink /dev/ptmx pts/ptmx", "symlink /dev/fd /proc/self/fd",
+		"symlink /dev/stdin /proc/self/fd/0", "symlink /dev/stdout /proc/self/fd/1",
+		"symlink /dev/stderr /proc/self/fd/2", "symlink /var/tmp /tmp",
+		"symlink /var/run /run", "file /etc/passwd", "file /etc/group", "file /etc/hosts",
+		"file /etc/hostname", "file /etc/nsswitch.conf", "bind /srv/app /srv/app ro", NULL);
 	cr_assert_eq(scene.plan->mount_count, FIXED_STEPS + 1);
 	cr_expect_eq(find(&scene, "/tmp")->mode, 01777);
 	cr_expect_eq(find(&scene, "/dev/shm")->mode, 01777);

@@ -68,6 +68,14 @@ static bool find_cgroup2(char *ret, size_t size)
 	return false;
 }
 
+const char *sandbox_hierarchy(void)
+{
+	static char root[128];
+
+	cr_assert(find_cgroup2(root, sizeof(root)));
+	return root;
+}
+
 void sandbox_require(void)
 {
 	char path[256];
@@ -206,11 +214,9 @@ static int sealed_memfd(const void *data, size_t size, bool sealed)
 static int make_cgroup(struct sandbox *sandbox)
 {
 	static unsigned number;
-	char root[128];
 
-	cr_assert(find_cgroup2(root, sizeof(root)));
-	snprintf(sandbox->cgroup_path, sizeof(sandbox->cgroup_path), "%s/pysbx-test-%d-%u", root,
-		 getpid(), number++);
+	snprintf(sandbox->cgroup_path, sizeof(sandbox->cgroup_path), "%s/pysbx-test-%d-%u",
+		 sandbox_hierarchy(), getpid(), number++);
 	cr_assert_eq(mkdir(sandbox->cgroup_path, 0755), 0, "%s: %s", sandbox->cgroup_path,
 		     strerror(errno));
 	return open(sandbox->cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

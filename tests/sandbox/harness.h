@@ -63,6 +63,8 @@ struct sandbox {
 
 /* cr_skip_test() unless this process may make namespaces and cgroups. */
 void sandbox_require(void);
+/* Where cgroup v2 is mounted, in which the leaf is made. */
+const char *sandbox_hierarchy(void);
 
 /* A plan with a small working root: /usr and its links, proc, dev, /tmp of 1 MiB, passwd; argv is
  * sh -c SCRIPT (or empty if script is NULL). */

@@ -171,17 +171,36 @@ Test(root, keeps_every_mount_point_from_being_renamed)
 			 "mv: cannot move 'deep' to 'old': Device or resource busy\n");
 }
 
+static void add_cgroup(const char *source)
+{
+	sandbox_add(&box, &(struct sandbox_mount){ .kind = MOUNT_CGROUP,
+						   .source = source,
+						   .target = "/sys/fs/cgroup" });
+}
+
 /* The harness makes the leaf in the root of the hierarchy, which is then what is shown. */
 Test(root, shows_the_cgroup_above_the_leaf_read_only)
 {
 	sandbox_init(&box, "cd /sys/fs/cgroup; ls -d pysbx-test-*-*/cgroup.procs >/dev/null && "
 			   "cat cgroup.controllers >/dev/null && echo seen; mkdir new");
-	sandbox_add(&box,
-		    &(struct sandbox_mount){ .kind = MOUNT_CGROUP, .target = "/sys/fs/cgroup" });
+	add_cgroup(sandbox_hierarchy());
 	sandbox_run(&box);
 	cr_expect_str_eq(box.text[0], "seen\n");
 	cr_expect_str_eq(box.text[1],
 			 "mkdir: cannot create directory 'new': Read-only file system\n");
+}
+
+Test(root, shows_no_other_cgroup_than_the_one_above_the_leaf)
+{
+	char text[LAUNCH_TEXT_MAX];
+
+	host_directory("cgroup");
+	sandbox_init(&box, "true");
+	add_cgroup(host_path("cgroup"));
+	sandbox_expect_failure(&box, STAGE_ROOT, ESTALE);
+	snprintf(text, sizeof(text), "mount /sys/fs/cgroup: %s is not the app's cgroup",
+		 host_path("cgroup"));
+	cr_expect_eq(strncmp(box.last.text, text, strlen(text)), 0, "%s", box.last.text);
 }
 
 Test(root, bounds_the_number_of_terminals)
