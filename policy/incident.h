@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The incident: one death (or one killed child), explained. A plain record is filled by the
- * supervisor from what it read and from policy/verdict.h, and rendered here: as JSON (schema 1),
+ * supervisor from what it read and from policy/verdict.h, and rendered here: as JSON (schema 2),
  * and as text for a terminal or a log. Both renderings escape control characters: process names and
  * log lines are the worker's own words.
  */
 #pragma once
 
+#include "policy/diagnosis.h"
 #include "policy/error.h"
 #include "policy/keyed.h"
 #include "policy/verdict.h"
@@ -14,13 +15,14 @@
 #include <stdint.h>
 #include <time.h>
 
-#define INCIDENT_SCHEMA	      1
+#define INCIDENT_SCHEMA	      2
 #define INCIDENT_ID_MAX	      64
 #define INCIDENT_ID_APP_MAX   26 /* bytes of the app's name that an id holds */
 #define INCIDENT_LOG_LINES    50
 #define INCIDENT_LOG_LINE_MAX 512 /* bytes kept of a line; longer ones end in "..." */
 #define INCIDENT_KERNEL_LINES 8
 #define INCIDENT_TEXT_LOG     10 /* lines of the log that the text shows; the JSON holds all */
+#define INCIDENT_TEXT_FRAMES  8	 /* of the stack at the fault */
 #define INCIDENT_TEXT_COLUMNS 100
 
 struct incident_memory { /* one reading of a cgroup; bytes; valid says whether it was read at all */
@@ -65,7 +67,8 @@ struct incident {
 	uint64_t log_lines_dropped;
 	const char *const *kernel_lines;
 	size_t kernel_line_count;
-	unsigned restarts; /* in a row so far */
+	unsigned restarts;		   /* in a row so far */
+	const struct diagnosis *diagnosis; /* borrowed; NULL: none */
 };
 
 /* "20261123T174103Z-web-0-8c3f2a90": sorts by time, is a file name; `random` makes it unique. An

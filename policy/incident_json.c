@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Schema 1. What is not known is null, never a zero in its place; no limit is "max", as in the
+ * Schema 2. What is not known is null, never a zero in its place; no limit is "max", as in the
  * kernel's files. jansson takes valid UTF-8 only: every foreign word passes json_words(), and the
  * output is plain ASCII (the rest is \u-escaped), so that a report may be read with cat.
  *
@@ -293,6 +293,25 @@ static json_t *json_level(enum oom_level level)
 	return level == OOM_LEVEL_NONE ? json_null() : json_string(oom_level_name(level));
 }
 
+/* What is shared stays as it is. */
+static json_t *json_shared(json_t *value)
+{
+	return value != NULL ? json_incref(value) : json_null();
+}
+
+static bool put_diagnosis(json_t *root, const struct diagnosis *diagnosis)
+{
+	static const struct diagnosis none = { 0 };
+
+	if (diagnosis == NULL)
+		diagnosis = &none;
+	return put(root, "history", json_shared(diagnosis->history)) &&
+	       put(root, "snapshots", json_shared(diagnosis->snapshots)) &&
+	       put(root, "stacks", json_shared(diagnosis->stacks)) &&
+	       put(root, "steps", json_shared(diagnosis->steps)) &&
+	       put(root, "health", json_shared(diagnosis->health));
+}
+
 static bool put_all(json_t *root, const struct incident *incident)
 {
 	const struct verdict *verdict = &incident->verdict;
@@ -318,7 +337,8 @@ static bool put_all(json_t *root, const struct incident *incident)
 	       put(root, "kernel",
 		   json_lines(incident->kernel_lines, incident->kernel_line_count)) &&
 	       put(root, "decision", json_decision(incident)) &&
-	       put(root, "advice", json_words_or_null(verdict->advice));
+	       put(root, "advice", json_words_or_null(verdict->advice)) &&
+	       put_diagnosis(root, incident->diagnosis);
 }
 
 int incident_to_json(const struct incident *incident, bool pretty, char **ret_text,

@@ -73,7 +73,7 @@ static void add_event(struct phrase *line, const struct incident *incident)
 		break;
 	case CAUSE_HUNG:
 	case CAUSE_STALLED:
-		phrase_add(line, "%s", cause_name(incident->verdict.cause));
+		phrase_add(line, "ended: %s", cause_name(incident->verdict.cause));
 		break;
 	case CAUSE_EXIT:
 	case CAUSE_SIGNAL:
@@ -284,6 +284,77 @@ static void put_log(FILE *out, const struct incident *incident)
 	}
 }
 
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "?";
+}
+
+/* What pysbx did about it before, a line each. */
+static void put_steps(FILE *out, const struct diagnosis *diagnosis)
+{
+	const json_t *step;
+	size_t i;
+
+	json_array_foreach(diagnosis->steps, i, step)
+	{
+		char text[FIELD_MAX];
+		struct phrase line = phrase_on(text, sizeof(text));
+
+		phrase_add(&line, "%s %s at %s: %s", text_of(step, "time"), text_of(step, "step"),
+			   text_of(step, "reading"), text_of(step, "result"));
+		put_field(out, i == 0 ? "before" : "", text);
+	}
+}
+
+static void add_thread(struct phrase *line, const json_t *process, const json_t *thread)
+{
+	const char *name = json_string_value(json_object_get(thread, "name"));
+
+	phrase_add(line, "process %" JSON_INTEGER_FORMAT ", thread %" JSON_INTEGER_FORMAT,
+		   json_integer_value(json_object_get(process, "pid")),
+		   json_integer_value(json_object_get(thread, "tid")));
+	if (name != NULL)
+		phrase_add(line, " (%s)", name);
+	if (json_is_true(json_object_get(thread, "allocating")))
+		phrase_add(line, ", which allocates memory");
+	phrase_add(line, ", innermost call first");
+}
+
+static void put_frame(FILE *out, const json_t *frame)
+{
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+
+	phrase_add(&line, "%s:%" JSON_INTEGER_FORMAT " in %s()", text_of(frame, "file"),
+		   json_integer_value(json_object_get(frame, "line")), text_of(frame, "function"));
+	fputs(LOG_MARK, out);
+	put_cut(out, text, sizeof(LOG_MARK) - 1);
+}
+
+/* Where the thread was that tells most. */
+static void put_stack(FILE *out, const struct incident *incident)
+{
+	const json_t *process = NULL, *frame;
+	const json_t *thread = diagnosis_find_thread(diagnosis_last_stacks(incident->diagnosis),
+						     incident->victim.pid, &process);
+	char text[FIELD_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+	size_t i;
+
+	if (thread == NULL)
+		return;
+	add_thread(&line, process, thread);
+	put_field(out, "stack", text);
+	json_array_foreach(json_object_get(thread, "frames"), i, frame)
+	{
+		if (i == INCIDENT_TEXT_FRAMES)
+			break;
+		put_frame(out, frame);
+	}
+}
+
 static void put_all(FILE *out, const struct incident *incident)
 {
 	put_headline(out, incident);
@@ -296,6 +367,10 @@ static void put_all(FILE *out, const struct incident *incident)
 		put_limits(out, incident);
 		put_memory(out, incident);
 		put_pressure(out, incident);
+	}
+	if (incident->diagnosis != NULL) {
+		put_steps(out, incident->diagnosis);
+		put_stack(out, incident);
 	}
 	put_kernel_lines(out, incident);
 	put_log(out, incident);

@@ -100,10 +100,20 @@ static bool failed_by_itself(const struct death *death)
 	return !ended_cleanly(death);
 }
 
+/* It could end by itself in the moment in which it was to be killed. */
+static bool ended_for_a_cause(const struct death *death)
+{
+	return death->ended_cause != 0 && !death->start_failed &&
+	       (!death->has_status ||
+		(death_signaled(death) && WTERMSIG(death->wait_status) == SIGKILL));
+}
+
 static enum cause find_cause(const struct death *death)
 {
 	if (death->child)
 		return CAUSE_OOM;
+	if (ended_for_a_cause(death))
+		return death->ended_cause;
 	if (death->stop_requested || death->killed_by_us)
 		return CAUSE_STOPPED;
 	if (death->start_failed)
@@ -140,7 +150,7 @@ static enum decision decide(const struct death *death, enum cause cause,
 {
 	if (death->child && (oom == OOM_WORKER || death->stop_requested))
 		return DECISION_LEFT_TO_MASTER;
-	if (cause == CAUSE_STOPPED)
+	if (cause == CAUSE_STOPPED || (death->stop_requested && ended_for_a_cause(death)))
 		return DECISION_ENDED;
 	if (cause == CAUSE_START_FAILED && !start_may_succeed_later(death->failed_errno))
 		return DECISION_ENDED;

@@ -21,8 +21,8 @@ enum cause {
 	CAUSE_OOM,
 	CAUSE_SECCOMP,	    /* SIGSYS */
 	CAUSE_PIDS,	    /* ended in failure in a life in which pids.max refused a fork */
-	CAUSE_HUNG,	    /* later: health check */
-	CAUSE_STALLED,	    /* later: memory thrash */
+	CAUSE_HUNG,	    /* made no progress, and pysbx ended it for that */
+	CAUSE_STALLED,	    /* made none for want of memory, and pysbx ended it for that */
 	CAUSE_START_FAILED, /* no worker ever ran: stage and errno say where */
 	CAUSE_STOPPED,	    /* on our own or the user's word */
 	CAUSE_LOST,	    /* the launcher vanished without a status */
@@ -64,6 +64,11 @@ struct death {
 	int wait_status;
 	bool stop_requested; /* a stop was asked for before the end */
 	bool killed_by_us;   /* grace ran out, we used cgroup.kill */
+	/* Why pysbx itself ended this life: CAUSE_HUNG, CAUSE_STALLED, or 0 if it did not. It is
+	 * the cause only if the worker did die of that SIGKILL. */
+	enum cause ended_cause;
+	const char
+		*ended_for; /* "waiting in requests.get at views.py:42 for 31 s"; NULL: unknown */
 	bool start_failed;
 	const char *failed_stage; /* launch_stage_name */
 	const char *failed_text;

@@ -243,7 +243,14 @@ void verdict_write_advice(const struct death *death, struct verdict *verdict)
 			   "kill on the host, a crash, or a kill by hand");
 		break;
 	case CAUSE_HUNG:
+		phrase_add(&text,
+			   "what waits for others needs a time limit (requests: timeout=, "
+			   "sockets: settimeout), what computes for long belongs into another "
+			   "process; the stacks in the report show where each thread was");
+		break;
 	case CAUSE_STALLED:
+		advise_on_own_limit(death, &text);
+		break;
 	case CAUSE_COUNT:
 		break;
 	}

@@ -64,7 +64,7 @@ static void add_ended(struct phrase *text, const struct death *death,
 		      const struct restart_policy *policy, enum cause cause)
 {
 	phrase_add(text, "not restarted");
-	if (cause == CAUSE_STOPPED) {
+	if (cause == CAUSE_STOPPED || death->stop_requested) {
 		phrase_add(text,
 			   death->stop_requested ? ": a stop was asked for" : ": pysbx ended it");
 		return;

@@ -330,6 +330,22 @@ static void add_stopped(struct phrase *text, const struct death *death)
 			   kills);
 }
 
+/* "gunicorn (pid 4711), the main process of app web, made no progress: waiting in ...; pysbx ended
+ * it"
+ */
+static void add_no_progress(struct phrase *text, const struct death *death, enum cause cause)
+{
+	char shown[VERDICT_TEXT_MAX];
+
+	add_main(text, death);
+	phrase_add(text, cause == CAUSE_HUNG ? " made no progress" : " stalled for want of memory");
+	if (death->ended_for != NULL && death->ended_for[0] != '\0')
+		phrase_add(
+			text, ": %s",
+			escape_string(death->ended_for, ESCAPE_FOR_TERMINAL, shown, sizeof(shown)));
+	phrase_add(text, "; pysbx ended it");
+}
+
 static void add_lost(struct phrase *text, const struct death *death)
 {
 	phrase_add(text, "the launcher of ");
@@ -361,10 +377,12 @@ void verdict_write_sentence(const struct death *death, struct verdict *verdict)
 	case CAUSE_LOST:
 		add_lost(&text, death);
 		break;
-	case CAUSE_EXIT:
-	case CAUSE_SECCOMP:
 	case CAUSE_HUNG:
 	case CAUSE_STALLED:
+		add_no_progress(&text, death, verdict->cause);
+		break;
+	case CAUSE_EXIT:
+	case CAUSE_SECCOMP:
 	case CAUSE_COUNT:
 		add_exit(&text, death);
 		break;

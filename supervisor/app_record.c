@@ -32,6 +32,7 @@
 	X("stop_signal", app->instance.stop_signal, int)                       \
 	X("stop_requested", app->instance.stop_requested, bool)                \
 	X("killed_by_us", app->instance.killed_by_us, bool)                    \
+	X("ended_cause", app->instance.ended_cause, enum cause)                \
 	X("lifted", app->instance.lifted, bool)                                \
 	X("judged", app->instance.judged, bool)                                \
 	X("judged_usec", app->instance.judged_usec, uint64_t)                  \
@@ -190,9 +191,11 @@ static int make_object(struct app *app, json_t **ret, struct error *err)
 	if (r < 0)
 		return r;
 	snprintf(digest_text, sizeof(digest_text), "%016" PRIx64, digest);
-	record = json_pack("{s:s, s:s, s:s, s:s, s:s*}", "state", app_state_name(app_state(app)),
-			   "leaf", app->instance.leaf_name, "command", app->instance.command,
-			   "spec", digest_text, "tenant", app_cgroup_tenant(app->path, tenant));
+	record = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*}", "state",
+			   app_state_name(app_state(app)), "leaf", app->instance.leaf_name,
+			   "command", app->instance.command, "spec", digest_text, "tenant",
+			   app_cgroup_tenant(app->path, tenant), "ended_for",
+			   app->instance.ended_for);
 	if (record == NULL || set_numbers(app, record) < 0 ||
 	    set_deltas(record, "base", &app->instance.base) < 0 ||
 	    set_deltas(record, "explained", &app->instance.explained) < 0 ||
@@ -243,6 +246,14 @@ static void read_last(struct app *app, const json_t *last)
 	app->last->time_usec = (uint64_t)json_integer_value(json_object_get(last, "time_usec"));
 	get_text(last, "incident", app->last->incident, sizeof(app->last->incident));
 	get_text(last, "sentence", app->last->sentence, sizeof(app->last->sentence));
+}
+
+static void read_ended(struct app *app, const char *ended_for)
+{
+	if (app->instance.ended_cause != CAUSE_HUNG && app->instance.ended_cause != CAUSE_STALLED)
+		app->instance.ended_cause = 0;
+	free(app->instance.ended_for);
+	app->instance.ended_for = ended_for != NULL ? strdup(ended_for) : NULL;
 }
 
 /* A leaf's name goes into paths: digits and dashes only. */
@@ -304,6 +315,7 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 		return at_home;
 	if ((unsigned)app->instance.decision >= DECISION_COUNT)
 		app->instance.decision = DECISION_ENDED;
+	read_ended(app, json_string_value(json_object_get(record, "ended_for")));
 	app->instance.state = parsed;
 	app->instance.base = base;
 	app->instance.explained = explained;

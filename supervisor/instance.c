@@ -295,6 +295,8 @@ static void reset_life(struct instance *instance)
 	instance->judged = false;
 	instance->collected = false;
 	instance->killed_by_us = false;
+	instance_forget_end(instance);
+	diagnosis_clear(&instance->diagnosis);
 	instance->forwarded_signal = 0;
 	instance->pressure_noted_usec = 0;
 	instance->pids_noted_usec = 0;

@@ -11,6 +11,7 @@
  *   instance_watch.c     what the cgroup's files say
  *   instance_denial.c    what the seccomp filter refuses
  *   instance_incident.c  judging a death, and telling it
+ *   instance_end.c       ending a life that makes no progress
  *
  * A death is judged when the launcher tells it: by then all in the PID namespace is gone, and all
  * that can be known is there. Only when it is on record (instance_host.record) the launcher hears
@@ -24,6 +25,7 @@
 #pragma once
 
 #include "policy/canary.h"
+#include "policy/diagnosis.h"
 #include "policy/lifecycle.h"
 #include "policy/plan.h"
 #include "policy/spec.h"
@@ -179,8 +181,11 @@ struct instance {
 	char command[64];      /* its program's name */
 	uint64_t spawned_usec; /* CLOCK_MONOTONIC */
 	struct instance_end last_words;
-	bool judged;	      /* this life's end; then: */
-	uint64_t judged_usec; /* CLOCK_MONOTONIC */
+	enum cause ended_cause;	    /* that pysbx itself ends it for; 0: none */
+	char *ended_for;	    /* owned, NULL if unknown: see struct death */
+	struct diagnosis diagnosis; /* what was gathered for an incident */
+	bool judged;		    /* this life's end; then: */
+	uint64_t judged_usec;	    /* CLOCK_MONOTONIC */
 	enum decision decision;
 	struct relay relay;
 	struct listeners listeners; /* beyond one life: until it is settled */
@@ -227,6 +232,11 @@ bool instance_permits(const struct instance *instance);
 int instance_add_rule(struct instance *instance, const char *rule, struct error *err);
 /* Passes a signal on to the worker, if there is one. */
 void instance_signal(struct instance *instance, int signal);
+/* pysbx ends this life, because it hangs (CAUSE_HUNG) or stalls (CAUSE_STALLED): SIGKILL for all in
+ * the leaf, frozen or not, and a restart as the policy says. text: the part of the sentence that
+ * says why, "waiting in requests.get at views.py:42 for 31 s". Only of an app that is running;
+ * else, and if it ends already, nothing is done. */
+void instance_end_for(struct instance *instance, enum cause cause, const char *text);
 /* Freezes and thaws its leaf. */
 void instance_suspend(struct instance *instance);
 void instance_resume(struct instance *instance);
@@ -269,6 +279,11 @@ struct event_deltas instance_take_first_reading(struct instance *instance);
 
 /* Takes the events of a connected launcher, and its end. */
 int instance_attach_launcher(struct instance *instance, struct error *err);
+/* Its launcher may take so long to end by itself. */
+int instance_expect_end(struct instance *instance);
+/* What instance_end_for() was asked: an earlier daemon may not have come to it. */
+void instance_carry_out_end(struct instance *instance);
+void instance_forget_end(struct instance *instance);
 void instance_set_last_words(struct instance *instance, const struct launch_message *message);
 void instance_kill_launcher(struct instance *instance);
 /* One that has been collected, on its way out: ends and reaps it. */

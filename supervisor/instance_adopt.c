@@ -56,6 +56,7 @@ static void adopt(struct instance *instance)
 			  "found running, and taken over");
 		/* a child may have been killed for memory meanwhile */
 		instance_on_watch(WATCH_MEMORY_EVENTS, instance);
+		instance_carry_out_end(instance);
 		return;
 	}
 	/* on record already? then only the cleaning up is left to do */
@@ -96,6 +97,7 @@ void instance_see_next_life(struct instance *instance, uint64_t started_usec)
 
 	instance_disarm_timer(instance);
 	instance->judged = instance->killed_by_us = instance->stop_requested = false;
+	instance_forget_end(instance);
 	instance->spawned_usec = started_usec;
 	instance_explain_all(instance);
 	instance->state = APP_RUNNING;

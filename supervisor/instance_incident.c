@@ -163,6 +163,8 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.wait_status = words->wait_status,
 		.stop_requested = instance->stop_requested,
 		.killed_by_us = instance->killed_by_us,
+		.ended_cause = instance->ended_cause,
+		.ended_for = instance->ended_for,
 		.start_failed = !child && words->type == LAUNCH_FAILED,
 		.failed_stage = launch_stage_name(words->stage),
 		.failed_text = words->text != NULL ? words->text : "",
@@ -260,6 +262,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 		.io_pressure = pressure_of(&facts->now.io_pressure, facts->now.pressure_valid),
 		.log_lines_dropped = relay_dropped_lines(&instance->relay),
 		.restarts = instance->restarts.in_row,
+		.diagnosis = &instance->diagnosis,
 	};
 	set_id(instance, death->child ? 0 : words->ended_nsec, incident);
 }

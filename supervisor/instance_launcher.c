@@ -307,7 +307,7 @@ static void hear_last_words(struct instance *instance, const struct launch_messa
 		return;
 	instance_set_last_words(instance, message);
 	start_relay(instance);
-	(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
+	(void)instance_expect_end(instance);
 	if (message->type == LAUNCH_ENDED && message->signal == SIGTERM)
 		instance->stop_requested = true;
 	if (!may_be_asked_for(instance, message) ||
@@ -414,8 +414,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 							    .errnum = ETIMEDOUT,
 							    .text = "no execve within 60 s" });
 		instance_kill_launcher(instance);
-		(void)instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC,
-				   on_deadline);
+		(void)instance_expect_end(instance);
 		return 0;
 	}
 	log_message(
@@ -424,6 +423,11 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 		"system that does not answer): going on without waiting for it");
 	instance_conclude(instance);
 	return 0;
+}
+
+int instance_expect_end(struct instance *instance)
+{
+	return instance_arm(instance, &instance->deadline, INSTANCE_END_PATIENCE_USEC, on_deadline);
 }
 
 static int on_launcher_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata)

@@ -117,12 +117,12 @@ static void expect_of(const struct incident *incident, const char *path, const c
 	json_decref(root);
 }
 
-Test(incident_json, holds_every_field_of_schema_1)
+Test(incident_json, holds_every_field_of_schema_2)
 {
 	static const struct {
 		const char *path, *expected;
 	} rows[] = {
-		{ "schema", "1" },
+		{ "schema", "2" },
 		{ "id", "\"20261123T174103Z-web-0-8c3f2a90\"" },
 		{ "app", "\"web\"" },
 		{ "tenant", "\"acme\"" },
@@ -168,7 +168,7 @@ Test(incident_json, holds_every_field_of_schema_1)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		expect_at(root, rows[i].path, rows[i].expected);
-	cr_expect_eq(json_object_size(root), 21);
+	cr_expect_eq(json_object_size(root), 26);
 	json_decref(root);
 }
 
@@ -188,6 +188,11 @@ Test(incident_json, what_is_not_known_is_null_and_never_zero)
 		"memory.peak",
 		"decision.delay_usec",
 		"advice",
+		"history",
+		"snapshots",
+		"stacks",
+		"steps",
+		"health",
 	};
 	struct incident incident = { .app = "web",
 				     .memory_max = LIMIT_MAX,
@@ -207,6 +212,34 @@ Test(incident_json, what_is_not_known_is_null_and_never_zero)
 	json_decref(root);
 	expect_of(&incident, "memory.before.anon", "0");
 	expect_of(&incident, "memory.peak", "null");
+}
+
+Test(incident_json, holds_what_was_gathered_before)
+{
+	static const struct {
+		const char *path, *expected;
+	} rows[] = {
+		{ "history", "[1]" },
+		{ "snapshots", "[{\"reason\":\"max\"}]" },
+		{ "stacks", "{\"processes\":[]}" },
+		{ "steps", "[{\"step\":\"reclaim\"}]" },
+		{ "health", "{\"failures\":3}" },
+	};
+	struct incident incident = full();
+	struct diagnosis diagnosis = { 0 };
+	json_t *root;
+
+	diagnosis_set_history(&diagnosis, json_pack("[i]", 1));
+	diagnosis_add_snapshot(&diagnosis, json_pack("{s:s}", "reason", "max"));
+	diagnosis_set_stacks(&diagnosis, json_pack("{s:[]}", "processes"));
+	diagnosis_add_step(&diagnosis, json_pack("{s:s}", "step", "reclaim"));
+	diagnosis_set_health(&diagnosis, json_pack("{s:i}", "failures", 3));
+	incident.diagnosis = &diagnosis;
+	root = parse(&incident);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		expect_at(root, rows[i].path, rows[i].expected);
+	json_decref(root);
+	diagnosis_clear(&diagnosis);
 }
 
 Test(incident_json, the_peak_is_the_higher_of_what_was_read)
@@ -268,7 +301,7 @@ Test(incident_json, one_line_is_one_line_and_plain_ascii)
 	for (const char *at = line; *at != '\0'; at++)
 		cr_assert(*at >= ' ' && *at <= '~', "byte 0x%02x", (unsigned char)*at);
 	cr_expect_not_null(strchr(pretty, '\n'));
-	cr_expect_eq(strncmp(line, "{\"schema\":1,\"id\":", 17), 0, "%s", line);
+	cr_expect_eq(strncmp(line, "{\"schema\":2,\"id\":", 17), 0, "%s", line);
 	expect_of(&incident, "sentence", "\"a\\nb\\u2028\\u009B\\\\xff\"");
 }
 

@@ -361,3 +361,30 @@ Test(incident_text, wraps_between_words_at_the_last_column)
 	snprintf(expected, sizeof(expected), "  decision  %088d\n            %012d\n", 0, 0);
 	expect_part(&incident, expected);
 }
+
+Test(incident_text, tells_the_steps_before_and_the_stack_at_the_fault)
+{
+	struct incident incident = worker_killed();
+	struct diagnosis diagnosis = { 0 };
+	json_t *stacks = json_loads(
+		"{\"processes\": [{\"pid\": 4711, \"threads\": [{\"tid\": 4713, \"name\": "
+		"\"exp\\n\\u001b[2J\", \"allocating\": true, \"frames\": [{\"function\": \"load\", "
+		"\"file\": \"/srv/app/export.py\", \"line\": 88}, {\"function\": \"main\", "
+		"\"file\": \"/srv/app/app.py\", \"line\": 3}]}]}]}",
+		0, NULL);
+
+	cr_assert_not_null(stacks);
+	diagnosis_add_step(&diagnosis,
+			   json_pack("{s:s, s:s, s:s, s:s}", "time", "2026-11-23T17:40:58Z", "step",
+				     "reclaim", "reading", "memory 91 % of 256M", "result",
+				     "3.0M came back"));
+	diagnosis_set_stacks(&diagnosis, stacks);
+	incident.diagnosis = &diagnosis;
+	expect_part(&incident, "  before    2026-11-23T17:40:58Z reclaim at memory 91 % of 256M: "
+			       "3.0M came back\n");
+	expect_part(&incident, "  stack     process 4711, thread 4713 (exp\\n\\x1b[2J), which "
+			       "allocates memory, innermost call first\n"
+			       "    | /srv/app/export.py:88 in load()\n"
+			       "    | /srv/app/app.py:3 in main()\n");
+	diagnosis_clear(&diagnosis);
+}

@@ -364,3 +364,51 @@ Test(verdict, names_are_those_of_the_json)
 	cr_expect_str_eq(oom_level_name((enum oom_level)99), "unknown");
 	cr_expect_str_eq(decision_name((enum decision)99), "unknown");
 }
+
+Test(verdict, what_pysbx_ended_for_a_cause_has_that_cause)
+{
+	static const struct {
+		const char *what;
+		struct death death;
+		enum cause cause;
+	} rows[] = {
+		{ "hung", { DIED(SIGNALED(SIGKILL)), .ended_cause = CAUSE_HUNG }, CAUSE_HUNG },
+		{ "stalled, launcher gone", { .ended_cause = CAUSE_STALLED }, CAUSE_STALLED },
+		{ "before OOM",
+		  { DIED(SIGNALED(SIGKILL)), .ended_cause = CAUSE_STALLED, OOM_KILL(1) },
+		  CAUSE_STALLED },
+		{ "and stopped while it died",
+		  { DIED(SIGNALED(SIGKILL)), .ended_cause = CAUSE_HUNG, .stop_requested = true },
+		  CAUSE_HUNG },
+		{ "but it ended by itself just then",
+		  { DIED(EXITED(1)), .ended_cause = CAUSE_HUNG },
+		  CAUSE_EXIT },
+		{ "but it crashed just then",
+		  { DIED(SIGNALED(SIGSEGV)), .ended_cause = CAUSE_HUNG },
+		  CAUSE_SIGNAL },
+		{ "a child of it",
+		  { .child = true, .ended_cause = CAUSE_STALLED, OOM_KILL(1) },
+		  CAUSE_OOM },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct verdict verdict = judge(&rows[i].death);
+
+		cr_expect_eq(verdict.cause, rows[i].cause, "%s: %s", rows[i].what,
+			     cause_name(verdict.cause));
+	}
+}
+
+Test(verdict, what_was_ended_for_a_cause_is_an_incident_and_restarted)
+{
+	struct death death = { DIED(SIGNALED(SIGKILL)), .ended_cause = CAUSE_HUNG };
+	struct verdict verdict = judge(&death);
+
+	cr_expect(verdict.is_incident);
+	cr_expect_eq(verdict.decision, DECISION_RESTART);
+	death.stop_requested = true;
+	verdict = judge(&death);
+	cr_expect(verdict.is_incident);
+	cr_expect_eq(verdict.decision, DECISION_ENDED);
+	cr_expect_str_eq(verdict.why, "not restarted: a stop was asked for");
+}

@@ -574,3 +574,42 @@ Test(verdict_text, counts_restarts_in_good_english)
 		cr_expect_str_eq(why(&failure, &policy, OOM_WORKER, rows[i].in_row),
 				 rows[i].expected);
 }
+
+Test(verdict_text, tells_what_a_hung_app_was_ended_for)
+{
+	struct death death = { .has_status = true,
+			       .wait_status = SIGNALED(SIGKILL),
+			       .app = "web",
+			       .limits = &limits,
+			       .victim_name = "gunicorn",
+			       .victim_pid = 4711,
+			       .ended_cause = CAUSE_HUNG,
+			       .ended_for = "waiting in requests.get at views.py:42 for 31 s" };
+
+	expect_sentence(&death,
+			"gunicorn (pid 4711), the main process of app web, made no progress: "
+			"waiting in requests.get at views.py:42 for 31 s; pysbx ended it");
+	cr_expect_not_null(strstr(judge(&death).advice, "timeout="));
+	death.ended_for = NULL;
+	expect_sentence(&death,
+			"gunicorn (pid 4711), the main process of app web, made no progress; "
+			"pysbx ended it");
+}
+
+Test(verdict_text, tells_what_a_stalled_app_was_ended_for)
+{
+	struct death death = { .has_status = true,
+			       .wait_status = SIGNALED(SIGKILL),
+			       .app = "web",
+			       .limits = &limits,
+			       .victim_name = "gunicorn",
+			       .ended_cause = CAUSE_STALLED,
+			       .ended_for = "memory full 62 % for 12 s\x1b[2J",
+			       .memory_anon = 250 * MIB,
+			       .memory_current = 255 * MIB };
+
+	expect_sentence(&death,
+			"gunicorn, the main process of app web, stalled for want of memory: "
+			"memory full 62 % for 12 s\\x1b[2J; pysbx ended it");
+	cr_expect_not_null(strstr(judge(&death).advice, "98 % of it was anonymous memory"));
+}

@@ -238,3 +238,24 @@ Test(app_record, refuses_a_tenant_that_is_none)
 	app_free(first);
 	app_free(app);
 }
+
+Test(app_record, why_pysbx_ends_a_life_is_on_record)
+{
+	struct app *app = app_of_text(WEB("")), *later;
+	json_t *record;
+
+	app->instance.ended_cause = CAUSE_HUNG;
+	app->instance.ended_for = strdup("waiting for 31 s");
+	record = record_of(app);
+	later = held_app(record);
+	cr_expect_eq(later->instance.ended_cause, CAUSE_HUNG);
+	cr_expect_str_eq(later->instance.ended_for, "waiting for 31 s");
+	app_free(later);
+
+	json_object_set_new(record, "ended_cause", json_integer(99));
+	later = held_app(record);
+	cr_expect_eq(later->instance.ended_cause, 0, "no cause that pysbx ends an app for");
+	app_free(later);
+	json_decref(record);
+	app_free(app);
+}

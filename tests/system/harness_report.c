@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "policy/incident.h"
 #include "tests/system/harness.h"
 
 #include <arpa/inet.h>
@@ -123,7 +124,7 @@ void expect_incident_is_told(struct run *run, const json_t *incident)
 	cr_assert_not_null(kept, "%s: %s", path, error.text);
 	cr_expect(json_equal(kept, incident), "%s is not what the report says: %s", path,
 		  dump(kept));
-	cr_expect_eq(field_number(incident, "schema"), 1);
+	cr_expect_eq(field_number(incident, "schema"), INCIDENT_SCHEMA);
 	cr_expect_str_eq(field_text(incident, "app"), run->bench->name);
 }
 

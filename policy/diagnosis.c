@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/diagnosis.h"
+
+#include "policy/own.h"
+
+/* What is cut first when stacks are too large: the outer frames, then threads, then processes. */
+#define FRAMES_AT_FIRST	   64
+#define FRAMES_AT_LAST	   8
+#define THREADS_AT_FIRST   64
+#define THREADS_AT_LAST	   4
+#define PROCESSES_AT_FIRST 32
+
+/* --- how much ------------------------------------------------------------------------------- */
+
+static bool fits(const json_t *value, size_t bytes)
+{
+	return json_dumpb(value, NULL, 0, JSON_COMPACT) <= bytes;
+}
+
+/* True if something was cut. */
+static bool cut_array(json_t *array, size_t most)
+{
+	size_t count = json_array_size(array);
+
+	for (size_t i = count; i > most; i--)
+		(void)json_array_remove(array, i - 1);
+	return count > most;
+}
+
+static void cut_threads(json_t *threads, size_t frames)
+{
+	json_t *thread;
+	size_t i;
+
+	json_array_foreach(threads, i,
+			   thread) if (cut_array(json_object_get(thread, "frames"), frames))(void)
+		json_object_set_new(thread, "truncated", json_true());
+}
+
+static void cut_processes(json_t *stacks, size_t frames, size_t threads, size_t processes)
+{
+	json_t *list = json_object_get(stacks, "processes"), *process;
+	size_t i;
+
+	if (cut_array(list, processes))
+		(void)json_object_set_new(stacks, "truncated", json_true());
+	json_array_foreach(list, i, process)
+	{
+		json_t *of = json_object_get(process, "threads");
+
+		if (cut_array(of, threads))
+			(void)json_object_set_new(process, "truncated", json_true());
+		cut_threads(of, frames);
+	}
+}
+
+/* `whole` is the value that has to fit, `stacks` is it or in it. False: it does not fit. */
+static bool fit_stacks(const json_t *whole, json_t *stacks)
+{
+	size_t frames = FRAMES_AT_FIRST, threads = THREADS_AT_FIRST, processes = PROCESSES_AT_FIRST;
+
+	for (;;) {
+		cut_processes(stacks, frames, threads, processes);
+		if (fits(whole, DIAGNOSIS_STACKS_BYTES))
+			return true;
+		if (frames > FRAMES_AT_LAST)
+			frames /= 2;
+		else if (threads > THREADS_AT_LAST)
+			threads /= 2;
+		else if (processes > 1)
+			processes /= 2;
+		else
+			return false;
+	}
+}
+
+/* --- what is kept --------------------------------------------------------------------------- */
+
+/* The newest `most` stay. Without memory the newest is lost. */
+static void append(json_t **array, json_t *value, size_t most)
+{
+	if (*array == NULL)
+		*array = json_array();
+	if (*array == NULL) {
+		json_decref(value);
+		return;
+	}
+	(void)json_array_append_new(*array, value);
+	while (json_array_size(*array) > most)
+		(void)json_array_remove(*array, 0);
+}
+
+static void replace(json_t **place, json_t *value)
+{
+	json_decref(*place);
+	*place = value;
+}
+
+void diagnosis_add_snapshot(struct diagnosis *diagnosis, json_t *snapshot)
+{
+	json_t *stacks = json_object_get(snapshot, "stacks");
+
+	if (snapshot == NULL)
+		return;
+	if (!fit_stacks(snapshot, stacks))
+		(void)json_object_set_new(snapshot, "stacks", json_null());
+	if (!fits(snapshot, DIAGNOSIS_STACKS_BYTES))
+		(void)json_object_set_new(snapshot, "processes", json_null());
+	if (fits(snapshot, DIAGNOSIS_STACKS_BYTES))
+		append(&diagnosis->snapshots, snapshot, DIAGNOSIS_SNAPSHOTS_MAX);
+	else
+		json_decref(snapshot);
+}
+
+void diagnosis_add_step(struct diagnosis *diagnosis, json_t *step)
+{
+	if (step == NULL)
+		return;
+	if (fits(step, DIAGNOSIS_STEP_BYTES))
+		append(&diagnosis->steps, step, DIAGNOSIS_STEPS_MAX);
+	else
+		json_decref(step);
+}
+
+void diagnosis_set_stacks(struct diagnosis *diagnosis, json_t *stacks)
+{
+	if (stacks == NULL)
+		return;
+	if (fit_stacks(stacks, stacks))
+		replace(&diagnosis->stacks, stacks);
+	else
+		json_decref(stacks);
+}
+
+void diagnosis_set_health(struct diagnosis *diagnosis, json_t *health)
+{
+	if (health == NULL)
+		return;
+	if (fits(health, DIAGNOSIS_STEP_BYTES))
+		replace(&diagnosis->health, health);
+	else
+		json_decref(health);
+}
+
+void diagnosis_set_history(struct diagnosis *diagnosis, json_t *history)
+{
+	if (history == NULL)
+		return;
+	if (fits(history, DIAGNOSIS_HISTORY_BYTES))
+		replace(&diagnosis->history, history);
+	else
+		json_decref(history);
+}
+
+void diagnosis_clear(struct diagnosis *diagnosis)
+{
+	json_decref(diagnosis->snapshots);
+	json_decref(diagnosis->steps);
+	json_decref(diagnosis->stacks);
+	json_decref(diagnosis->health);
+	json_decref(diagnosis->history);
+	*diagnosis = (struct diagnosis){ 0 };
+}
+
+/* --- what it says --------------------------------------------------------------------------- */
+
+const json_t *diagnosis_last_stacks(const struct diagnosis *diagnosis)
+{
+	const json_t *stacks;
+
+	if (json_is_object(diagnosis->stacks))
+		return diagnosis->stacks;
+	for (size_t i = json_array_size(diagnosis->snapshots); i > 0; i--) {
+		stacks = json_object_get(json_array_get(diagnosis->snapshots, i - 1), "stacks");
+		if (json_is_object(stacks))
+			return stacks;
+	}
+	return NULL;
+}
+
+/* 0: it has nothing to tell. */
+static unsigned rank(const json_t *thread)
+{
+	if (json_array_size(json_object_get(thread, "frames")) == 0)
+		return 0;
+	if (json_is_true(json_object_get(thread, "allocating")))
+		return 3;
+	return json_is_true(json_object_get(thread, "gil")) ? 2 : 1;
+}
+
+const json_t *diagnosis_find_thread(const json_t *stacks, int pid, const json_t **ret_process)
+{
+	const json_t *processes = json_object_get(stacks, "processes"), *best = NULL, *process,
+		     *thread;
+	unsigned best_rank = 0;
+	size_t i, j;
+
+	json_array_foreach(processes, i, process)
+	{
+		bool wanted = pid > 0 && json_integer_value(json_object_get(process, "pid")) == pid;
+
+		json_array_foreach(json_object_get(process, "threads"), j, thread)
+		{
+			unsigned ranked = rank(thread);
+
+			/* the one that died before all others */
+			if (ranked > 0 && wanted)
+				ranked += 4;
+			if (ranked <= best_rank)
+				continue;
+			best_rank = ranked;
+			best = thread;
+			if (ret_process != NULL)
+				*ret_process = process;
+		}
+	}
+	return best;
+}
