@@ -56,7 +56,7 @@ BASE_CFLAGS = -std=gnu17 $(WARNINGS) $(WERROR) $(HARDENING) -fno-common
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags libsystemd libseccomp libcap jansson 2>/dev/null)
 POLICY_LIBS := $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null || printf %s -ljansson)
 SUPERVISOR_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd libseccomp libcap jansson 2>/dev/null || printf %s '-lsystemd -lseccomp -lcap -ljansson')
-SANDBOX_LIBS := -lcap -ljansson
+SANDBOX_LIBS := -lcap
 CRITERION_LIBS := -lcriterion
 
 COMPILE = $(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(LIB_CFLAGS) $(FORTIFY) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
@@ -157,7 +157,7 @@ $(B)/tests/unit-policy: $(call obj,$(wildcard tests/policy/*.c)) $(POLICY_LIB)
 
 $(B)/tests/unit-sandbox: $(call obj,$(wildcard tests/sandbox/*.c)) $(SANDBOX_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
-	$(call link_test,$(SANDBOX_LIBS))
+	$(call link_test,$(SANDBOX_LIBS) $(POLICY_LIBS))
 
 $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)

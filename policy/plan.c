@@ -1,16 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* The plan as a value: made, filled and freed here; its JSON is plan_json.c. */
+/* The plan as a value: made, filled and freed here. plan_wire.c sends it, plan_json.c shows it. */
 #include "policy/plan.h"
 
 #include "policy/own.h"
 #include "policy/path.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct plan *plan_new(void)
 {
 	return calloc(1, sizeof(struct plan));
+}
+
+static const uint32_t members[] = {
+	[MOUNT_BIND] = MOUNT_HAS_SOURCE | MOUNT_HAS_OPTIONS,
+	[MOUNT_TMPFS] = MOUNT_HAS_SIZE | MOUNT_HAS_MODE | MOUNT_HAS_OPTIONS,
+	[MOUNT_PROC] = 0,
+	[MOUNT_DEVPTS] = 0,
+	[MOUNT_DEVICE] = MOUNT_HAS_SOURCE | MOUNT_HAS_OPTIONS,
+	[MOUNT_SYMLINK] = MOUNT_HAS_SOURCE,
+	[MOUNT_FILE] = MOUNT_HAS_CONTENT,
+	[MOUNT_DIRECTORY] = MOUNT_HAS_MODE,
+	[MOUNT_CGROUP] = MOUNT_HAS_SOURCE,
+};
+static_assert(ARRAY_SIZE(members) == MOUNT_KIND_COUNT, "a row for each kind");
+
+uint32_t mount_kind_members(enum mount_kind kind)
+{
+	return (size_t)kind < ARRAY_SIZE(members) ? members[kind] : 0;
 }
 
 static void mount_step_clear(struct mount_step *step)
@@ -122,4 +142,35 @@ int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t har
 bool plan_path_is_normal(const char *path)
 {
 	return path_is_normal(path);
+}
+
+static const struct {
+	const char *name;
+	int resource;
+} rlimit_names[] = {
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
+};
+static_assert(ARRAY_SIZE(rlimit_names) == RLIM_NLIMITS, "a name for each resource");
+
+const char *plan_rlimit_name(int resource)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rlimit_names); i++)
+		if (rlimit_names[i].resource == resource)
+			return rlimit_names[i].name;
+	return "unknown";
 }

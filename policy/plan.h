@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The sandbox plan: one start of one instance, as typed data. The supervisor builds it from spec
- * and host facts (policy/plan_build.h), encodes it as JSON onto a sealed memfd, and pysbx-launch
- * decodes and carries it out: privileged code runs a list, it takes no decision. `pysbx run
- * --print-plan` prints the same JSON.
+ * and host facts (policy/plan_build.h), encodes it onto a sealed memfd, and pysbx-launch decodes
+ * and carries it out: privileged code runs a list, it takes no decision. `pysbx run --print-plan`
+ * shows it as JSON.
  *
  * The launcher's file descriptors are fixed numbers (LAUNCH_FD_*), so that nothing in the plan can
  * point at a wrong one.
  */
 #pragma once
 
+#include "policy/bytes.h"
 #include "policy/error.h"
 #include "policy/strings.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PLAN_VERSION	    1
-#define PLAN_SIZE_MAX	    (4U << 20) /* bytes of JSON; argv and environment are most of it */
+#define PLAN_VERSION	    2
+#define PLAN_SIZE_MAX	    (4U << 20) /* bytes encoded; argv and environment are most of it */
 #define PLAN_MOUNTS_MAX	    512
 #define PLAN_RLIMITS_MAX    16
 #define PLAN_GROUPS_MAX	    32
@@ -29,7 +30,7 @@
 enum {
 	LAUNCH_FD_SOCKET =
 		3,	    /* SOCK_SEQPACKET to the supervisor: struct launch_message both ways */
-	LAUNCH_FD_PLAN = 4, /* sealed memfd with the plan's JSON, offset 0 */
+	LAUNCH_FD_PLAN = 4, /* sealed memfd with the encoded plan, offset 0 */
 	LAUNCH_FD_FILTER =
 		5, /* sealed memfd with the BPF program: an array of struct sock_filter */
 	LAUNCH_FD_CGROUP =
@@ -64,6 +65,16 @@ enum mount_flags {
 	MOUNT_NOEXEC = 1 << 1,
 	MOUNT_OPTIONAL = 1 << 2, /* a source that is missing is passed over */
 				 /* nosuid and nodev are always set (nodev not for MOUNT_DEVICE) */
+	MOUNT_FLAGS_ALL = MOUNT_READ_ONLY | MOUNT_NOEXEC | MOUNT_OPTIONAL,
+};
+
+/* Which members a step has beside kind and target. */
+enum mount_members {
+	MOUNT_HAS_SOURCE = 1 << 0,
+	MOUNT_HAS_CONTENT = 1 << 1,
+	MOUNT_HAS_SIZE = 1 << 2,
+	MOUNT_HAS_MODE = 1 << 3,
+	MOUNT_HAS_OPTIONS = 1 << 4, /* flags */
 };
 
 struct mount_step {
@@ -94,6 +105,7 @@ enum plan_access {
 	ACCESS_EXECUTE = 1 << 2, /* files: execve */
 	ACCESS_WRITE = 1 << 3,	 /* files that are there, and ioctls of devices */
 	ACCESS_CHANGE = 1 << 4,	 /* directories: make, remove, rename, link */
+	ACCESS_ALL = (1 << 5) - 1,
 };
 
 struct plan_rule {
@@ -116,8 +128,8 @@ struct plan_landlock {
 #define PLAN_LANDLOCK_ABI_SCOPES 6
 
 struct plan_rlimit {
-	int resource;	     /* RLIMIT_*; by name ("RLIMIT_NOFILE") in JSON, as in the OCI spec */
-	uint64_t soft, hard; /* RLIM_INFINITY = "max" */
+	int resource; /* RLIMIT_* */
+	uint64_t soft, hard;
 };
 
 struct plan {
@@ -164,12 +176,21 @@ int plan_add_rule(struct plan *plan, const char *path, uint32_t access, struct e
 int plan_add_rlimit(struct plan *plan, int resource, uint64_t soft, uint64_t hard,
 		    struct error *err);
 
-/* JSON text (owned by the caller), indented for people if `pretty`. Environment values appear.
- * ERROR_INVALID for a plan that plan_decode would refuse. */
-int plan_encode(const struct plan *plan, bool pretty, char **ret_text, struct error *err);
+/* As the launcher gets it: bytes for a program of the same version on this machine, with the values
+ * of the environment. ERROR_INVALID for a plan that plan_decode would refuse. *ret is the caller's
+ * to clear. */
+int plan_encode(const struct plan *plan, struct bytes *ret, struct error *err);
 
-/* Strict: every key known, typed, bounded, present; the error names the JSON path. */
-int plan_decode(const char *text, size_t length, struct plan **ret_plan, struct error *err);
+/* Strict: everything is there, within its bounds, and nothing else; the error names the place as
+ * plan_to_json would show it ("plan: mounts[3].target: ..."). */
+int plan_decode(const char *data, size_t length, struct plan **ret_plan, struct error *err);
+
+/* The same plan for people: JSON, indented, owned by the caller. ERROR_INVALID for one that
+ * plan_encode refuses, and for text that is not UTF-8. */
+int plan_to_json(const struct plan *plan, char **ret_text, struct error *err);
+
+/* Of enum mount_members; 0 for what is no kind. */
+uint32_t mount_kind_members(enum mount_kind kind);
 
 /* "RLIMIT_NOFILE"; "unknown" if there is no such resource. */
 const char *plan_rlimit_name(int resource);

@@ -8,10 +8,8 @@
 #include "policy/own.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <linux/magic.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -90,33 +88,19 @@ static int read_sealed(int fd, size_t max, void **ret_data, size_t *ret_size, st
 	return 0;
 }
 
-/* jansson would open /dev/urandom for the seed of its hash tables: the kernel gave us random bytes
- * already. */
-static void seed_tables(void)
-{
-	const void *bytes =
-		(const void *)getauxval(AT_RANDOM); /* NOLINT(performance-no-int-to-ptr) */
-	size_t seed = 1;
-
-	if (bytes != NULL)
-		memcpy(&seed, bytes, sizeof(seed));
-	json_object_seed(seed);
-}
-
 int plan_read(struct launcher *launcher, struct error *err)
 {
-	_cleanup_free_ void *text = NULL;
+	_cleanup_free_ void *data = NULL;
 	size_t size = 0;
 	int r;
 
-	seed_tables();
-	r = read_sealed(LAUNCH_FD_PLAN, PLAN_SIZE_MAX, &text, &size, err);
+	r = read_sealed(LAUNCH_FD_PLAN, PLAN_SIZE_MAX, &data, &size, err);
 	if (r < 0) {
 		error_prefix(err, "plan");
 		return r;
 	}
 	close(LAUNCH_FD_PLAN);
-	r = plan_decode(text, size, &launcher->plan, err);
+	r = plan_decode(data, size, &launcher->plan, err);
 	if (r == 0 && launcher->plan->keep != launcher->keep)
 		return error_set(err, ERROR_INTERNAL, EBADF,
 				 "fd %d: %s listening socket, and the plan says keep: %s",

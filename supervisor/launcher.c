@@ -204,14 +204,15 @@ static int send_listeners(int socket_fd, const struct listeners *listeners, stru
 int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err)
 {
 	_cleanup_close_ int ours = -1, theirs = -1, plan_fd = -1, listen_fd = -1;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_bytes_ struct bytes plan = { 0 };
 	struct passing passing;
 	int pair[2], pidfd = -1, r;
 	pid_t pid = -1;
 
-	r = plan_encode(start->plan, false, &text, err);
+	r = plan_encode(start->plan, &plan, err);
 	if (r >= 0)
-		r = file_sealed_memfd("pysbx-plan", text, strlen(text), false, &plan_fd, err);
+		r = file_sealed_memfd("pysbx-plan", bytes_front(&plan), plan.length, false,
+				      &plan_fd, err);
 	if (r >= 0 && start->keeper_path != NULL)
 		r = listen_at(start->keeper_path, &listen_fd, err);
 	if (r < 0)

@@ -119,7 +119,7 @@ static int prepare(struct run *run, struct error *err)
 static int print_plan(const struct run *run, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = plan_encode(run->plan, true, &text, err);
+	int r = plan_to_json(run->plan, &text, err);
 
 	if (r < 0)
 		return r;

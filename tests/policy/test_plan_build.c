@@ -164,16 +164,17 @@ Test(plan_build, the_mode_says_what_becomes_of_refused_calls)
 	}
 }
 
-Test(plan_build, the_plan_survives_its_json)
+Test(plan_build, the_plan_survives_its_way_to_the_launcher)
 {
 	struct scene scene _cleanup_scene_ = make_scene();
 	struct plan *again _cleanup_plan_ = NULL;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_bytes_ struct bytes data = { 0 };
 
 	add(&scene.facts.writable, "/srv/app/data");
 	build(&scene);
-	cr_assert_eq(plan_encode(scene.plan, false, &text, &scene.err), 0, "%s", scene.err.text);
-	cr_assert_eq(plan_decode(text, strlen(text), &again, &scene.err), 0, "%s", scene.err.text);
+	cr_assert_eq(plan_encode(scene.plan, &data, &scene.err), 0, "%s", scene.err.text);
+	cr_assert_eq(plan_decode(bytes_front(&data), data.length, &again, &scene.err), 0, "%s",
+		     scene.err.text);
 	cr_expect_eq(again->mount_count, scene.plan->mount_count);
 }
 

@@ -225,7 +225,7 @@ static int make_cgroup(struct sandbox *sandbox)
 static int encode_plan(const struct sandbox *sandbox)
 {
 	const struct app_spec spec = { 0 };
-	_cleanup_free_ char *text = NULL;
+	_cleanup_bytes_ struct bytes plan = { 0 };
 	struct error err;
 
 	if (!sandbox->no_landlock && sandbox->plan->landlock.rule_count == 0)
@@ -233,8 +233,8 @@ static int encode_plan(const struct sandbox *sandbox)
 
 	if (sandbox->plan_text != NULL)
 		return sealed_memfd(sandbox->plan_text, strlen(sandbox->plan_text), true);
-	cr_assert_eq(plan_encode(sandbox->plan, false, &text, &err), 0, "%s", err.text);
-	return sealed_memfd(text, strlen(text), !sandbox->unsealed);
+	cr_assert_eq(plan_encode(sandbox->plan, &plan, &err), 0, "%s", err.text);
+	return sealed_memfd(bytes_front(&plan), plan.length, !sandbox->unsealed);
 }
 
 #define FD_COUNT (LAUNCH_FD_FIRST_FREE - LAUNCH_FD_SOCKET)

@@ -640,7 +640,7 @@ Test(host, facts_of_this_machine_make_a_plan)
 {
 	struct plan *plan _cleanup_plan_ = NULL, *again _cleanup_plan_ = NULL;
 	struct scene scene _cleanup_scene_;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_bytes_ struct bytes data = { 0 };
 
 	tree_directory("app", 0755);
 	scene_init(&scene, "app");
@@ -651,7 +651,7 @@ Test(host, facts_of_this_machine_make_a_plan)
 	gather(&scene, NULL);
 	cr_assert_eq(plan_build(&scene.spec, 0, &scene.facts, &plan, &scene.err), 0, "%s",
 		     scene.err.text);
-	cr_assert_eq(plan_encode(plan, false, &text, &scene.err), 0, "%s", scene.err.text);
-	cr_assert_eq(plan_decode(text, strlen(text), &again, &scene.err), 0, "%s", scene.err.text);
+	cr_assert_eq(plan_encode(plan, &data, &scene.err), 0, "%s", scene.err.text);
+	cr_assert_eq(plan_decode(bytes_front(&data), data.length, &again, &scene.err), 0, "%s", scene.err.text);
 	cr_expect_eq(again->mount_count, plan->mount_count);
 }
