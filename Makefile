@@ -80,9 +80,10 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 # objects of the static launcher and its libraries have a folder of their own: no PIE there
 static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 
-# The sandbox's unit tests drive the real launcher, which is static and has no sanitizer in it.
-LAUNCHER := build/pysbx-launch
-PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch
+# The sandbox's unit tests drive the real launcher, which is static and has no sanitizer in it; so do
+# those of the supervisor with pysbx-stacks.
+LAUNCHER := build/pysbx-launch build/pysbx-stacks
+PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch $(B)/pysbx-stacks
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
 SYSTEM_PARTS := alone daemon hosted survives returns escape neighbours
 SYSTEM_TESTS := $(B)/tests/system $(addprefix $(B)/tests/system-,$(SYSTEM_PARTS))
@@ -149,6 +150,12 @@ $(B)/pysbx-launch: $(call static_obj,$(SANDBOX_MAIN)) $(STATIC_SANDBOX_LIB) $(ST
 	$(call say,LINK,$@ (static))
 	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
 
+# Static as well: it is started while an app stands still, and the dynamic linker is most of a start.
+STACKS_SRC := $(wildcard supervisor/stacks_*.c)
+$(B)/pysbx-stacks: $(call static_obj,supervisor/pysbx-stacks.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
+	$(call say,LINK,$@ (static))
+	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
+
 link_test = $(Q)mkdir -p $(@D) && $(LINK) -pie -o $@ $^ $(1) $(CRITERION_LIBS) $(LDLIBS)
 
 $(B)/tests/unit-policy: $(call obj,$(wildcard tests/policy/*.c)) $(POLICY_LIB)
@@ -199,6 +206,7 @@ install: all
 	install -D -m 755 $(B)/pysbxd $(DESTDIR)$(sbindir)/pysbxd
 	install -D -m 755 $(B)/pysbx-launch $(DESTDIR)$(libexecdir)/pysbx-launch
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
+	install -D -m 755 $(B)/pysbx-stacks $(DESTDIR)$(libexecdir)/pysbx-stacks
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
 	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice packaging/systemd/*.service packaging/systemd/*.socket
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers.d/*.conf

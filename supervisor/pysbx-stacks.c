@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program of supervisor/stacks.h: reads the Python stacks of the processes that it is told, and
+ * prints them as one JSON object. Pids are arguments, or lines on standard input.
+ *
+ * It ends after half a second whatever happens: a clock of the kernel's kills it if it does not
+ * look at its own in time.
+ */
+#include "policy/own.h"
+#include "supervisor/clock.h"
+#include "supervisor/stacks.h"
+#include "supervisor/stacks_confine.h"
+#include "supervisor/stacks_process.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+/* What is left is for the output. */
+#define READING_USEC (STACKS_DEADLINE_USEC - 100000)
+
+struct pids {
+	size_t count;
+	pid_t items[STACKS_PIDS_MAX];
+};
+
+static int add_pid(struct pids *pids, const char *text, struct error *err)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 ||
+	    number > INT_MAX)
+		return error_set(err, ERROR_USAGE, 0,
+				 "not a process number (usage: pysbx-stacks [PID...])");
+	if (pids->count < STACKS_PIDS_MAX)
+		pids->items[pids->count++] = (pid_t)number;
+	return 0;
+}
+
+static int read_pids(int argc, char *argv[], struct pids *pids, struct error *err)
+{
+	char line[32];
+	int r = 0;
+
+	for (int i = 1; r >= 0 && i < argc; i++)
+		r = add_pid(pids, argv[i], err);
+	while (argc < 2 && r >= 0 && fgets(line, sizeof(line), stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		r = add_pid(pids, line, err);
+	}
+	return r;
+}
+
+/* The kernel's own: also ends what waits for a lock of another process, as soon as it is let. */
+static int set_deadline(struct error *err)
+{
+	const struct itimerval timer = { .it_value = { .tv_sec = STACKS_DEADLINE_USEC / 1000000,
+						       .tv_usec =
+							       STACKS_DEADLINE_USEC % 1000000 } };
+
+	(void)signal(SIGALRM, SIG_DFL);
+	if (setitimer(ITIMER_REAL, &timer, NULL) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "setitimer");
+	return 0;
+}
+
+static int print_stacks(const struct pids *pids, uint64_t deadline_usec, struct error *err)
+{
+	size_t room = STACKS_ROOM;
+	json_t *processes = json_array();
+	json_t *result = json_pack("{s:o}", "processes", processes);
+	int r = 0;
+
+	for (size_t i = 0; i < pids->count; i++)
+		(void)json_array_append_new(
+			processes, stacks_process_read(pids->items[i], deadline_usec, &room));
+	if (json_array_size(processes) != pids->count)
+		r = error_no_memory(err);
+	else if (json_dumpf(result, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF ||
+		 fflush(stdout) != 0)
+		r = error_set(err, ERROR_SYSTEM, errno, "output");
+	json_decref(result);
+	return r;
+}
+
+int main(int argc, char *argv[])
+{
+	const uint64_t deadline_usec = clock_monotonic_usec() + READING_USEC;
+	struct pids pids = { 0 };
+	struct error err;
+	int r;
+
+	r = set_deadline(&err);
+	if (r >= 0)
+		r = stacks_confine(&err);
+	if (r >= 0)
+		r = read_pids(argc, argv, &pids, &err);
+	if (r >= 0)
+		r = print_stacks(&pids, deadline_usec, &err);
+	if (r < 0)
+		fprintf(stderr, "pysbx-stacks: %s\n", err.text);
+	return r < 0 ? STACKS_PROGRAM_FAILED : 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Python stacks of running processes, from outside. The reading is done by a program of its own,
+ * pysbx-stacks: what it reads is hostile and may be locked, so it has CAP_SYS_PTRACE alone, a
+ * system call filter and a deadline; and the loop never waits for it.
+ *
+ * The result is an object:
+ *
+ *   {"processes": [{
+ *     "pid": N, "pid_inside": N?, "name": "gunicorn"?,
+ *     "python": "3.11" | null, "error": "unsupported: PyPy"?,
+ *     "interpreters": N, "truncated": true?,
+ *     "threads": [{
+ *       "tid": N, "tid_inside": N?, "name": "gunicorn"?, "state": "S"?, "minor_faults": N?,
+ *       "cpu_usec": N?, "gil": bool, "interpreter": N?, "truncated": true?,
+ *       "frames": [{"function": "load", "file": "/srv/app/views.py", "line": 42?}, ...]
+ *     }, ...]
+ *   }, ...]}
+ *
+ * Frames are innermost first; file is as it is called inside. A process that could not be read has
+ * an "error", and of its threads what the kernel knows; one that has ended has none. Threads
+ * without Python have no frames. tid is 0 if it could not be found out (then what the kernel knows
+ * of the thread is missing too). "interpreter" is missing in the main one. Strings are UTF-8, and
+ * not fit for a terminal (policy/escape.h).
+ */
+#pragma once
+
+#include "policy/error.h"
+
+#include <jansson.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#define STACKS_PATH PYSBX_LIBEXECDIR "/pysbx-stacks"
+
+#define STACKS_PIDS_MAX	     256 /* of one reading; those beyond are left out */
+#define STACKS_DEADLINE_USEC UINT64_C(500000)
+/* Its own, after which it is killed by us: it has to start too, on a machine that may be busy. */
+#define STACKS_PATIENCE_USEC  UINT64_C(1500000)
+#define STACKS_OUTPUT_MAX     ((size_t)4 << 20)
+#define STACKS_PROGRAM_FAILED 125 /* its exit status then; its last line says why */
+
+struct stacks_request; /* one reading that is under way */
+
+/* result is borrowed; NULL on error. Comes from the loop, never from stacks_read itself, and once;
+ * the request is gone then. */
+typedef void (*stacks_done_fn)(json_t *result, const struct error *err, void *userdata);
+
+/* *ret is valid until `done` or stacks_cancel. */
+int stacks_read(sd_event *event, const pid_t *pids, size_t count, stacks_done_fn done,
+		void *userdata, struct stacks_request **ret, struct error *err);
+/* The same by another program: for tests. */
+int stacks_read_by(const char *program, sd_event *event, const pid_t *pids, size_t count,
+		   stacks_done_fn done, void *userdata, struct stacks_request **ret,
+		   struct error *err);
+
+/* Ends it; `done` does not come. NULL is fine. */
+void stacks_cancel(struct stacks_request *request);

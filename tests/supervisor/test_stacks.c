@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The client with the real pysbx-stacks, on interpreters that this machine has, and with programs
+ * that do not answer as they should. */
+#include "policy/own.h"
+#include "supervisor/clock.h"
+#include "supervisor/stacks.h"
+#include "tests/supervisor/program.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static sd_event *event;
+static char program[PROGRAM_PATH_MAX], script[64];
+static pid_t child;
+
+/* What came back. */
+static struct {
+	unsigned calls;
+	json_t *result;
+	struct error err;
+} answer;
+
+static void setup(void)
+{
+	if (!program_find("pysbx-stacks", program))
+		cr_skip_test("pysbx-stacks is not built: make all");
+	cr_assert_geq(sd_event_new(&event), 0);
+	snprintf(script, sizeof(script), "/tmp/pysbx-stacks-test-%d", (int)getpid());
+}
+
+static void leave(void)
+{
+	if (child > 0) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	(void)unlink(script);
+	json_decref(answer.result);
+	sd_event_unref(event);
+}
+
+TestSuite(stacks, .init = setup, .fini = leave, .timeout = 30);
+
+static void on_done(json_t *result, const struct error *err, void *userdata)
+{
+	cr_assert_eq(userdata, &answer);
+	answer.calls++;
+	answer.result = json_incref(result);
+	answer.err = *err;
+}
+
+/* Runs the loop until there is an answer, and whatever comes in the 100 ms after it. */
+static void await_answer(void)
+{
+	int64_t end = clock_monotonic_msec() + 10000;
+
+	while (answer.calls == 0 && clock_monotonic_msec() < end)
+		cr_assert_geq(sd_event_run(event, 100000), 0);
+	while (sd_event_run(event, 100000) > 0)
+		;
+	cr_assert_eq(answer.calls, 1);
+}
+
+static void ask_by(const char *path, pid_t pid)
+{
+	struct stacks_request *request = NULL;
+	struct error err;
+
+	cr_assert_eq(stacks_read_by(path, event, &pid, 1, on_done, &answer, &request, &err), 0,
+		     "%s", err.text);
+	cr_assert_not_null(request);
+	cr_assert_eq(answer.calls, 0);
+	await_answer();
+}
+
+static void write_script(const char *text)
+{
+	FILE *file = fopen(script, "w");
+
+	cr_assert_not_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", text);
+	fclose(file);
+	cr_assert_eq(chmod(script, 0700), 0);
+}
+
+/* The Python program in `code`, which says "ready" when it is where it is to be. */
+static void start_python(const char *code)
+{
+	char word[6] = "";
+	int fds[2];
+
+	cr_assert_eq(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(fds[1], 1);
+		execlp("python3", "python3", "-c", code, (char *)NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	if (read(fds[0], word, 5) != 5 || strcmp(word, "ready") != 0)
+		cr_skip_test("needs python3");
+	close(fds[0]);
+}
+
+static const json_t *process(void)
+{
+	cr_assert_not_null(answer.result, "%s", answer.err.text);
+	return json_array_get(json_object_get(answer.result, "processes"), 0);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "";
+}
+
+Test(stacks, reads_a_python_that_waits)
+{
+	const json_t *thread, *frame;
+
+	start_python("import os, time\n"
+		     "def wait():\n"
+		     "    os.write(1, b'ready')\n"
+		     "    time.sleep(100)\n"
+		     "wait()\n");
+	usleep(20000); /* from the word to the sleep */
+	ask_by(program, child);
+	thread = json_array_get(json_object_get(process(), "threads"), 0);
+	frame = json_array_get(json_object_get(thread, "frames"), 0);
+	cr_assert_eq(json_integer_value(json_object_get(process(), "pid")), child);
+	cr_assert_eq(json_integer_value(json_object_get(thread, "tid")), child);
+	cr_assert_str_eq(text_of(thread, "state"), "S");
+	cr_assert_str_eq(text_of(frame, "function"), "wait");
+	cr_assert_str_eq(text_of(frame, "file"), "<string>");
+	cr_assert_eq(json_integer_value(json_object_get(frame, "line")), 4);
+	cr_assert_eq(json_array_size(json_object_get(thread, "frames")), 2);
+}
+
+Test(stacks, tells_of_a_process_that_is_no_python)
+{
+	child = fork();
+	if (child == 0) {
+		execlp("sleep", "sleep", "100", (char *)NULL);
+		_exit(127);
+	}
+	usleep(50000);
+	ask_by(program, child);
+	cr_assert(json_is_null(json_object_get(process(), "python")));
+	cr_assert_str_eq(text_of(process(), "error"), "no Python in it");
+	cr_assert_eq(json_array_size(json_object_get(process(), "threads")), 1);
+}
+
+Test(stacks, tells_of_a_process_that_is_gone)
+{
+	pid_t gone = fork();
+
+	if (gone == 0)
+		_exit(0);
+	waitpid(gone, NULL, 0);
+	ask_by(program, gone);
+	cr_assert_neq(text_of(process(), "error")[0], '\0');
+	cr_assert_eq(json_array_size(json_object_get(process(), "threads")), 0);
+}
+
+Test(stacks, has_no_answer_from_a_program_that_is_late)
+{
+	int64_t start = clock_monotonic_msec();
+
+	write_script("exec sleep 100");
+	ask_by(script, 1);
+	cr_assert_null(answer.result);
+	cr_assert_str_eq(answer.err.text, "stacks: not read in time: Connection timed out");
+	cr_assert_lt(clock_monotonic_msec() - start, 5000);
+}
+
+Test(stacks, refuses_an_answer_that_makes_no_sense)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+		{ "echo '{'", "stacks: the answer of pysbx-stacks: line " },
+		{ "exit 0", "stacks: the answer of pysbx-stacks: line " },
+		{ "exit 3", "stacks: pysbx-stacks failed with status 3" },
+		{ "kill -SEGV $$", "stacks: pysbx-stacks died of signal 11" },
+		{ "kill -ALRM $$", "stacks: not read in time" },
+		{ "yes '[[[[[[[[[[[[[[[[['", "stacks: an answer of more than " },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		write_script(cases[i].text);
+		answer.calls = 0;
+		ask_by(script, 1);
+		cr_assert_null(answer.result);
+		cr_assert_eq(strncmp(answer.err.text, cases[i].error, strlen(cases[i].error)), 0,
+			     "%s: %s", cases[i].text, answer.err.text);
+	}
+}
+
+Test(stacks, says_so_when_the_program_is_missing)
+{
+	ask_by("/nonexistent/pysbx-stacks", 1);
+	cr_assert_null(answer.result);
+	cr_assert_eq(answer.err.kind, ERROR_UNSUPPORTED);
+}
+
+Test(stacks, does_not_call_back_when_cancelled)
+{
+	struct stacks_request *request = NULL;
+	struct error err;
+	pid_t pid = getpid();
+
+	write_script("exec sleep 100");
+	cr_assert_eq(stacks_read_by(script, event, &pid, 1, on_done, &answer, &request, &err), 0);
+	stacks_cancel(request);
+	stacks_cancel(NULL);
+	while (sd_event_run(event, 300000) > 0)
+		;
+	cr_assert_eq(answer.calls, 0);
+	cr_assert_lt(waitpid(-1, NULL, WNOHANG), 0, "the program was not reaped");
+}
+
+Test(stacks, needs_a_process)
+{
+	struct stacks_request *request = NULL;
+	struct error err;
+
+	cr_assert_lt(stacks_read_by(program, event, NULL, 0, on_done, &answer, &request, &err), 0);
+	cr_assert_eq(err.kind, ERROR_NOT_FOUND);
+	cr_assert_null(request);
+}
