@@ -226,7 +226,7 @@ install: all
 STAGE := build/stage
 install-tests: tests
 	install -D -m 755 -t $(DESTDIR)$(testsdir) $(SYSTEM_TESTS) $(ATTEMPT) $(UNIT_TESTS) tests/run-suite tests/summary
-	cp -r --no-preserve=ownership tests/system/apps $(DESTDIR)$(testsdir)/
+	cp -r --no-preserve=ownership tests/system/apps tests/stacks $(DESTDIR)$(testsdir)/
 
 .PHONY: stage
 stage: all tests

@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#define CODES	   512 /* code objects that are kept */
-#define FRAME_ROOM 48  /* names of the keys, a number, punctuation */
+#define CODES	   512				   /* code objects that are kept */
+#define STEPS_MAX  ((size_t)2 * PYTHON_FRAMES_MAX) /* with the interpreter's own frames */
+#define FRAME_ROOM 48				   /* names of the keys, a number, punctuation */
 
 /* A code object, as far as frames need it. */
 struct code {
@@ -161,7 +162,7 @@ static bool read_frame(struct python_reader *reader, uint64_t address, struct fr
 	    !foreign_u64(reader->memory, address + layout->frame_previous, &ret->previous) ||
 	    !foreign_u64(reader->memory, address + layout->frame_code, &ret->code))
 		return false;
-	ret->code &= layout->frame_code_mask;
+	ret->code &= ~(uint64_t)layout->frame_code_tag;
 	ret->is_python = true;
 	if (layout->frame_owner != 0) {
 		if (!foreign_read(reader->memory, address + layout->frame_owner, &owner, 1))
@@ -203,8 +204,8 @@ bool python_frames_add(struct python_frames *frames, uint64_t address, size_t *r
 	for (size_t steps = 1; address != 0; steps++) {
 		struct frame frame;
 
-		if (added == PYTHON_FRAMES_MAX || steps > 2 * PYTHON_FRAMES_MAX ||
-		    address == mark || !read_frame(frames->reader, address, &frame))
+		if (added == PYTHON_FRAMES_MAX || steps > STEPS_MAX || address == mark ||
+		    !read_frame(frames->reader, address, &frame))
 			return false;
 		if (frame.is_python) {
 			if (!add_frame(frames, &frame, room, array))

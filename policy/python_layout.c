@@ -156,7 +156,6 @@ int python_layout_find(uint32_t version, struct python_layout *ret, struct error
 		return error_set(err, ERROR_UNSUPPORTED, 0,
 				 "unsupported: this CPython does not tell its offsets");
 	*ret = rows[minor_of(version) - MINOR_FIRST];
-	ret->frame_code_mask = ~UINT64_C(0);
 	return 0;
 }
 
@@ -308,7 +307,6 @@ static void take_offsets(const uint64_t *numbers, const struct told *told,
 		.frame_position = pointer_of(numbers, told->frame_position),
 		.frame_owner = offset_of(numbers, told->frame_owner, 1, STRUCTURE_MAX),
 		.frame_owner_skip = 3, /* FRAME_OWNED_BY_CSTACK, _INTERPRETER */
-		.frame_code_mask = ~UINT64_C(0),
 		.code_file = pointer_of(numbers, told->code_file),
 		.code_name = pointer_of(numbers, told->code_name),
 		.code_lines = pointer_of(numbers, told->code_lines),
@@ -379,7 +377,7 @@ int python_layout_read(const uint64_t numbers[static PYTHON_DEBUG_OFFSETS], uint
 				 text);
 	take_offsets(numbers, told, &layout);
 	if (minor_of(version) >= 14) /* code pointers are tagged since 3.14 */
-		layout.frame_code_mask = ~UINT64_C(7);
+		layout.frame_code_tag = 7;
 	if (!is_sane(&layout))
 		return error_set(err, ERROR_UNSUPPORTED, 0,
 				 "unsupported: CPython %s with offsets that can't be", text);

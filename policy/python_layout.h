@@ -53,18 +53,19 @@ struct python_layout {
 	uint32_t thread_next, thread_interpreter;
 	uint32_t thread_id, thread_native; /* pthread_t; gettid(), 0: there is none */
 	uint32_t thread_frame;
-	bool thread_has_cframe; /* thread_frame points to a struct with the frame in it, at */
-	uint32_t cframe_frame;
+	uint32_t cframe_frame; /* if thread_frame points to a structure with the frame in it */
 
 	uint32_t frame_previous, frame_code, frame_position;
-	uint32_t frame_owner;	  /* 0: there is none */
-	uint8_t frame_owner_skip; /* this one and above: no frame of Python code */
-	uint64_t frame_code_mask; /* bits of the pointer to the code */
+	uint32_t frame_owner; /* 0: there is none */
 
 	uint32_t code_file, code_name, code_lines, code_first_line;
 	uint32_t code_bytes; /* where its code begins; 0: positions are no pointers */
 
 	uint32_t string_ascii, string_compact; /* where the text begins */
+
+	bool thread_has_cframe;
+	uint8_t frame_owner_skip; /* this one and above: no frame of Python code */
+	uint8_t frame_code_tag;	  /* bits of the pointer to the code that are none of it */
 };
 
 /* The same in all versions. */

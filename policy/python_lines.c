@@ -87,7 +87,7 @@ static int32_t line_in_locations(const unsigned char *table, size_t size, int64_
 	while (at < size) {
 		unsigned kind = table[at] >> 3 & 15;
 
-		end += ((table[at] & 7) + 1) * 2;
+		end += (int64_t)((table[at] & 7) + 1) * 2;
 		line += line_delta(table, size, at);
 		if (end > position)
 			return kind == LOCATION_NONE ? PYTHON_NO_LINE : as_line(line);

@@ -41,6 +41,7 @@ enum ctl_option {
 	CTL_APP = 1 << 11,
 	CTL_TIMEOUT = 1 << 12,
 	CTL_LOG_LEVEL = 1 << 13,
+	CTL_WATCH = 1 << 14,
 };
 
 /* Every command that speaks to the daemon takes these. */
@@ -185,6 +186,7 @@ int ctl_logs(struct ctl *ctl, struct error *err);
 int ctl_events(struct ctl *ctl, struct error *err);
 int ctl_incidents(struct ctl *ctl, struct error *err);
 int ctl_incident(struct ctl *ctl, struct error *err);
+int ctl_stacks(struct ctl *ctl, struct error *err);
 int ctl_plan_list(struct ctl *ctl, struct error *err);
 int ctl_plan_get(struct ctl *ctl, struct error *err);
 int ctl_plan_apply(struct ctl *ctl, struct error *err);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -292,10 +293,23 @@ static int open_all(struct daemon *daemon, struct error *err)
 	return r;
 }
 
+/* It is there to be passed on to pysbx-stacks, which executes with what is permitted here. Without
+ * it nothing is lost but stacks. */
+static void lower_ptrace(void)
+{
+	const cap_value_t ptrace = CAP_SYS_PTRACE;
+	cap_t caps = cap_get_proc();
+
+	if (caps != NULL && cap_set_flag(caps, CAP_EFFECTIVE, 1, &ptrace, CAP_CLEAR) == 0)
+		(void)cap_set_proc(caps);
+	(void)cap_free(caps);
+}
+
 static void close_all(struct daemon *daemon)
 {
 	daemon_save(daemon);
 	control_stop(daemon->control);
+	daemon_stop_stacks(daemon);
 	for (size_t i = 0; i < daemon->app_count; i++)
 		app_free(daemon->apps[i]);
 	free(daemon->apps);
@@ -346,6 +360,7 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 	int r;
 
 	umask(022);
+	lower_ptrace();
 	r = open_all(&daemon, err);
 	if (r >= 0) {
 		(void)sd_event_set_watchdog(daemon.event, true);

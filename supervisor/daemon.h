@@ -45,6 +45,7 @@
 #define DAEMON_CURSOR_GAP      UINT64_C(1000000) /* more than can happen between two saves */
 /* With many apps a save takes its time: of the loop's it gets at most one part in so many. */
 #define DAEMON_SAVE_SHARE 20
+#define DAEMON_STACKS_MAX 8 /* readings for clients at a time */
 
 struct daemon_options {
 	const char *cgroup_root; /* NULL: a scope of systemd's */
@@ -79,6 +80,7 @@ struct daemon {
 	size_t starting; /* apps in that state */
 	struct events *events;
 	struct control *control;
+	struct stacks_call *stacks; /* readings for clients; NULL: there were none yet */
 	sd_event_source *anchor_source, *starter, *reaper, *saver, *trimmer, *scope_again;
 	bool restored;		   /* all that was on record is here: it may be written anew */
 	bool save_failed;	   /* told once */
@@ -198,5 +200,8 @@ void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant);
 /* --- methods --------------------------------------------------------------------------------- */
 
 /* Fills tables[] for control_start(); returns their number. */
-#define DAEMON_TABLES 7
+/* Ends the readings of stacks that are under way; their calls fail. */
+void daemon_stop_stacks(struct daemon *daemon);
+
+#define DAEMON_TABLES 8
 size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[DAEMON_TABLES]);

@@ -8,6 +8,7 @@
 #include "supervisor/cgroup.h"
 #include "supervisor/file.h"
 #include "supervisor/launcher.h"
+#include "supervisor/stacks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -236,7 +237,7 @@ static void probe_links(struct doctor_finding *ret)
 
 static void probe_programs(struct doctor_finding *ret)
 {
-	static const char *const paths[] = { LAUNCHER_PATH, ANCHOR_PATH };
+	static const char *const paths[] = { LAUNCHER_PATH, ANCHOR_PATH, STACKS_PATH };
 
 	find(ret, DOCTOR_OK, PYSBX_LIBEXECDIR);
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)

@@ -137,6 +137,7 @@ _pysbx_control()
 	stop) options+=' --all --force' ;;
 	set) options+=' --force' ;;
 	logs) options+=' --lines --follow' ;;
+	stacks) options+=' --watch' ;;
 	events) options+=' --follow --cursor --app' ;;
 	wait) options+=' --timeout' ;;
 	daemon) options+=' --log-level' ;;
@@ -152,7 +153,7 @@ _pysbx_control()
 	syscalls*) _pysbx_words -W "$_pysbx_profiles" -f ;;
 	'plan get' | 'plan remove') _pysbx_names plan list ;;
 	'tenant get' | 'tenant remove') _pysbx_names tenant list ;;
-	status | start | stop | restart | suspend | resume | remove | get | logs | incidents)
+	status | start | stop | restart | suspend | resume | remove | get | logs | incidents | stacks)
 		_pysbx_names list
 		;;
 	signal)
@@ -183,7 +184,7 @@ _pysbx()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	local commands='apply get list status start stop restart signal suspend resume set remove wait
-		logs events incidents incident plan tenant reload daemon rpc syscalls
+		logs events incidents incident stacks plan tenant reload daemon rpc syscalls
 		run doctor help version --help --version'
 
 	COMPREPLY=()

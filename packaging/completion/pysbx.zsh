@@ -94,6 +94,8 @@ _pysbx_control() {
 		'--app=[only of this app]:app:_pysbx_apps' ;;
 	incidents) _arguments $common $lines ':app:_pysbx_apps' ;;
 	incident) _arguments $common ':incident' ;;
+	stacks) _arguments $common '--watch[look again every second]' \
+		':app or process:_pysbx_apps' ;;
 	daemon) _arguments $common '--log-level=[set it]:level:(error warning info debug)' ;;
 	reload) _arguments $common ;;
 	rpc) _arguments $common ':method' ':params' ;;
@@ -129,6 +131,7 @@ _pysbx_commands() {
 		'events:print what happened, or happens'
 		'incidents:list the last incidents'
 		'incident:explain one incident'
+		'stacks:show where Python code is'
 		'plan:hosting plans'
 		'tenant:tenants'
 		'reload:read the configuration again'

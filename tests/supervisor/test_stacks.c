@@ -142,6 +142,43 @@ Test(stacks, reads_a_python_that_waits)
 	cr_assert_eq(json_array_size(json_object_get(thread, "frames")), 2);
 }
 
+/* Beside the tests where these are installed, else in the sources. */
+static void find_compare(char path[PROGRAM_PATH_MAX])
+{
+	char self[3000];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	cr_assert_gt(n, 0);
+	self[n] = '\0';
+	*strrchr(self, '/') = '\0';
+	snprintf(path, PROGRAM_PATH_MAX, "%s/stacks/compare", self);
+	if (access(path, X_OK) < 0)
+		snprintf(path, PROGRAM_PATH_MAX, "tests/stacks/compare");
+}
+
+/* On python3, or on the interpreters in PYSBX_PYTHONS. */
+Test(stacks, agrees_with_faulthandler_on_every_frame)
+{
+	const char *interpreters = getenv("PYSBX_PYTHONS");
+	char path[PROGRAM_PATH_MAX], command[3 * PROGRAM_PATH_MAX], line[256] = "";
+	unsigned frames = 0, wrong = 1;
+	FILE *output;
+
+	if (system("python3 -c 'import faulthandler'") != 0)
+		cr_skip_test("needs python3");
+	find_compare(path);
+	snprintf(command, sizeof(command), "%s %s %s", path, program,
+		 interpreters != NULL ? interpreters : "python3");
+	output = popen(command, "r");
+	cr_assert_not_null(output);
+	while (fgets(line, sizeof(line), output) != NULL)
+		fputs(line, stderr);
+	cr_expect_eq(pclose(output), 0);
+	cr_assert_eq(sscanf(line, "%u frames compared, %u wrong", &frames, &wrong), 2, "%s", line);
+	cr_expect_geq(frames, 1000);
+	cr_expect_eq(wrong, 0);
+}
+
 Test(stacks, tells_of_a_process_that_is_no_python)
 {
 	child = fork();
