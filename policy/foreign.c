@@ -25,7 +25,7 @@ struct foreign *foreign_new(foreign_read_fn read, void *userdata)
 	foreign->read = read;
 	foreign->userdata = userdata;
 	foreign->bytes_left = FOREIGN_READ_MAX;
-	foreign->loads_left = FOREIGN_LOAD_MAX;
+	foreign->loads_left = FOREIGN_LOADS_MAX;
 	memset(foreign->addresses, 0xff, sizeof(foreign->addresses));
 	return foreign;
 }
@@ -58,9 +58,10 @@ bool foreign_read(struct foreign *foreign, uint64_t address, void *buffer, size_
 {
 	unsigned char *to = buffer;
 
-	if (size > foreign->bytes_left || address > UINT64_MAX - FOREIGN_PAGE - size)
+	if (size + FOREIGN_READ_COST > foreign->bytes_left ||
+	    address > UINT64_MAX - FOREIGN_PAGE - size)
 		return false;
-	foreign->bytes_left -= size;
+	foreign->bytes_left -= size + FOREIGN_READ_COST;
 	while (size > 0) {
 		size_t offset = (size_t)(address % FOREIGN_PAGE);
 		size_t part = FOREIGN_PAGE - offset < size ? FOREIGN_PAGE - offset : size;

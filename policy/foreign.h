@@ -13,10 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FOREIGN_PAGE	 4096
-#define FOREIGN_PAGES	 256				      /* that are kept: 1 MiB */
-#define FOREIGN_READ_MAX UINT64_C(0x10000000)		      /* bytes handed out in all: 256 MiB */
-#define FOREIGN_LOAD_MAX (UINT64_C(0x8000000) / FOREIGN_PAGE) /* pages asked for: 128 MiB */
+#define FOREIGN_PAGE	  4096
+#define FOREIGN_PAGES	  256		       /* that are kept: 1 MiB */
+#define FOREIGN_LOADS_MAX 32768		       /* pages that are asked for: 128 MiB */
+#define FOREIGN_READ_MAX  ((uint64_t)64 << 20) /* bytes that are handed out in all, */
+#define FOREIGN_READ_COST 32		       /* and each time counts as so many more */
 
 /* Fills `page` with the FOREIGN_PAGE bytes at address, which is a multiple of it. False: there is
  * no such page, or no time left. */

@@ -17,6 +17,9 @@ struct code {
 	uint64_t table; /* of its lines: where, */
 	size_t table_size;
 	int32_t first_line;
+	bool has_line; /* of the last frame: a recursion has many that are alike */
+	int32_t line;
+	int64_t position;
 	size_t room; /* bytes that a frame of it takes, as text */
 };
 
@@ -114,7 +117,7 @@ static bool read_code(struct python_reader *reader, uint64_t address, struct cod
 	return true;
 }
 
-static const struct code *find_code(struct python_frames *frames, uint64_t address)
+static struct code *find_code(struct python_frames *frames, uint64_t address)
 {
 	struct code *code = &frames->codes[address / 16 % CODES];
 
@@ -172,22 +175,33 @@ static bool read_frame(struct python_reader *reader, uint64_t address, struct fr
 	return !ret->is_python || read_position(reader, address, ret);
 }
 
+static int32_t find_line(struct python_frames *frames, struct code *code, int64_t position)
+{
+	if (code->has_line && code->position == position)
+		return code->line;
+	if (position >= 0 &&
+	    !foreign_read(frames->reader->memory, code->table, frames->table, code->table_size))
+		return PYTHON_NO_LINE;
+	code->has_line = true;
+	code->position = position;
+	code->line = python_line_at(frames->reader->layout.lines, frames->table, code->table_size,
+				    code->first_line, position);
+	return code->line;
+}
+
 /* False: it can't be read, or there is no room for it. */
 static bool add_frame(struct python_frames *frames, const struct frame *frame, size_t *room,
 		      json_t *array)
 {
-	const struct code *code = find_code(frames, frame->code);
-	int32_t line = PYTHON_NO_LINE;
+	struct code *code = find_code(frames, frame->code);
 	json_t *object;
+	int32_t line;
 
 	if (code == NULL || code->room > *room)
 		return false;
 	*room -= code->room;
 	object = json_object();
-	if (frame->position < 0 ||
-	    foreign_read(frames->reader->memory, code->table, frames->table, code->table_size))
-		line = python_line_at(frames->reader->layout.lines, frames->table, code->table_size,
-				      code->first_line, frame->position);
+	line = find_line(frames, code, frame->position);
 	(void)json_object_set(object, "function", code->function);
 	(void)json_object_set(object, "file", code->file);
 	if (line > 0)

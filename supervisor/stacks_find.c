@@ -54,7 +54,7 @@ static void take_candidate(struct stacks_candidates *candidates, uint64_t base, 
 	if (candidates->count == STACKS_CANDIDATES_MAX || strlen(path) >= sizeof(candidate->path))
 		return;
 	candidate->base = base;
-	strcpy(candidate->path, path);
+	memcpy(candidate->path, path, strlen(path) + 1);
 	candidates->count++;
 }
 
