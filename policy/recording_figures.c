@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What follows from a recording: how fast something grows, and how often to look.
+ */
+#include "policy/limits.h"
+#include "policy/own.h"
+#include "policy/recording.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define USEC_PER_SEC_SIGNED INT64_C(1000000)
+#define PERCENT_X100	    UINT64_C(10000)
+#define GROWTH_WINDOW_USEC  UINT64_C(2000000)
+
+uint64_t recording_unreclaimable(const struct recording_sample *sample)
+{
+	/* shmem is not within anon here, but within file */
+	return sample->memory_anon + sample->memory_shmem + sample->memory_slab_unreclaimable +
+	       sample->memory_kernel_stack + sample->memory_pagetables + sample->memory_sock;
+}
+
+static uint64_t value_of(const struct recording_sample *sample, recording_field field)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)sample + field, sizeof(value));
+	return value;
+}
+
+/* The oldest sample within the window; if there is none but the newest, the one before that. */
+static bool find_then(const struct recording *recording, uint64_t window_usec,
+		      const struct recording_sample **ret_newest, struct recording_sample *ret_then)
+{
+	struct recording_sample sample;
+	struct recording_cursor cursor;
+	bool found = false;
+
+	*ret_newest = recording_newest(recording);
+	recording_begin(recording, &cursor);
+	while (recording_next(&cursor, &sample) && sample.time_usec < (*ret_newest)->time_usec) {
+		*ret_then = sample;
+		found = true;
+		if (sample.time_usec + window_usec >= (*ret_newest)->time_usec)
+			break;
+	}
+	return found;
+}
+
+static void fill_change(uint64_t then, uint64_t newest, uint64_t usec, struct recording_change *ret)
+{
+	ret->by = (int64_t)(newest - then);
+	ret->usec = usec;
+	/* in steps that don't overflow before a growth of 9 TB */
+	ret->per_second = ret->by / (int64_t)usec * USEC_PER_SEC_SIGNED +
+			  ret->by % (int64_t)usec * USEC_PER_SEC_SIGNED / (int64_t)usec;
+}
+
+bool recording_change(const struct recording *recording, recording_field field,
+		      uint64_t window_usec, struct recording_change *ret)
+{
+	const struct recording_sample *newest;
+	struct recording_sample then;
+
+	if (!find_then(recording, window_usec, &newest, &then))
+		return false;
+	fill_change(value_of(&then, field), value_of(newest, field),
+		    newest->time_usec - then.time_usec, ret);
+	return true;
+}
+
+bool recording_change_of_unreclaimable(const struct recording *recording, uint64_t window_usec,
+				       struct recording_change *ret)
+{
+	const struct recording_sample *newest;
+	struct recording_sample then;
+
+	if (!find_then(recording, window_usec, &newest, &then))
+		return false;
+	fill_change(recording_unreclaimable(&then), recording_unreclaimable(newest),
+		    newest->time_usec - then.time_usec, ret);
+	return true;
+}
+
+uint32_t recording_share(uint64_t part, uint64_t whole)
+{
+	if (whole == 0 || whole == LIMIT_MAX || whole == LIMIT_UNSET)
+		return 0;
+	if (part / whole >= UINT32_MAX / PERCENT_X100)
+		return UINT32_MAX;
+	return part > UINT64_MAX / PERCENT_X100 ? (uint32_t)(part / (whole / PERCENT_X100))
+						: (uint32_t)(part * PERCENT_X100 / whole);
+}
+
+/* --- how often ------------------------------------------------------------------------------- */
+
+static bool is_near(const struct recording *recording, uint64_t memory_max)
+{
+	const struct recording_sample *newest = recording_newest(recording);
+	uint64_t held = recording_unreclaimable(newest);
+	struct recording_change growth, moved, events;
+
+	if (newest->memory_full_avg10 >= RECORDING_NEAR_FULL_AVG10)
+		return true;
+	if (recording_share(held, memory_max) == 0)
+		return false;
+	if (recording_change_of_unreclaimable(recording, GROWTH_WINDOW_USEC, &growth) &&
+	    growth.per_second > 0 &&
+	    held + (uint64_t)growth.per_second * (RECORDING_NEAR_AHEAD_USEC / 1000000) >=
+		    memory_max)
+		return true;
+	if (recording_share(held, memory_max) < RECORDING_NEAR_PERCENT_X100)
+		return false;
+	/* one that rests there is well sized, and needs no looking at ten times a second */
+	if (recording_change(recording, offsetof(struct recording_sample, events_max),
+			     RECORDING_QUIET_USEC, &events) &&
+	    events.by > 0)
+		return true;
+	if (recording_change(recording, offsetof(struct recording_sample, events_high),
+			     RECORDING_QUIET_USEC, &events) &&
+	    events.by > 0)
+		return true;
+	return recording_change_of_unreclaimable(recording, RECORDING_QUIET_USEC, &moved) &&
+	       moved.by > 0 &&
+	       recording_share((uint64_t)moved.by, memory_max) >= RECORDING_MOVED_PERCENT_X100;
+}
+
+/* What an idle app used since the sample before, it used since it was last looked at: had it moved
+ * earlier, there would be a sample of that. */
+static bool is_busy(const struct recording *recording)
+{
+	const struct recording_sample *oldest = &recording->coarse.edges[0];
+	struct recording_change cpu;
+	uint64_t usec;
+
+	if (recording_newest(recording)->time_usec - oldest->time_usec < RECORDING_FRESH_USEC)
+		return true;
+	if (!recording_change(recording, offsetof(struct recording_sample, cpu_usage_usec),
+			      RECORDING_QUIET_USEC, &cpu))
+		return true;
+	usec = cpu.usec < RECORDING_QUIET_USEC ? cpu.usec : RECORDING_QUIET_USEC;
+	return recording_share((uint64_t)(cpu.by > 0 ? cpu.by : 0), usec) >=
+	       RECORDING_BUSY_PERCENT_X100;
+}
+
+enum recording_pace recording_pace(const struct recording *recording, uint64_t memory_max)
+{
+	if (recording_newest(recording) == NULL)
+		return RECORDING_BUSY;
+	if (is_near(recording, memory_max))
+		return RECORDING_NEAR;
+	return is_busy(recording) ? RECORDING_BUSY : RECORDING_IDLE;
+}
+
+static const struct {
+	const char *name;
+	uint64_t usec;
+} paces[] = {
+	[RECORDING_IDLE] = { "idle", RECORDING_IDLE_USEC },
+	[RECORDING_BUSY] = { "busy", RECORDING_BUSY_USEC },
+	[RECORDING_NEAR] = { "near", RECORDING_NEAR_USEC },
+};
+static_assert(ARRAY_SIZE(paces) == RECORDING_PACE_COUNT, "a row for each pace");
+
+uint64_t recording_interval(enum recording_pace pace)
+{
+	return paces[pace].usec;
+}
+
+const char *recording_pace_name(enum recording_pace pace)
+{
+	return paces[pace].name;
+}
