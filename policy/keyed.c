@@ -150,3 +150,34 @@ int keyed_pressure(const char *text, struct pressure *ret, struct error *err)
 	*ret = result;
 	return 0;
 }
+
+static void add_word(const char *word, struct io_totals *sum)
+{
+	const struct {
+		const char *key;
+		uint64_t *sum;
+	} fields[] = { { "rbytes=", &sum->read_bytes },
+		       { "wbytes=", &sum->write_bytes },
+		       { "rios=", &sum->reads },
+		       { "wios=", &sum->writes } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		uint64_t value;
+
+		if (!skip_word(&word, fields[i].key) || read_number(word, &value) == NULL)
+			continue;
+		*fields[i].sum =
+			value > UINT64_MAX - *fields[i].sum ? UINT64_MAX : *fields[i].sum + value;
+		break;
+	}
+}
+
+void keyed_io(const char *text, struct io_totals *ret)
+{
+	*ret = (struct io_totals){ 0 };
+	while (*text != '\0') {
+		add_word(text, ret);
+		text += strcspn(text, " \n");
+		text += strspn(text, " \n");
+	}
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading the kernel's text files: flat keyed ("low 0\nhigh 3\n", memory.events, memory.stat,
- * cpu.stat, pids.events, cgroup.events) and PSI ("some avg10=0.00 avg60=... total=123").
+ * cpu.stat, pids.events, cgroup.events), PSI ("some avg10=0.00 avg60=... total=123") and io.stat.
  * Pure: text in, values out. Unknown keys are passed over (newer kernels add some).
  */
 #pragma once
@@ -31,3 +31,10 @@ struct pressure { /* one PSI file: averages in percent x 100, totals in microsec
 };
 /* 0, or ERROR_INVALID if there is no "some" line. A file without a "full" line leaves 0 there. */
 int keyed_pressure(const char *text, struct pressure *ret, struct error *err);
+
+struct io_totals {
+	uint64_t read_bytes, write_bytes, reads, writes;
+};
+/* io.stat ("8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0"): all disks together. Words that
+ * are none of these are passed over. */
+void keyed_io(const char *text, struct io_totals *ret);

@@ -200,6 +200,7 @@ static int fill_host(struct daemon *daemon, struct error *err)
 			      .root_cgroup = "",
 			      .reader = &daemon->reader,
 			      .kernel_log = &daemon->kernel_log,
+			      .recorders = &daemon->recorders,
 			      .incident_directory = DAEMON_INCIDENTS,
 			      .random = random_number,
 			      .notifier = &daemon->notifier,
@@ -211,6 +212,7 @@ static int fill_host(struct daemon *daemon, struct error *err)
 			 .directory_fd = -1,
 			 .now_usec = clock_monotonic_usec },
 	};
+	recorders_init(&daemon->recorders, daemon->event, false);
 	daemon_set_callbacks(daemon);
 	directory = log_file_open_directory(LOG_FILE_DIRECTORY, &complaint);
 	if (directory < 0)
@@ -324,6 +326,7 @@ static void close_all(struct daemon *daemon)
 	apps_scope_close(&daemon->scope);
 	reader_stop(&daemon->reader);
 	watch_notifier_close(&daemon->notifier);
+	recorders_clear(&daemon->recorders);
 	kernel_log_close(&daemon->kernel_log);
 	filter_cache_clear(&daemon->filters);
 	host_system_clear(&daemon->system);

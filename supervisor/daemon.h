@@ -67,6 +67,7 @@ struct daemon {
 	struct reader reader;
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
+	struct recorders recorders;
 	struct launcher_slots slots;
 	struct filter_cache filters;
 	struct uids uids;

@@ -33,6 +33,7 @@ void instance_init(struct instance *instance, const struct instance_host *host,
 		.pipes = { -1, -1 },
 	};
 	snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u", number);
+	instance_init_recorder(instance);
 }
 
 void instance_say_error(const struct instance *instance, const struct error *err)
@@ -161,7 +162,7 @@ const char *instance_keeper_path(const struct instance *instance, char *path, si
 
 /* --- a life, from spawn to conclusion ------------------------------------------------------- */
 
-int instance_start_watch(struct instance *instance, int leaf, struct error *err)
+static int start_watch(struct instance *instance, int leaf, struct error *err)
 {
 	const struct instance_host *host = instance->host;
 	_cleanup_close_ int app = -1;
@@ -176,6 +177,15 @@ int instance_start_watch(struct instance *instance, int leaf, struct error *err)
 		return r;
 	return watch_start(&instance->watch, host->event, app, leaf, instance_on_watch, instance,
 			   err);
+}
+
+int instance_start_watch(struct instance *instance, int leaf, struct error *err)
+{
+	int r = start_watch(instance, leaf, err);
+
+	if (r >= 0)
+		recorder_start(&instance->recorder);
+	return r;
 }
 
 static int show_cgroup(const struct instance *instance, struct plan *plan, struct error *err)
@@ -220,7 +230,7 @@ struct event_deltas instance_take_first_reading(struct instance *instance)
 {
 	struct watch_reading reading;
 
-	watch_read(&instance->watch, &reading);
+	recorder_look(&instance->recorder, &reading);
 	instance->memory = reading.memory;
 	return reading.counters;
 }
@@ -268,7 +278,6 @@ static void end_sources(struct instance *instance)
 	instance_disarm_timer(instance);
 	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
-	instance->sampler = sd_event_source_disable_unref(instance->sampler);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
 	instance->stop_timer = sd_event_source_disable_unref(instance->stop_timer);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
@@ -278,6 +287,7 @@ static void reset_life(struct instance *instance)
 {
 	end_sources(instance);
 	relay_clear(&instance->relay);
+	recorder_stop(&instance->recorder);
 	watch_stop(&instance->watch);
 	process_table_clear(&instance->processes);
 	launcher_close(&instance->launcher);
@@ -546,11 +556,13 @@ void instance_leave(struct instance *instance)
 	instance_drop_former(instance);
 	end_sources(instance);
 	relay_clear(&instance->relay);
+	recorder_stop(&instance->recorder);
 	watch_stop(&instance->watch);
 	process_table_clear(&instance->processes);
 	launcher_close(&instance->launcher);
 	reset_life(instance);
 	listeners_close(&instance->listeners);
+	recorder_clear(&instance->recorder);
 	instance_forget_denials(instance);
 	plan_free(TAKE_PTR(instance->plan));
 }
@@ -561,6 +573,7 @@ void instance_clear(struct instance *instance)
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
 	listeners_close(&instance->listeners);
+	recorder_clear(&instance->recorder);
 	instance_forget_denials(instance);
 	plan_free(TAKE_PTR(instance->plan));
 }

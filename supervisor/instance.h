@@ -35,6 +35,7 @@
 #include "supervisor/launcher.h"
 #include "supervisor/log.h"
 #include "supervisor/process_table.h"
+#include "supervisor/recorder.h"
 #include "supervisor/relay.h"
 #include "supervisor/thread.h"
 #include "supervisor/watch.h"
@@ -42,7 +43,6 @@
 #include <linux/seccomp.h>
 #include <systemd/sd-event.h>
 
-#define INSTANCE_SAMPLE_USEC	 UINT64_C(1000000)
 #define INSTANCE_OOM_SETTLE_USEC UINT64_C(400000)
 /* After an exit, or a death by SIGTERM, that nobody has asked for: systemd may be stopping the
  * whole scope, and its anchor, who tells us, be slower than that worker. */
@@ -103,11 +103,12 @@ struct instance_host {
 		*root_cgroup; /* as the kernel's log names it: "/pysbx.slice/..."; "" = unknown */
 	const struct reader *reader;
 	struct kernel_log *kernel_log;
+	struct recorders *recorders; /* NULL: nothing is recorded */
 	const char *incident_directory;
 	const char *report_path; /* NULL: none */
 	uint32_t (*random)(void);
 	/* the daemon's: */
-	struct watch_notifier *notifier; /* lean watches; NULL: full ones, and a sample a second */
+	struct watch_notifier *notifier; /* lean watches; NULL: full ones */
 	const struct launcher_slots *slots;
 	const char *keeper_directory; /* where launchers listen that outlive us; NULL: none do */
 	/* Makes the app's slice, with its limits, if it isn't there. NULL: it is. */
@@ -193,6 +194,7 @@ struct instance {
 	char *spooled[2];	    /* output that the launcher has kept, and waits for it too */
 	size_t spooled_length[2];
 	struct watch watch;
+	struct recorder recorder; /* over all lives */
 	struct process_table processes;
 	struct event_deltas base;      /* counters when it started */
 	struct event_deltas explained; /* deltas that incidents of this life have told about */
@@ -206,8 +208,7 @@ struct instance {
 
 	struct launcher former; /* of the life before, still on its way out; pid 0: none */
 	sd_event_source *former_source;
-	sd_event_source *socket_source, *exit_source, *timer, *sampler, *oom_timer, *stop_timer,
-		*deadline;
+	sd_event_source *socket_source, *exit_source, *timer, *oom_timer, *stop_timer, *deadline;
 };
 
 /* plan is taken over; with NULL host->prepare makes them, and filter_fd is -1. number: which one
@@ -298,8 +299,7 @@ void instance_hear_counted(struct instance *instance, const struct launch_denial
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 
 void instance_on_watch(enum watch_event event, void *userdata);
-void instance_sample(struct instance *instance);
-void instance_start_sampling(struct instance *instance);
+void instance_init_recorder(struct instance *instance);
 
 /* Judges a death and reports it if it is an incident. `child`: the main process lives. */
 void instance_judge(struct instance *instance, bool child, struct verdict *ret);

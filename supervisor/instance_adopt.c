@@ -69,6 +69,7 @@ static void adopt(struct instance *instance)
 	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	launcher_close(&instance->launcher);
+	recorder_stop(&instance->recorder);
 	watch_stop(&instance->watch);
 	(void)instance_arm(instance, &instance->deadline, INSTANCE_ADOPT_AGAIN_USEC,
 			   on_adopt_again);

@@ -204,7 +204,8 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 	watch_exit(instance, event);
 	start_relay(instance);
 	let_rest(instance);
-	instance_start_sampling(instance);
+	if (instance->host->notifier == NULL)
+		recorder_look(&instance->recorder, NULL);
 	instance->deadline = sd_event_source_disable_unref(instance->deadline);
 	/* one that an earlier daemon has put on record, and may not have told */
 	if (instance_permits(instance))

@@ -53,33 +53,28 @@ static void keep_reading(struct instance *instance, const struct watch_reading *
 	process_table_forget_dead(&instance->processes);
 }
 
-void instance_sample(struct instance *instance)
+static void complete(struct recording_sample *sample, void *userdata)
 {
-	struct watch_reading reading;
+	const struct instance *instance = userdata;
 
-	watch_read(&instance->watch, &reading);
-	if (new_oom_kills(instance, &reading) == 0)
-		keep_reading(instance, &reading);
+	listeners_count_waiting(&instance->listeners, &sample->listen_queue,
+				&sample->listen_backlog);
 }
 
-static int on_sample(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_reading(const struct watch_reading *reading, void *userdata)
 {
 	struct instance *instance = userdata;
-	(void)usec;
 
-	instance_sample(instance);
-	(void)sd_event_source_set_time_relative(source, INSTANCE_SAMPLE_USEC);
-	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	return 0;
+	recorder_set_memory_max(&instance->recorder, instance->spec->limits.memory_max);
+	if (new_oom_kills(instance, reading) == 0)
+		keep_reading(instance, reading);
 }
 
-/* A lean instance looks when memory.events moves: `max` does, before the kernel kills. */
-void instance_start_sampling(struct instance *instance)
+void instance_init_recorder(struct instance *instance)
 {
-	if (instance->host->notifier != NULL)
-		return;
-	instance_sample(instance);
-	(void)instance_arm(instance, &instance->sampler, INSTANCE_SAMPLE_USEC, on_sample);
+	const struct recorder_owner owner = { complete, on_reading, instance };
+
+	recorder_init(&instance->recorder, instance->host->recorders, &instance->watch, &owner);
 }
 
 /* --- memory --------------------------------------------------------------------------------- */
@@ -174,16 +169,13 @@ static void see_memory(struct instance *instance)
 {
 	struct watch_reading reading;
 
-	watch_read(&instance->watch, &reading);
-	if (new_oom_kills(instance, &reading) == 0) {
-		/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
-		keep_reading(instance, &reading);
-	} else if (instance->oom_timer == NULL) {
+	/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
+	recorder_look(&instance->recorder, &reading);
+	if (new_oom_kills(instance, &reading) > 0 && instance->oom_timer == NULL)
 		(void)instance_arm(instance, &instance->oom_timer,
 				   instance->spec->oom == OOM_APP ? INSTANCE_OOM_GROUP_SETTLE_USEC
 								  : INSTANCE_OOM_SETTLE_USEC,
 				   on_oom_settled);
-	}
 }
 
 /* --- processes and pressure ----------------------------------------------------------------- */

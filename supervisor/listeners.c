@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -205,4 +206,22 @@ void listeners_close(struct listeners *listeners)
 	for (size_t i = 0; i < listeners->count; i++)
 		close_and_clear(&listeners->fds[i]);
 	listeners->count = 0;
+}
+
+/* Of a socket that listens tcpi_unacked is sk_ack_backlog and tcpi_sacked the bound of it
+ * (tcp_get_info(), net/ipv4/tcp.c). */
+void listeners_count_waiting(const struct listeners *listeners, uint64_t *ret_waiting,
+			     uint64_t *ret_room)
+{
+	*ret_waiting = *ret_room = 0;
+	for (size_t i = 0; i < listeners->count; i++) {
+		struct tcp_info info = { 0 };
+		socklen_t size = sizeof(info);
+
+		if (getsockopt(listeners->fds[i], IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+		    info.tcpi_state != TCP_LISTEN)
+			continue;
+		*ret_waiting += info.tcpi_unacked;
+		*ret_room += info.tcpi_sacked;
+	}
 }

@@ -9,6 +9,7 @@
 #include "policy/listen.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct listeners { /* zero-initialised: none */
 	int fds[LISTEN_MAX];
@@ -26,3 +27,8 @@ int listeners_hold(struct listeners *listeners, const struct strings *list, int 
 void listeners_take(struct listeners *listeners, int fds[static LISTEN_MAX]);
 
 void listeners_close(struct listeners *listeners);
+
+/* Connections that wait to be accepted, and for how many there is room, of those held on TCP: the
+ * kernel tells it of no other kind by a descriptor. */
+void listeners_count_waiting(const struct listeners *listeners, uint64_t *ret_waiting,
+			     uint64_t *ret_room);

@@ -5,13 +5,14 @@
  * them from here. What is kept is policy/recording.h's.
  *
  * One timer for all apps of a daemon:
- *   near   ten times a second, busy  once a second: a whole reading each, from files that are kept
- *          open for RECORDER_OPEN_APPS at most
- *   idle   every 10 s in one batch, and not even that if the cgroup that all apps live in has used
- *          no processor time beyond what the busy ones have: who runs not, allocates not. Of each a
- *          batch reads cpu.stat; only who has moved is looked at further.
- * A batch is at most RECORDER_BATCH_SHARE of the time, whatever it costs on that machine. What the
- * kernel tells (memory.events) is looked at at once: recorder_look().
+ *   near   ten times a second, busy  once a second, all at the same moment: a whole reading each,
+ *          for RECORDER_OPEN_APPS at most from files that are kept open
+ *   idle   in one batch of all, at most every 10 s, and not even that if the cgroup that all apps
+ *          live in has used no processor time since the last one: who does not run does not
+ *          allocate. Of each a batch reads cpu.stat; only who has moved is looked at further
+ * Batches take RECORDER_BATCH_SHARE of the time at most, whatever they cost on that machine; as
+ * long as they are cheaper they come more often, down to RECORDER_BATCH_USEC, so that who becomes
+ * busy is soon seen. What the kernel tells (memory.events) is looked at at once: recorder_look().
  */
 #pragma once
 
@@ -21,13 +22,16 @@
 #include <systemd/sd-event.h>
 
 #define RECORDER_LISTENERS_MAX 6
-/* Each has some twenty files open, a few kB of the kernel's memory a file. */
-#define RECORDER_OPEN_APPS 64
-/* Of an idle app processor time below this is nothing. */
+/* Each has some twenty files open: a few kB of the kernel's memory a file. */
+#define RECORDER_OPEN_APPS  64
+#define RECORDER_OPEN_AFTER 5 /* busy looks in a row; of a start alone it isn't worth it */
+/* Processor time below this is nothing. */
 #define RECORDER_STILL_USEC  UINT64_C(1000)
+#define RECORDER_BATCH_USEC  UINT64_C(2000000)
 #define RECORDER_BATCH_SHARE 500 /* one part in so many: 0.2 % of a core */
 /* An idle app that moves is read as a whole so often; its processor time and memory each time. */
 #define RECORDER_WHOLE_USEC UINT64_C(60000000)
+#define RECORDER_SMALL	    2048 /* bytes of a recording: not worth being looked at for old ones */
 
 struct recorder;
 
@@ -35,49 +39,58 @@ struct recorder;
 struct recorders {
 	sd_event *event;
 	sd_event_source *timer;
-	struct recorder *first[2]; /* that are at work: idle ones, others */
-	bool alone;		   /* `pysbx run`: its only one is never taken for idle */
-	unsigned open;		   /* apps whose files are kept open */
-	uint64_t due_usec;	   /* of the timer; UINT64_MAX: off */
+	struct recorder *idle, *others; /* that are at work */
+	struct recorder *next;		/* in the round that is on */
+	bool alone;			/* `pysbx run`: its only one is never taken for idle */
+	unsigned open;			/* apps whose files are kept open */
+	uint64_t due_usec;		/* of the timer; 0: off */
 	uint64_t batch_due_usec;
-	uint64_t used_usec, busy_used_usec; /* of all apps, and of those that are not idle, at the
-					       last batch */
+	uint64_t used_usec; /* of all apps, at the last batch */
 };
 
 typedef void recorder_listener(const struct recording_sample *sample, void *userdata);
 
+/* Whose recorder it is. */
+struct recorder_owner {
+	/* Adds to a whole sample what no cgroup tells. */
+	void (*complete)(struct recording_sample *sample, void *userdata);
+	/* Hears whole readings, before the listeners do. */
+	void (*on_reading)(const struct watch_reading *reading, void *userdata);
+	void *userdata;
+};
+
 /* One app's. It outlives the lives of its worker. */
 struct recorder {
 	struct recorders *all; /* NULL: nothing is recorded */
-	const struct watch *watch;
-	uint64_t memory_max;
-	struct recorder *next, *previous;
-	bool at_work, is_open;
+	struct watch *watch;
+	struct recorder_owner owner;
+	struct recorder *following, *preceding;
+	bool at_work;
+	bool is_open; /* by us */
 	enum recording_pace pace;
-	uint64_t due_usec;
+	unsigned looks;	     /* in a row that were not idle */
+	uint64_t due_usec;   /* of one that is not idle */
 	uint64_t whole_usec; /* when it was last read as a whole */
+	uint64_t memory_max;
 	uint64_t starts;
 	struct recording recording;
 	struct {
 		recorder_listener *callback;
 		void *userdata;
 	} listeners[RECORDER_LISTENERS_MAX];
-	/* Its owner's: hears whole readings, before the listeners. */
-	void (*on_reading)(const struct watch_reading *reading, void *userdata);
-	void *userdata;
+	size_t listener_count;
 };
 
 void recorders_init(struct recorders *all, sd_event *event, bool alone);
 void recorders_clear(struct recorders *all);
 
-/* watch is borrowed; NULL `all`: the rest does nothing. */
+/* watch is borrowed. With NULL `all` looks are told, and nothing is kept. */
 void recorder_init(struct recorder *recorder, struct recorders *all, struct watch *watch,
-		   void (*on_reading)(const struct watch_reading *reading, void *userdata),
-		   void *userdata);
+		   const struct recorder_owner *owner);
 void recorder_clear(struct recorder *recorder);
 
-/* Each sample is told from now on, in all lives: also those that are too close to the one before to
- * be kept. A listener may change anything but the recorder itself. -ENOSPC beyond
+/* Each sample is told from now on, over all lives, those that are too close to the one before to be
+ * kept as well. A listener may do whatever it likes but clear the recorder. -ENOSPC beyond
  * RECORDER_LISTENERS_MAX. */
 int recorder_on_sample(struct recorder *recorder, recorder_listener *callback, void *userdata);
 
@@ -86,8 +99,11 @@ void recorder_start(struct recorder *recorder);
 /* It ends: before the watch is stopped. What is on record stays. */
 void recorder_stop(struct recorder *recorder);
 
-/* Looks now, as a whole, keeps it and tells it. *ret (NULL: not wanted) is the reading. */
+/* Looks now at all of it, keeps that and tells it. ret: may be NULL. */
 void recorder_look(struct recorder *recorder, struct watch_reading *ret);
 
-/* The limit has changed: LIMIT_MAX or LIMIT_UNSET if there is none. */
-void recorder_set_memory_max(struct recorder *recorder, uint64_t memory_max);
+/* From the next look on: LIMIT_MAX or LIMIT_UNSET if there is no limit. */
+static inline void recorder_set_memory_max(struct recorder *recorder, uint64_t memory_max)
+{
+	recorder->memory_max = memory_max;
+}

@@ -52,6 +52,7 @@ struct run {
 	struct delegation delegation;
 	struct reader reader;
 	struct kernel_log kernel_log;
+	struct recorders recorders;
 	struct instance_host host;
 	struct learning learning; /* if options.learn.on */
 	struct instance instance;
@@ -327,6 +328,7 @@ static int run_instance(struct run *run, struct error *err)
 	struct error ignored;
 	int r;
 
+	recorders_init(&run->recorders, run->event, true);
 	run->host = (struct instance_host){
 		.event = run->event,
 		.log = &run->log,
@@ -337,6 +339,7 @@ static int run_instance(struct run *run, struct error *err)
 		.root_cgroup = cgroup_path_of_kernel(run->delegation.path),
 		.reader = &run->reader,
 		.kernel_log = &run->kernel_log,
+		.recorders = &run->recorders,
 		.incident_directory = INCIDENT_DIRECTORY,
 		.report_path = run->options.report_path,
 		.random = random_number,
@@ -372,6 +375,7 @@ static int clean_up(struct run *run, struct error *err)
 	run->anchor_source = sd_event_source_disable_unref(run->anchor_source);
 	if (run->instance_ready)
 		instance_clear(&run->instance);
+	recorders_clear(&run->recorders);
 	reader_stop(&run->reader);
 	close_and_clear(&run->app_fd);
 	close_and_clear(&run->host.image_fd);

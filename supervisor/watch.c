@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +28,9 @@ enum watch_file {
 	WATCH_APP_MEMORY_PRESSURE,
 	WATCH_APP_CPU_PRESSURE,
 	WATCH_APP_IO_PRESSURE,
+	WATCH_APP_CPU_STAT,
+	WATCH_APP_IO_STAT,
+	WATCH_APP_PIDS_CURRENT,
 	WATCH_LEAF_MEMORY_EVENTS_LOCAL,
 	WATCH_LEAF_PIDS_EVENTS,
 	WATCH_LEAF_CGROUP_EVENTS,
@@ -53,13 +58,16 @@ static const struct {
 	[WATCH_APP_MEMORY_PRESSURE] = { APP, "memory.pressure", false, true, true, WATCH_PRESSURE },
 	[WATCH_APP_CPU_PRESSURE] = { APP, "cpu.pressure", false, true, true, WATCH_PRESSURE },
 	[WATCH_APP_IO_PRESSURE] = { APP, "io.pressure", false, true, true, WATCH_PRESSURE },
+	[WATCH_APP_CPU_STAT] = { APP, "cpu.stat", false, false, false, 0 },
+	[WATCH_APP_IO_STAT] = { APP, "io.stat", false, false, false, 0 },
+	[WATCH_APP_PIDS_CURRENT] = { APP, "pids.current", false, false, false, 0 },
 	[WATCH_LEAF_MEMORY_EVENTS_LOCAL] = { LEAF, "memory.events.local", true, false, false, 0 },
 	[WATCH_LEAF_PIDS_EVENTS] = { LEAF, "pids.events", true, true, false, WATCH_PIDS_EVENTS },
 	[WATCH_LEAF_CGROUP_EVENTS] = { LEAF, "cgroup.events", true, true, false, WATCH_POPULATED },
 };
 static_assert(ARRAY_SIZE(files) == WATCH_FILE_COUNT, "a row for each file");
 
-/* What a full watch keeps open. */
+/* What is kept open: by a full watch for all its life, by a lean one without sources. */
 struct watch_files {
 	struct watch *watch;
 	int fds[WATCH_FILE_COUNT]; /* -1: not there on this kernel */
@@ -140,6 +148,17 @@ static size_t open_ancestors(int app, int fds[static ANCESTORS_MAX])
 		strncat(path, "/..", sizeof(path) - strlen(path) - 1);
 	}
 	return count;
+}
+
+static void close_files(struct watch_files *kept)
+{
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
+		kept->sources[i] = sd_event_source_disable_unref(kept->sources[i]);
+		close_and_clear(&kept->fds[i]);
+	}
+	for (size_t i = 0; i < kept->ancestor_count; i++)
+		close_and_clear(&kept->ancestors[i]);
+	free(kept);
 }
 
 /* --- full ----------------------------------------------------------------------------------- */
@@ -242,18 +261,29 @@ int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int r
 	return 0;
 }
 
-/* -------------------------------------------------------------------------------------------- */
-
-static void close_files(struct watch_files *kept)
+void watch_keep_open(struct watch *watch, bool keep)
 {
-	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
-		kept->sources[i] = sd_event_source_disable_unref(kept->sources[i]);
-		close_and_clear(&kept->fds[i]);
+	struct places places _cleanup_places_ = { { -1, -1 } };
+	struct watch_files *kept;
+
+	if (watch->on_event == NULL || watch->notifier == NULL || keep == (watch->files != NULL))
+		return;
+	if (!keep) {
+		close_files(TAKE_PTR(watch->files));
+		return;
 	}
-	for (size_t i = 0; i < kept->ancestor_count; i++)
-		close_and_clear(&kept->ancestors[i]);
-	free(kept);
+	kept = calloc(1, sizeof(*kept));
+	if (kept == NULL)
+		return;
+	places = open_places(watch);
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++)
+		kept->fds[i] =
+			openat(places.dirs[files[i].place], files[i].name, O_RDONLY | O_CLOEXEC);
+	kept->ancestor_count = open_ancestors(places.dirs[APP], kept->ancestors);
+	watch->files = kept;
 }
+
+/* -------------------------------------------------------------------------------------------- */
 
 void watch_stop(struct watch *watch)
 {
@@ -268,7 +298,7 @@ void watch_stop(struct watch *watch)
 
 /* One reading: kept-open files, or those in the places. */
 struct reading {
-	const struct watch_files *kept; /* NULL: lean */
+	const struct watch_files *kept; /* NULL: none */
 	const struct places *places;
 };
 
@@ -297,9 +327,11 @@ static uint64_t read_number(const struct reading *reading, enum watch_file file)
 	return strtoull(read_text(reading, file, text, sizeof(text)), NULL, 10);
 }
 
-static void read_memory(const struct reading *reading, struct incident_memory *ret)
+static void read_memory_stat(const struct reading *reading, struct incident_memory *ret,
+			     struct recording_sample *sample)
 {
 	char text[FILE_KERNEL_MAX];
+	uint64_t refaults_anon = 0, refaults_file = 0;
 	const struct keyed_field fields[] = {
 		{ "anon", &ret->anon },
 		{ "file", &ret->file },
@@ -309,13 +341,33 @@ static void read_memory(const struct reading *reading, struct incident_memory *r
 		{ "kernel_stack", &ret->kernel_stack },
 		{ "pagetables", &ret->pagetables },
 		{ "sock", &ret->sock },
+		{ "pgmajfault", &sample->memory_major_faults },
+		{ "workingset_refault_anon", &refaults_anon },
+		{ "workingset_refault_file", &refaults_file },
 	};
 
 	ret->valid = keyed_read(read_text(reading, WATCH_APP_MEMORY_STAT, text, sizeof(text)),
 				fields, ARRAY_SIZE(fields)) > 0;
+	sample->memory_refaults = refaults_anon + refaults_file;
+}
+
+static void read_memory(const struct reading *reading, struct incident_memory *ret,
+			struct recording_sample *sample)
+{
+	read_memory_stat(reading, ret, sample);
 	ret->current = read_number(reading, WATCH_APP_MEMORY_CURRENT);
 	ret->peak = read_number(reading, WATCH_APP_MEMORY_PEAK);
 	ret->swap = read_number(reading, WATCH_APP_SWAP_CURRENT);
+	sample->memory_current = ret->current;
+	sample->memory_anon = ret->anon;
+	sample->memory_file = ret->file;
+	sample->memory_shmem = ret->shmem;
+	sample->memory_slab_reclaimable = ret->slab_reclaimable;
+	sample->memory_slab_unreclaimable = ret->slab_unreclaimable;
+	sample->memory_kernel_stack = ret->kernel_stack;
+	sample->memory_pagetables = ret->pagetables;
+	sample->memory_sock = ret->sock;
+	sample->memory_swap = ret->swap;
 }
 
 static void add_events(int fd, struct memory_events *sum)
@@ -380,28 +432,114 @@ static void read_counters(const struct reading *reading, struct event_deltas *re
 	ret->pids_max = app_pids_max + leaf_pids_max;
 }
 
-void watch_read(const struct watch *watch, struct watch_reading *ret)
+static bool take_cpu_stat(const char *text, struct recording_sample *sample)
 {
-	struct places places _cleanup_places_ = open_places(watch);
-	const struct reading reading = { watch->files, &places };
+	const struct keyed_field fields[] = {
+		{ "usage_usec", &sample->cpu_usage_usec },
+		{ "user_usec", &sample->cpu_user_usec },
+		{ "system_usec", &sample->cpu_system_usec },
+		{ "nr_periods", &sample->cpu_periods },
+		{ "nr_throttled", &sample->cpu_throttled },
+		{ "throttled_usec", &sample->cpu_throttled_usec },
+	};
+
+	return keyed_read(text, fields, ARRAY_SIZE(fields)) > 0;
+}
+
+static void read_usage(const struct reading *reading, struct recording_sample *sample)
+{
+	char text[FILE_KERNEL_MAX];
+	struct io_totals io;
+
+	(void)take_cpu_stat(read_text(reading, WATCH_APP_CPU_STAT, text, sizeof(text)), sample);
+	keyed_io(read_text(reading, WATCH_APP_IO_STAT, text, sizeof(text)), &io);
+	sample->io_read_bytes = io.read_bytes;
+	sample->io_write_bytes = io.write_bytes;
+	sample->io_reads = io.reads;
+	sample->io_writes = io.writes;
+	sample->pids = read_number(reading, WATCH_APP_PIDS_CURRENT);
+}
+
+static bool read_pressure(const struct reading *reading, struct watch_reading *ret)
+{
+	const struct {
+		enum watch_file file;
+		struct pressure *pressure;
+	} wanted[] = { { WATCH_APP_MEMORY_PRESSURE, &ret->memory_pressure },
+		       { WATCH_APP_CPU_PRESSURE, &ret->cpu_pressure },
+		       { WATCH_APP_IO_PRESSURE, &ret->io_pressure } };
+	struct recording_sample *sample = &ret->sample;
 	char text[1024];
 	struct error ignored;
-	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		if (keyed_pressure(read_text(reading, wanted[i].file, text, sizeof(text)),
+				   wanted[i].pressure, &ignored) < 0)
+			return false;
+	sample->memory_some_avg10 = ret->memory_pressure.some_avg10;
+	sample->memory_full_avg10 = ret->memory_pressure.full_avg10;
+	sample->memory_some_usec = ret->memory_pressure.some_total_usec;
+	sample->memory_full_usec = ret->memory_pressure.full_total_usec;
+	sample->cpu_some_avg10 = ret->cpu_pressure.some_avg10;
+	sample->cpu_some_usec = ret->cpu_pressure.some_total_usec;
+	sample->io_some_avg10 = ret->io_pressure.some_avg10;
+	sample->io_full_avg10 = ret->io_pressure.full_avg10;
+	sample->io_some_usec = ret->io_pressure.some_total_usec;
+	sample->io_full_usec = ret->io_pressure.full_total_usec;
+	return true;
+}
+
+void watch_read(const struct watch *watch, struct watch_reading *ret)
+{
+	struct places places _cleanup_places_ = { { -1, -1 } };
+	const struct reading reading = { watch->files, &places };
 
 	*ret = (struct watch_reading){ 0 };
 	if (watch->on_event == NULL) /* never started */
 		return;
+	if (watch->files == NULL)
+		places = open_places(watch);
 	read_counters(&reading, &ret->counters);
-	read_memory(&reading, &ret->memory);
-	r = keyed_pressure(read_text(&reading, WATCH_APP_MEMORY_PRESSURE, text, sizeof(text)),
-			   &ret->memory_pressure, &ignored);
-	if (r >= 0)
-		r = keyed_pressure(read_text(&reading, WATCH_APP_CPU_PRESSURE, text, sizeof(text)),
-				   &ret->cpu_pressure, &ignored);
-	if (r >= 0)
-		r = keyed_pressure(read_text(&reading, WATCH_APP_IO_PRESSURE, text, sizeof(text)),
-				   &ret->io_pressure, &ignored);
-	ret->pressure_valid = r >= 0;
+	read_memory(&reading, &ret->memory, &ret->sample);
+	read_usage(&reading, &ret->sample);
+	ret->pressure_valid = read_pressure(&reading, ret);
+	ret->sample.events_high = ret->counters.app.high;
+	ret->sample.events_max = ret->counters.app.max;
+	ret->sample.events_oom_kill = ret->counters.app.oom_kill;
+}
+
+/* One file of the app's: for a thousand idle ones without a directory in between. */
+static const char *read_one(const struct watch *watch, enum watch_file file, char *text,
+			    size_t size)
+{
+	char path[PATH_MAX];
+	struct error ignored;
+	int r = -1;
+
+	if (watch->files != NULL && watch->files->fds[file] >= 0)
+		r = file_read_fd(watch->files->fds[file], text, size, &ignored);
+	else if (watch->on_event != NULL && watch->notifier != NULL &&
+		 snprintf(path, sizeof(path), "%s/%s", watch->app, files[file].name) <
+			 (int)sizeof(path))
+		r = file_read_at(watch->root, path, text, size, &ignored);
+	if (r < 0)
+		text[0] = '\0';
+	return text;
+}
+
+bool watch_read_cpu(const struct watch *watch, struct recording_sample *sample)
+{
+	char text[1024];
+
+	return take_cpu_stat(read_one(watch, WATCH_APP_CPU_STAT, text, sizeof(text)), sample);
+}
+
+void watch_read_memory_current(const struct watch *watch, struct recording_sample *sample)
+{
+	char text[64];
+
+	sample->memory_current =
+		strtoull(read_one(watch, WATCH_APP_MEMORY_CURRENT, text, sizeof(text)), NULL, 10);
 }
 
 static uint64_t minus(uint64_t now, uint64_t then)

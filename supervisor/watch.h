@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The eyes on one running instance. It reads; what a reading means is policy's. Two ways:
+ * The eyes on one running instance. It reads; what a reading means is policy's, and how often one
+ * is taken the recorder's (supervisor/recorder.h). Two ways to hear that something has happened:
  *
  *   full   memory.events, pids.events and cgroup.events by POLLPRI, PSI triggers on memory, cpu and
  *          io.pressure, all kept open: for `pysbx run`, which has one instance
- *   lean   by a notifier that all share, and files that are opened to be read: for the daemon,
- *          whose thousand apps are idle most of the time
+ *   lean   by a notifier that all share, and files that are opened to be read, or kept open while
+ *          that app is busy: for the daemon, whose thousand apps are idle most of the time
  *
  * The kernel notifies a file at most 100 times a second (kernfs), and counters can move without a
  * notification seen in time: a reading is a whole, compared with the one before.
@@ -14,6 +15,7 @@
 
 #include "policy/incident.h"
 #include "policy/keyed.h"
+#include "policy/recording.h"
 #include "supervisor/watch_notifier.h"
 
 #include <stdbool.h>
@@ -32,12 +34,13 @@ struct watch_reading {
 	struct incident_memory memory;
 	struct pressure memory_pressure, cpu_pressure, io_pressure;
 	bool pressure_valid;
+	struct recording_sample sample; /* the same and more, for the recorder; time_usec: 0 */
 };
 
 struct watch_files;
 
 struct watch {
-	struct watch_files *files; /* full: owned; NULL: lean */
+	struct watch_files *files; /* owned: those that are kept open; NULL: none are */
 	/* lean: */
 	struct watch_notifier *notifier;
 	int notified[WATCH_NOTIFIED];
@@ -62,8 +65,17 @@ int watch_start_lean(struct watch *watch, struct watch_notifier *notifier, int r
 		     struct error *err);
 void watch_stop(struct watch *watch);
 
+/* Of a lean watch: its files are kept open from now on, or no longer. Without memory or descriptors
+ * they are not: the next reading opens them. Of a full one: nothing. */
+void watch_keep_open(struct watch *watch, bool keep);
+
 /* One whole reading. Files that are missing leave zeros and valid = false. */
 void watch_read(const struct watch *watch, struct watch_reading *ret);
+
+/* Of the app alone, into *sample, whose other members stay: what costs least. False: cpu.stat could
+ * not be read. */
+bool watch_read_cpu(const struct watch *watch, struct recording_sample *sample);
+void watch_read_memory_current(const struct watch *watch, struct recording_sample *sample);
 
 /* now - then, each counter; never below zero. */
 void watch_subtract(const struct event_deltas *now, const struct event_deltas *then,

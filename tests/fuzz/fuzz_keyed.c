@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any text as memory.events, memory.stat or a PSI file. */
+/* Any text as memory.events, memory.stat, io.stat or a PSI file. */
 #include "policy/keyed.h"
 #include "policy/own.h"
 
@@ -18,6 +18,7 @@ static void check(const char *text)
 	const uint64_t untouched = UINT64_C(0x5a5a5a5a5a5a5a5a);
 	struct memory_events events;
 	struct pressure pressure;
+	struct io_totals io;
 	struct error err = { 0 };
 	uint64_t value = untouched, again = untouched;
 	const struct keyed_field fields[] = { { "oom_kill", &value }, { "oom_kill", &again } };
@@ -27,6 +28,9 @@ static void check(const char *text)
 	require(value == again && (found == 2 || value == untouched));
 	keyed_memory_events(text, &events);
 	require(events.oom_kill == (found == 2 ? value : 0));
+
+	keyed_io(text, &io);
+	require(io.reads == 0 || strstr(text, "rios=") != NULL);
 
 	memset(&pressure, 0x5a, sizeof(pressure));
 	if (keyed_pressure(text, &pressure, &err) < 0) {
