@@ -147,12 +147,14 @@ const char *recording_pace_name(enum recording_pace pace);
 
 /* --- JSON: recording_json.c ------------------------------------------------------------------ */
 
+#define RECORDING_JSON_SAMPLES	   700 /* more than both tracks hold at their pace */
+#define RECORDING_INCIDENT_SAMPLES 120
+
 /* What is on record from since_usec (CLOCK_MONOTONIC; 0: all) on, a series a field, all of the
  * length of "time_msec":
  *   {"time_msec":[REALTIME, ...],"memory_current":[...],"memory_full_avg10":[1.25, ...], ...}
- * A series that is 0 throughout is left out. Of more than RECORDING_JSON_SAMPLES the newest.
- * now_usec and realtime_usec: the same moment by CLOCK_MONOTONIC and CLOCK_REALTIME. NULL without
- * memory. */
-#define RECORDING_JSON_SAMPLES 620 /* both tracks, as full as they get at their pace */
-json_t *recording_to_json(const struct recording *recording, uint64_t since_usec, uint64_t now_usec,
-			  uint64_t realtime_usec);
+ * A series that is 0 throughout is left out. Of more than `most` samples the newest half of that is
+ * there, and of those before them each second, third ... one. now_usec and realtime_usec: the same
+ * moment by CLOCK_MONOTONIC and CLOCK_REALTIME. NULL without memory. */
+json_t *recording_to_json(const struct recording *recording, uint64_t since_usec, size_t most,
+			  uint64_t now_usec, uint64_t realtime_usec);

@@ -57,28 +57,30 @@ static_assert(offsetof(struct recording_sample, memory_current) == 4 * sizeof(ui
 		      offsetof(struct recording_sample, starts) == 39 * sizeof(uint64_t),
 	      "names in the order of the members");
 
-/* What is shown: all from here on, but for so many of the first. */
+/* What is shown of the samples from a time on: of the first `thinned` every step-th. */
 struct selection {
 	uint64_t since_usec;
-	size_t passed_over;
+	size_t thinned, step, at;
 };
 
 static bool next_selected(struct recording_cursor *cursor, struct selection *selection,
 			  struct recording_sample *ret)
 {
 	while (recording_next(cursor, ret)) {
+		size_t at;
+
 		if (ret->time_usec < selection->since_usec)
 			continue;
-		if (selection->passed_over == 0)
+		at = selection->at++;
+		if (at >= selection->thinned || at % selection->step == 0)
 			return true;
-		selection->passed_over--;
 	}
 	return false;
 }
 
 static size_t count_selected(const struct recording *recording, uint64_t since_usec)
 {
-	struct selection selection = { since_usec, 0 };
+	struct selection selection = { .since_usec = since_usec };
 	struct recording_sample sample;
 	struct recording_cursor cursor;
 	size_t count = 0;
@@ -87,6 +89,19 @@ static size_t count_selected(const struct recording *recording, uint64_t since_u
 	while (next_selected(&cursor, &selection, &sample))
 		count++;
 	return count;
+}
+
+static struct selection select_samples(const struct recording *recording, uint64_t since_usec,
+				       size_t most)
+{
+	struct selection selection = { .since_usec = since_usec };
+	size_t count = count_selected(recording, since_usec), half = most / 2;
+
+	if (count <= most || half == 0)
+		return selection;
+	selection.thinned = count - half;
+	selection.step = (selection.thinned + half - 1) / half;
+	return selection;
 }
 
 static json_t *pack_value(size_t field, uint64_t value, int64_t to_realtime_usec)
@@ -134,14 +149,11 @@ static json_t *pack_series(struct series *series)
 	return NULL;
 }
 
-json_t *recording_to_json(const struct recording *recording, uint64_t since_usec, uint64_t now_usec,
-			  uint64_t realtime_usec)
+json_t *recording_to_json(const struct recording *recording, uint64_t since_usec, size_t most,
+			  uint64_t now_usec, uint64_t realtime_usec)
 {
 	const int64_t to_realtime_usec = (int64_t)realtime_usec - (int64_t)now_usec;
-	size_t count = count_selected(recording, since_usec);
-	struct selection selection = { since_usec, count > RECORDING_JSON_SAMPLES
-							   ? count - RECORDING_JSON_SAMPLES
-							   : 0 };
+	struct selection selection = select_samples(recording, since_usec, most);
 	struct series series = { 0 };
 	struct recording_sample sample;
 	struct recording_cursor cursor;

@@ -310,6 +310,14 @@ static void tell(struct instance *instance, const struct incident *incident,
 	store(instance, incident, pretty, line);
 }
 
+static void add_history(struct instance *instance)
+{
+	diagnosis_set_history(&instance->diagnosis,
+			      recording_to_json(&instance->recorder.recording, 0,
+						RECORDING_INCIDENT_SAMPLES, clock_monotonic_usec(),
+						clock_realtime_usec()));
+}
+
 static void report(struct instance *instance, const struct facts *facts, const struct death *death,
 		   const struct verdict *verdict)
 {
@@ -317,6 +325,7 @@ static void report(struct instance *instance, const struct facts *facts, const s
 	const struct instance_host *host = instance->host;
 	struct incident incident;
 
+	add_history(instance);
 	fill_incident(instance, facts, death, verdict, &incident);
 	incident.log_line_count = log_tail_lines(&instance->relay.tail, log_lines);
 	incident.log_lines = log_lines;
@@ -333,6 +342,8 @@ static void report(struct instance *instance, const struct facts *facts, const s
 	else
 		tell(instance, &incident,
 		     death->child ? LOG_EVENT_APP_CHILD_KILLED : LOG_EVENT_APP_DIED);
+	/* of a child's death: the life goes on, and so does its recording */
+	json_decref(TAKE_PTR(instance->diagnosis.history));
 	if (host->on_incident != NULL)
 		host->on_incident(instance, incident.id, verdict);
 }

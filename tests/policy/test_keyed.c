@@ -189,3 +189,26 @@ Test(keyed, refuses_what_is_no_pressure_file)
 		cr_expect_eq(pressure.full_total_usec, 78, "%s", rows[i]);
 	}
 }
+
+Test(keyed, adds_up_the_io_of_all_disks)
+{
+	static const struct {
+		const char *text;
+		struct io_totals expected;
+	} rows[] = {
+		{ "", { 0 } },
+		{ "8:0 rbytes=10 wbytes=20 rios=3 wios=4 dbytes=5 dios=6\n"
+		  "253:1 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n",
+		  { 11, 22, 6, 8 } },
+		{ "8:0 \n", { 0 } },
+		{ "rbytes=x wbytes= wios=7junk crbytes=9", { .writes = 7 } },
+		{ "8:0 rbytes=18446744073709551615\n8:1 rbytes=1", { .read_bytes = UINT64_MAX } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct io_totals totals = { 9, 9, 9, 9 };
+
+		keyed_io(rows[i].text, &totals);
+		cr_expect_arr_eq(&totals, &rows[i].expected, sizeof(totals), "%s", rows[i].text);
+	}
+}

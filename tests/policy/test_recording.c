@@ -141,7 +141,7 @@ Test(recording, of_an_idle_app_takes_less_than_two_kib)
 {
 	_cleanup_recording_ struct recording recording = { 0 };
 
-	for (unsigned i = 0; i < 1000; i++)
+	for (uint64_t i = 0; i < 1000; i++)
 		add(&recording, START + i * 10 * SECOND, i * 1500, 30 * MIB + i * 4096);
 	cr_expect_leq(recording_count(&recording), 32);
 	cr_expect_lt(recording_bytes(&recording) + sizeof(recording), 2048);
@@ -382,7 +382,8 @@ Test(recording, is_written_as_a_series_a_field)
 	sample.memory_current = 8192;
 	sample.memory_full_avg10 = 150;
 	cr_assert_eq(recording_add(&recording, &sample), 0);
-	value = recording_to_json(&recording, 0, START + 2 * SECOND, UINT64_C(1700000000000000));
+	value = recording_to_json(&recording, 0, RECORDING_JSON_SAMPLES, START + 2 * SECOND,
+				  UINT64_C(1700000000000000));
 	text = json_text(value);
 	json_decref(value);
 	cr_expect_str_eq(text, "{'time_msec':[1699999998000,1699999999000],"
@@ -397,7 +398,7 @@ Test(recording, names_all_fields)
 	json_t *value;
 
 	cr_assert_eq(recording_add(&recording, &sample), 0);
-	value = recording_to_json(&recording, 0, START, START);
+	value = recording_to_json(&recording, 0, RECORDING_JSON_SAMPLES, START, START);
 	cr_expect_eq(json_object_size(value), RECORDING_FIELDS);
 	cr_expect_eq(json_integer_value(json_array_get(json_object_get(value, "io_writes"), 0)),
 		     (json_int_t)sample.io_writes);
@@ -414,11 +415,31 @@ Test(recording, is_written_from_a_time_on)
 
 	for (unsigned i = 0; i < 100; i++)
 		add(&recording, START + i * SECOND, i, i);
-	value = recording_to_json(&recording, START + 90 * SECOND, START, START);
+	value = recording_to_json(&recording, START + 90 * SECOND, RECORDING_JSON_SAMPLES, START,
+				  START);
 	cr_expect_eq(json_array_size(json_object_get(value, "time_msec")), 10);
 	cr_expect_eq(json_array_size(json_object_get(value, "memory_anon")), 10);
 	json_decref(value);
-	value = recording_to_json(&recording, START + 100 * SECOND, START, START);
+	value = recording_to_json(&recording, START + 100 * SECOND, RECORDING_JSON_SAMPLES, START,
+				  START);
 	cr_expect_eq(json_array_size(json_object_get(value, "time_msec")), 0);
+	json_decref(value);
+}
+
+Test(recording, is_thinned_where_it_is_oldest)
+{
+	_cleanup_recording_ struct recording recording = { 0 };
+	json_t *value, *anon;
+
+	for (unsigned i = 0; i < 290; i++)
+		add(&recording, START + i * SECOND, i, i);
+	value = recording_to_json(&recording, 0, 100, START, START);
+	anon = json_object_get(value, "memory_anon");
+	cr_expect_eq(json_array_size(anon), 98);
+	cr_expect_eq(json_integer_value(json_array_get(anon, 1)), 5);
+	cr_expect_eq(json_integer_value(json_array_get(anon, 47)), 235);
+	cr_expect_eq(json_integer_value(json_array_get(anon, 48)), 240);
+	cr_expect_eq(json_integer_value(json_array_get(anon, 49)), 241);
+	cr_expect_eq(json_integer_value(json_array_get(anon, 97)), 289);
 	json_decref(value);
 }

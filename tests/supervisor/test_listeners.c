@@ -186,3 +186,19 @@ Test(listeners, cannot_be_made_to_connect)
 	/* as any other socket can */
 	cr_expect_eq(dial(8001), 0);
 }
+
+Test(listeners, tell_how_many_connections_wait_in_them)
+{
+	uint64_t waiting = 9, room = 9;
+
+	listeners_count_waiting(&held, &waiting, &room);
+	cr_expect_eq(waiting, 0);
+	cr_expect_eq(room, 0);
+	hold("127.0.0.1:8000", "127.0.0.1:8001");
+	cr_assert_eq(dial(8000), 0);
+	cr_assert_eq(dial(8001), 0);
+	cr_assert_eq(dial(8001), 0);
+	listeners_count_waiting(&held, &waiting, &room);
+	cr_expect_eq(waiting, 3);
+	cr_expect_gt(room, 3);
+}
