@@ -265,6 +265,16 @@ static bool same_io(const struct limits *a, const struct limits *b)
 	return true;
 }
 
+void limits_leave_open(struct limits *limits)
+{
+	uint64_t *const each[] = { &limits->cpu_max, &limits->memory_max, &limits->memory_high,
+				   &limits->memory_swap_max, &limits->pids_max };
+
+	for (size_t i = 0; i < ARRAY_SIZE(each); i++)
+		if (*each[i] == LIMIT_MAX)
+			*each[i] = LIMIT_UNSET;
+}
+
 bool limits_equal(const struct limits *a, const struct limits *b)
 {
 	return a->memory_max == b->memory_max && a->memory_high == b->memory_high &&

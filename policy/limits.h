@@ -39,6 +39,9 @@ bool limits_read_back_matches(const struct limit_write *write, const char *read_
 enum { CONTROLLER_CPU = 1, CONTROLLER_IO = 2, CONTROLLER_MEMORY = 4, CONTROLLER_PIDS = 8 };
 unsigned limits_controllers(const struct limits *limits);
 
+/* "max" becomes "not said": a cgroup that was just made has that, with a controller or without. */
+void limits_leave_open(struct limits *limits);
+
 bool limits_equal(const struct limits *a, const struct limits *b);
 
 /* Is memory.max or memory.high in `now` below that in `before`? */

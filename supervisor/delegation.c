@@ -123,6 +123,21 @@ static int open_parent(const char *root, struct delegation *d, char *ret_path, s
 	return 0;
 }
 
+/* A place that was chosen by hand may be one whose controllers cgroup v1 holds. */
+static int choose_controllers(const struct delegation_request *request, struct delegation *d,
+			      struct error *err)
+{
+	unsigned available;
+	int r;
+
+	if (request->cgroup_root == NULL)
+		return 0;
+	r = cgroup_controllers(d->parent_fd, &available, err);
+	if (r >= 0)
+		d->controllers = request->required | (request->watched & available);
+	return r;
+}
+
 static int open_directory(const struct delegation_request *request, struct delegation *d,
 			  struct error *err)
 {
@@ -134,11 +149,13 @@ static int open_directory(const struct delegation_request *request, struct deleg
 		return r;
 	snprintf(name, sizeof(name), "pysbx-run-%s", d->id);
 	snprintf(d->path, sizeof(d->path), "%s/%s", parent, name);
-	r = cgroup_enable(d->parent_fd, request->controllers, parent, err);
+	r = choose_controllers(request, d, err);
+	if (r >= 0)
+		r = cgroup_enable(d->parent_fd, d->controllers, parent, err);
 	if (r == -EBUSY && request->cgroup_root == NULL) {
 		r = vacate_own_cgroup(d, parent, err);
 		if (r >= 0)
-			r = cgroup_enable(d->parent_fd, request->controllers, parent, err);
+			r = cgroup_enable(d->parent_fd, d->controllers, parent, err);
 	} else if (r == -EBUSY) {
 		error_set(err, ERROR_INVALID, 0,
 			  "--cgroup-root: %s holds processes, so its children cannot have limits: "
@@ -174,7 +191,7 @@ static int open_all(const struct delegation_request *request, struct delegation 
 	if (r >= 0)
 		r = in_scope ? open_scope(request, d, err) : open_directory(request, d, err);
 	if (r >= 0)
-		r = cgroup_enable(d->fd, request->controllers, d->path, err);
+		r = cgroup_enable(d->fd, d->controllers, d->path, err);
 	if (r >= 0)
 		r = anchor_charge(&d->anchor, d->fd, request->keep_fd, d->parent_fd,
 				  in_scope ? NULL : run_name(d), d->own_leaf,
@@ -189,6 +206,7 @@ int delegation_open(const struct delegation_request *request, struct delegation 
 				.init_fd = -1,
 				.parent_fd = -1,
 				.lock_fd = -1,
+				.controllers = request->required | request->watched,
 				.anchor = { .pidfd = -1, .socket = -1 } };
 	struct error ignored;
 	int r;

@@ -24,13 +24,15 @@ struct delegation {
 	int init_fd;
 	int parent_fd; /* of ROOT, -1 in a scope: systemd removes that */
 	int lock_fd;
+	unsigned controllers; /* that are enabled in ROOT */
 	struct anchor anchor;
 };
 
 struct delegation_request {
 	const char *app;
 	const char *cgroup_root; /* NULL if not given */
-	unsigned controllers;	 /* CONTROLLER_* that must be there */
+	unsigned required;	 /* CONTROLLER_* that must be there */
+	unsigned watched;	 /* so must these, but below a cgroup_root that has none */
 	uint64_t grace_usec;
 	int keep_fd;	 /* held open by the anchor as long as it lives, -1 if there is none */
 	uint32_t random; /* makes the id unique */

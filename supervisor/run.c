@@ -139,15 +139,25 @@ static void on_swept(const char *id, void *userdata)
 		    "swept what a killed run (%s) had left behind", id);
 }
 
+static void tell_missing(struct run *run, unsigned missing)
+{
+	if (missing != 0)
+		log_message(&run->log, LOG_LEVEL_WARNING, NULL,
+			    "%s: has no controller for%s%s: what it would tell of (OOM kills, "
+			    "refused forks) is not told",
+			    run->options.cgroup_root,
+			    (missing & CONTROLLER_MEMORY) != 0 ? " memory" : "",
+			    (missing & CONTROLLER_PIDS) != 0 ? " pids" : "");
+}
+
 static int make_cgroups(struct run *run, struct error *err)
 {
 	const struct app_spec *spec = &run->options.spec;
-	const struct delegation_request request = {
+	struct limits limits = spec->limits;
+	struct delegation_request request = {
 		.app = spec->name,
 		.cgroup_root = run->options.cgroup_root,
-		/* watching needs memory and pids, limits or not */
-		.controllers =
-			CONTROLLER_MEMORY | CONTROLLER_PIDS | limits_controllers(&spec->limits),
+		.watched = CONTROLLER_MEMORY | CONTROLLER_PIDS,
 		.grace_usec = spec->stop.grace_usec,
 		.keep_fd = run->identity.lock_fd,
 		.random = random_number(),
@@ -157,20 +167,23 @@ static int make_cgroups(struct run *run, struct error *err)
 	size_t count;
 	int r;
 
+	limits_leave_open(&limits);
+	request.required = limits_controllers(&limits);
 	if (runs_sweep(RUNS_DIRECTORY, on_swept, run, &sweep_error) < 0)
 		log_message(&run->log, LOG_LEVEL_WARNING, NULL, "sweep: %s", sweep_error.text);
 	r = delegation_open(&request, &run->delegation, err);
 	if (r < 0)
 		return r;
+	tell_missing(run, request.watched & ~run->delegation.controllers);
 	snprintf(run->slice_name, sizeof(run->slice_name), "%s.slice", spec->name);
 	r = cgroup_make(run->delegation.fd, run->slice_name, &run->app_fd, err);
 	if (r >= 0)
-		r = cgroup_enable(run->app_fd, request.controllers, run->slice_name, err);
+		r = cgroup_enable(run->app_fd, run->delegation.controllers, run->slice_name, err);
 	if (r >= 0 && spec->isolation.egress.count > 0)
 		r = egress_apply(run->app_fd, &spec->isolation.egress, err);
 	if (r < 0)
 		return r;
-	count = limits_writes(&spec->limits, run->disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);
+	count = limits_writes(&limits, run->disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);
 	return cgroup_apply(run->app_fd, writes, count, err);
 }
 

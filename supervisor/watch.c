@@ -114,10 +114,12 @@ static int open_file(struct watch_files *kept, sd_event *event, size_t i, int di
 
 	kept->fds[i] =
 		openat(dir, files[i].name, (files[i].trigger ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	/* absent in a hierarchy without that controller: who made the cgroup has told */
 	if (kept->fds[i] < 0)
-		return files[i].required ? error_set(err, ERROR_SYSTEM, errno, "watch: open %s",
-						     files[i].name)
-					 : 0;
+		return files[i].required && errno != ENOENT
+			       ? error_set(err, ERROR_SYSTEM, errno, "watch: open %s",
+					   files[i].name)
+			       : 0;
 	if (!files[i].polled)
 		return 0;
 	if (files[i].trigger && arm_trigger(kept->fds[i]) < 0)

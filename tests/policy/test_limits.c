@@ -257,6 +257,19 @@ Test(limits, knows_which_controllers_are_needed)
 #undef EXPECT_NEEDS
 }
 
+Test(limits, needs_no_controller_for_what_is_left_open)
+{
+	struct limits limits = nothing;
+
+	limits.cpu_max = limits.memory_max = limits.memory_high = LIMIT_MAX;
+	limits.memory_swap_max = limits.pids_max = LIMIT_MAX;
+	limits_leave_open(&limits);
+	cr_expect_eq(limits_controllers(&limits), 0);
+	limits.pids_max = 5;
+	limits_leave_open(&limits);
+	cr_expect_eq(limits.pids_max, 5);
+}
+
 Test(limits, tells_a_lower_memory_limit_from_others)
 {
 	static const struct {
