@@ -72,6 +72,7 @@ struct watch_files {
 	struct watch *watch;
 	int fds[WATCH_FILE_COUNT]; /* -1: not there on this kernel */
 	sd_event_source *sources[WATCH_FILE_COUNT];
+	sd_event_source *arming;      /* of the triggers */
 	int ancestors[ANCESTORS_MAX]; /* memory.events.local above the app's slice */
 	size_t ancestor_count;
 };
@@ -106,12 +107,20 @@ static int arm_trigger(int fd)
 	return write(fd, trigger, strlen(trigger) + 1) >= 0 ? 0 : -errno;
 }
 
+static int poll_file(struct watch_files *kept, sd_event *event, size_t i, struct error *err)
+{
+	char text[FILE_KERNEL_MAX];
+	int r = file_read_fd(kept->fds[i], text, sizeof(text), err);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(event, &kept->sources[i], kept->fds[i], EPOLLPRI, on_file_event, kept);
+	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "watch: %s", files[i].name) : 0;
+}
+
 static int open_file(struct watch_files *kept, sd_event *event, size_t i, int dir,
 		     struct error *err)
 {
-	char text[FILE_KERNEL_MAX];
-	int r;
-
 	kept->fds[i] =
 		openat(dir, files[i].name, (files[i].trigger ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	/* absent in a hierarchy without that controller: who made the cgroup has told */
@@ -120,16 +129,19 @@ static int open_file(struct watch_files *kept, sd_event *event, size_t i, int di
 			       ? error_set(err, ERROR_SYSTEM, errno, "watch: open %s",
 					   files[i].name)
 			       : 0;
-	if (!files[i].polled)
-		return 0;
-	if (files[i].trigger && arm_trigger(kept->fds[i]) < 0)
-		return 0; /* PSI is switched off: readings say so */
-	r = file_read_fd(kept->fds[i], text, sizeof(text), err);
-	if (r < 0)
-		return r;
-	r = sd_event_add_io(event, &kept->sources[i], kept->fds[i], EPOLLPRI, on_file_event, kept);
-	if (r < 0)
-		return error_set(err, ERROR_SYSTEM, -r, "watch: %s", files[i].name);
+	return files[i].polled && !files[i].trigger ? poll_file(kept, event, i, err) : 0;
+}
+
+static int on_arming(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct watch_files *kept = userdata;
+	struct error ignored;
+	(void)usec;
+
+	/* where PSI is switched off, readings say so */
+	for (size_t i = 0; i < WATCH_FILE_COUNT; i++)
+		if (files[i].trigger && kept->fds[i] >= 0 && arm_trigger(kept->fds[i]) >= 0)
+			(void)poll_file(kept, sd_event_source_get_event(source), i, &ignored);
 	return 0;
 }
 
@@ -154,6 +166,7 @@ static size_t open_ancestors(int app, int fds[static ANCESTORS_MAX])
 
 static void close_files(struct watch_files *kept)
 {
+	kept->arming = sd_event_source_disable_unref(kept->arming);
 	for (size_t i = 0; i < WATCH_FILE_COUNT; i++) {
 		kept->sources[i] = sd_event_source_disable_unref(kept->sources[i]);
 		close_and_clear(&kept->fds[i]);
@@ -181,6 +194,12 @@ int watch_start(struct watch *watch, sd_event *event, int app, int leaf,
 		kept->fds[i] = -1;
 	for (size_t i = 0; i < WATCH_FILE_COUNT && r >= 0; i++)
 		r = open_file(kept, event, i, files[i].place == APP ? app : leaf, err);
+	if (r >= 0) {
+		r = sd_event_add_time_relative(event, &kept->arming, CLOCK_MONOTONIC,
+					       WATCH_TRIGGER_DELAY_USEC, 0, on_arming, kept);
+		if (r < 0)
+			(void)error_set(err, ERROR_SYSTEM, -r, "watch: timer");
+	}
 	if (r < 0) {
 		watch_stop(watch);
 		return r;

@@ -25,7 +25,11 @@
  */
 #define WATCH_PSI_TRIGGER	       "some 50000 500000"
 #define WATCH_PSI_TRIGGER_UNPRIVILEGED "some 200000 2000000"
-#define WATCH_NOTIFIED		       3 /* files of a lean watch that the notifier has */
+/* Triggers are armed so long after the start. To close one the kernel waits until no processor can
+ * have seen it any more (psi_trigger_destroy, an RCU grace period: 5 to 40 ms), three times for
+ * each end; what has ended before never had one. */
+#define WATCH_TRIGGER_DELAY_USEC UINT64_C(1000000)
+#define WATCH_NOTIFIED		 3 /* files of a lean watch that the notifier has */
 
 enum watch_event { WATCH_MEMORY_EVENTS, WATCH_PIDS_EVENTS, WATCH_POPULATED, WATCH_PRESSURE };
 
