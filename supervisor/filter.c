@@ -6,6 +6,7 @@
 #include "policy/quote.h"
 #include "supervisor/file.h"
 #include "supervisor/filter_program.h"
+#include "supervisor/filter_store.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -77,18 +78,12 @@ static void gather_facts(struct profile_facts *ret)
 		ret->kernel_minor = (unsigned)strtoul(end + 1, NULL, 10);
 }
 
-static int read_file(const char *path, struct profile **ret_profile, struct error *err)
+static int parse(const char *path, const char *text, size_t length, struct profile **ret_profile,
+		 struct error *err)
 {
-	_cleanup_free_ char *text = NULL;
 	struct profile_facts facts;
-	size_t length;
 	int r;
 
-	r = file_read_whole(path, PROFILE_SIZE_MAX, &text, &length, err);
-	if (r < 0) {
-		error_prefix(err, "seccomp profile");
-		return r;
-	}
 	gather_facts(&facts);
 	r = profile_parse(text, length, &facts, ret_profile, err);
 	if (r < 0)
@@ -96,18 +91,21 @@ static int read_file(const char *path, struct profile **ret_profile, struct erro
 	return r;
 }
 
-static int read_from(const char *const directories[2], const char *name, char *path,
-		     struct profile **ret_profile, struct error *err)
+static int read_text(const char *const directories[2], const char *name, char *path,
+		     char **ret_text, size_t *ret_length, struct error *err)
 {
-	int r;
+	int r = 0;
 
-	if (strchr(name, '/') == NULL) {
+	if (strchr(name, '/') == NULL)
 		r = find_file(directories, name, path, err);
-		return r < 0 ? r : read_file(path, ret_profile, err);
-	}
-	if (snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX)
-		return error_set(err, ERROR_INVALID, ENAMETOOLONG, "seccomp profile");
-	return read_file(path, ret_profile, err);
+	else if (snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX)
+		r = error_set(err, ERROR_INVALID, ENAMETOOLONG, "seccomp profile");
+	if (r < 0)
+		return r;
+	r = file_read_whole(path, PROFILE_SIZE_MAX, ret_text, ret_length, err);
+	if (r < 0)
+		error_prefix(err, "seccomp profile");
+	return r;
 }
 
 enum profile_architecture filter_native(void)
@@ -117,16 +115,35 @@ enum profile_architecture filter_native(void)
 
 int filter_read(const char *profile, char *path, struct profile **ret_profile, struct error *err)
 {
-	return read_from(search_path, profile, path, ret_profile, err);
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
+	int r = read_text(search_path, profile, path, &text, &length, err);
+
+	return r < 0 ? r : parse(path, text, length, ret_profile, err);
 }
 
-int filter_compile_from(const char *const directories[2], const char *profile, int *ret_fd,
-			struct error *err)
+static int build(const char *path, const char *text, size_t length,
+		 struct sock_filter **ret_program, size_t *ret_count, struct error *err)
+{
+	_cleanup_profile_ struct profile *profile = NULL;
+	int r = parse(path, text, length, &profile, err);
+
+	if (r < 0)
+		return r;
+	r = filter_program_build(profile, NATIVE, ret_program, ret_count, err);
+	if (r < 0)
+		error_prefix(err, "seccomp profile %s", path);
+	return r;
+}
+
+int filter_compile_from(const char *const directories[2], const char *store, const char *profile,
+			int *ret_fd, struct error *err)
 {
 	_cleanup_free_ struct sock_filter *program = NULL;
-	_cleanup_profile_ struct profile *read = NULL;
+	_cleanup_free_ char *text = NULL;
 	char path[PATH_MAX];
-	size_t count = 0;
+	size_t count = 0, length = 0;
+	struct error ignored;
 	int r;
 
 	/* other words with a slash would depend on where the daemon was started */
@@ -135,13 +152,19 @@ int filter_compile_from(const char *const directories[2], const char *profile, i
 		if (r < 0)
 			return r;
 	}
-	r = read_from(directories, profile, path, &read, err);
+	r = read_text(directories, profile, path, &text, &length, err);
 	if (r < 0)
 		return r;
-	r = filter_program_build(read, NATIVE, &program, &count, err);
-	if (r < 0) {
-		error_prefix(err, "seccomp profile %s", path);
-		return r;
+	if (profile[0] == '/')
+		store = NULL;
+	if (store == NULL ||
+	    filter_store_get(store, profile, text, length, &program, &count, &ignored) < 0) {
+		r = build(path, text, length, &program, &count, err);
+		if (r < 0)
+			return r;
+		if (store != NULL)
+			(void)filter_store_put(store, profile, text, length, program, count,
+					       &ignored);
 	}
 	return file_sealed_memfd("pysbx-filter", program, count * sizeof(*program), false, ret_fd,
 				 err);
@@ -149,5 +172,10 @@ int filter_compile_from(const char *const directories[2], const char *profile, i
 
 int filter_compile(const char *profile, int *ret_fd, struct error *err)
 {
-	return filter_compile_from(search_path, profile, ret_fd, err);
+	return filter_compile_from(search_path, NULL, profile, ret_fd, err);
+}
+
+int filter_compile_kept(const char *store, const char *profile, int *ret_fd, struct error *err)
+{
+	return filter_compile_from(search_path, store, profile, ret_fd, err);
 }

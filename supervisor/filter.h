@@ -24,6 +24,10 @@ int filter_read(const char *profile, char *path, struct profile **ret_profile, s
  * fully sealed) holding an array of struct sock_filter. Errors name the file and the JSON path. */
 int filter_compile(const char *profile, int *ret_fd, struct error *err);
 
-/* The same with the two directories as arguments: for tests. */
-int filter_compile_from(const char *const directories[2], const char *profile, int *ret_fd,
-			struct error *err);
+/* The same; but the filter of a profile with a name is looked for in `store` first, and left there
+ * (supervisor/filter_store.h). That this can't be done is no error. */
+int filter_compile_kept(const char *store, const char *profile, int *ret_fd, struct error *err);
+
+/* Both with the two directories as arguments: for tests. store: NULL for none. */
+int filter_compile_from(const char *const directories[2], const char *store, const char *profile,
+			int *ret_fd, struct error *err);

@@ -16,6 +16,7 @@
 #include "supervisor/delegation.h"
 #include "supervisor/egress.h"
 #include "supervisor/filter.h"
+#include "supervisor/filter_store.h"
 #include "supervisor/host.h"
 #include "supervisor/identity.h"
 #include "supervisor/instance.h"
@@ -110,7 +111,8 @@ static int prepare(struct run *run, struct error *err)
 		return r;
 	run->plan->end_with_supervisor = true;
 	if (!run->options.learn.on)
-		return filter_compile(spec->syscalls.profile, &run->filter_fd, err);
+		return filter_compile_kept(FILTER_STORE_DIRECTORY, spec->syscalls.profile,
+					   &run->filter_fd, err);
 	run->plan->refusals = REFUSALS_PERMITTED;
 	return learning_begin(run->options.learn.base != NULL ? run->options.learn.base
 							      : SPEC_SYSCALLS_DEFAULT,

@@ -104,8 +104,8 @@ Test(filter, looks_in_the_administrators_directory_before_the_shipped_one)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct error err;
 		int fd = -1;
-		cr_assert_eq(filter_compile_from(directories, rows[i].name, &fd, &err), 0, "%s",
-			     err.text);
+		cr_assert_eq(filter_compile_from(directories, NULL, rows[i].name, &fd, &err), 0,
+			     "%s", err.text);
 		struct program program = read_program(fd);
 		cr_expect_eq(ask(&program, 0, NULL), rows[i].answer, "%s", rows[i].name);
 		free(program.items);
@@ -125,7 +125,7 @@ Test(filter, says_where_it_looked_for_a_profile_that_is_missing)
 	struct error err;
 	int fd = -7;
 
-	cr_expect_lt(filter_compile_from(directories, "django", &fd, &err), 0);
+	cr_expect_lt(filter_compile_from(directories, NULL, "django", &fd, &err), 0);
 	cr_expect_eq(err.kind, ERROR_INVALID);
 	cr_expect_str_eq(err.text, "no seccomp profile \"django\": there is neither "
 				   "/nowhere/etc/django.json nor /nowhere/share/django.json");
