@@ -154,7 +154,7 @@ $(B)/pysbx-launch: $(call static_obj,$(SANDBOX_MAIN)) $(STATIC_SANDBOX_LIB) $(ST
 STACKS_SRC := $(wildcard supervisor/stacks_*.c)
 $(B)/pysbx-stacks: $(call static_obj,supervisor/pysbx-stacks.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
 	$(call say,LINK,$@ (static))
-	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
+	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) -ljansson $(LDLIBS)
 
 link_test = $(Q)mkdir -p $(@D) && $(LINK) -pie -o $@ $^ $(1) $(CRITERION_LIBS) $(LDLIBS)
 
