@@ -60,8 +60,9 @@
 /* How long a pipe may be nearly full, and LAUNCH_STALLED may stay without an answer. */
 #define LAUNCH_STALL_USEC UINT64_C(2000000)
 #define LAUNCH_CALL_ARGS  6
-/* How long a refused call waits for somebody to look at its caller. */
-#define LAUNCH_DENIAL_USEC UINT64_C(200000)
+/* How long a refused call waits for somebody to look at its caller: some 10 ms, on a machine that
+ * is not overrun. */
+#define LAUNCH_DENIAL_USEC UINT64_C(1000000)
 /* Different calls that are told where they are permitted: more than there are. */
 #define LAUNCH_LEARN_MAX 1024
 

@@ -157,9 +157,8 @@ static void add_place(struct phrase *line, const json_t *frame, const char *file
 		   function[0] == '<' ? "" : "()");
 }
 
-const char *stacks_line(const json_t *result, json_int_t pid, char *text, size_t size)
+static const char *write_line(const json_t *thread, char *text, size_t size)
 {
-	const json_t *thread = find_thread(result, pid);
 	const json_t *frame = find_frame(json_object_get(thread, "frames"));
 	struct phrase line = phrase_on(text, size);
 
@@ -167,4 +166,22 @@ const char *stacks_line(const json_t *result, json_int_t pid, char *text, size_t
 		return NULL;
 	add_place(&line, frame, base_name(string(frame, "file")));
 	return text;
+}
+
+const char *stacks_line(const json_t *result, json_int_t pid, char *text, size_t size)
+{
+	return write_line(find_thread(result, pid), text, size);
+}
+
+const char *stacks_thread_line(const json_t *result, json_int_t tid, char *text, size_t size)
+{
+	const json_t *process, *thread = NULL;
+	size_t index;
+
+	json_array_foreach(json_object_get(result, "processes"), index, process)
+	{
+		if (thread == NULL)
+			thread = find_numbered(json_object_get(process, "threads"), "tid", tid);
+	}
+	return write_line(thread, text, size);
 }

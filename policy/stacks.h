@@ -28,6 +28,9 @@ int stacks_mark_allocating(const json_t *before, json_t *after);
  * terminal, and cut to fit size. */
 const char *stacks_line(const json_t *result, json_int_t pid, char *text, size_t size);
 
+/* The same of one thread alone, whatever it is doing. */
+const char *stacks_thread_line(const json_t *result, json_int_t tid, char *text, size_t size);
+
 /* All processes and threads, for people. indent: blanks before each line; columns: longer lines are
  * cut (UINT_MAX: never). */
 void stacks_text(const json_t *result, unsigned indent, unsigned columns, FILE *out);

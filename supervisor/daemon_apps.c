@@ -477,11 +477,12 @@ static void on_denial(struct app *app, const struct denial_report *report)
 	escape_string(report->caller.executable, ESCAPE_FOR_JSON, executable, sizeof(executable));
 	escape_string(report->caller.name, ESCAPE_FOR_JSON, thread, sizeof(thread));
 	events_publish(daemon_of(app)->events, "app.denial", app->spec.name, app->spec.tenant,
-		       json_pack("{s:s, s:s, s:i, s:b, s:s, s:i, s:s, s:s, s:I}", "syscall",
+		       json_pack("{s:s, s:s, s:i, s:b, s:s, s:i, s:s, s:s?, s:s, s:I}", "syscall",
 				 report->name != NULL ? report->name : "", "call", report->call,
 				 "errno", report->errnum, "made", report->errnum == 0, "executable",
 				 executable, "pid", (int)report->caller.process, "thread", thread,
-				 "rule", report->rule, "untold", (json_int_t)report->untold));
+				 "place", report->place, "rule", report->rule, "untold",
+				 (json_int_t)report->untold));
 	if (app->spec.syscalls.mode == SYSCALLS_CANARY)
 		daemon_save_soon(daemon_of(app));
 }

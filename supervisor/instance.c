@@ -285,6 +285,7 @@ static void end_sources(struct instance *instance)
 
 static void reset_life(struct instance *instance)
 {
+	instance_conclude_question(instance);
 	end_sources(instance);
 	relay_clear(&instance->relay);
 	recorder_stop(&instance->recorder);
@@ -554,6 +555,7 @@ void instance_resume(struct instance *instance)
 void instance_leave(struct instance *instance)
 {
 	instance_drop_former(instance);
+	instance_conclude_question(instance);
 	end_sources(instance);
 	relay_clear(&instance->relay);
 	recorder_stop(&instance->recorder);

@@ -67,9 +67,13 @@
 #define INSTANCE_CGROUP_MAX	    512 /* path of a leaf, as the kernel's log names it */
 
 #define INSTANCE_DENIAL_TEXT_MAX 1024
-#define INSTANCE_PROPOSAL_MAX	 2048
+/* The caller of a refused call is held for LAUNCH_DENIAL_USEC at most: a stack that is read later
+ * is not that of the call. */
+#define INSTANCE_DENIAL_STACK_USEC (LAUNCH_DENIAL_USEC * 9 / 10)
+#define INSTANCE_PROPOSAL_MAX	   2048
 
 struct instance;
+struct instance_question;
 
 /* A refused system call. All is borrowed, and escaped by whoever shows it. */
 struct denial_report {
@@ -80,6 +84,7 @@ struct denial_report {
 	uint64_t untold;      /* refusals since the last report that were only counted */
 	pid_t inside;	      /* the thread as the app's own PID namespace numbers it */
 	struct thread caller; /* id 0: it could not be found */
+	const char *place;    /* "views.py:3 in handler()", if it is Python's; NULL: unknown */
 	const char *text;     /* as a sentence, without the rule */
 };
 
@@ -169,7 +174,8 @@ struct instance {
 	bool stop_requested, killed_by_us;
 	bool lifted; /* it was a canary: what its filter refuses is made, over all lives */
 	int forwarded_signal;
-	struct instance_denials *denials; /* owned; NULL: none */
+	struct instance_denials *denials;   /* owned; NULL: none */
+	struct instance_question *question; /* a refused call whose caller is being looked at */
 
 	/* one life: from spawn to conclusion */
 	struct launcher launcher;
@@ -294,6 +300,8 @@ bool instance_remove_empty_leaf(const struct instance *instance);
 /* Tells the launcher something that needs no number. False: it could not be said. */
 bool instance_answer(struct instance *instance, enum launch_message_type type);
 void instance_hear_denial(struct instance *instance, const struct launch_denial *denial);
+/* A refused call that is being looked at is told as it is: nothing more will be known. */
+void instance_conclude_question(struct instance *instance);
 void instance_hear_counted(struct instance *instance, const struct launch_denial *denial);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);

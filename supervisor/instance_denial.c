@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A system call that the filter has refused, as the launcher tells it: who made it is looked at
- * while the caller still waits in it, then it is told. And the canary (policy/canary.h), whose
- * filter is lifted when that happens too often.
+ * A system call that the filter has refused, as the launcher tells it: who made it, and at which
+ * line of Python, is looked at while the caller still waits in it, then it is told. And the canary
+ * (policy/canary.h), whose filter is lifted when that happens too often.
  */
 #include "policy/denial.h"
 #include "policy/escape.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
 #include "policy/quote.h"
+#include "policy/stacks.h"
 #include "supervisor/clock.h"
 #include "supervisor/filter_syscall.h"
 #include "supervisor/instance.h"
+#include "supervisor/stacks.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -58,6 +60,8 @@ static void describe(const struct denial_report *report, char *text, size_t size
 	else
 		phrase_add(&phrase, "seccomp refused %s: %s", report->call,
 			   code != NULL ? code : "an error");
+	if (report->place != NULL)
+		phrase_add(&phrase, " at %s", report->place);
 	add_caller(&phrase, report);
 	if (report->untold > 0)
 		phrase_add(&phrase, " (%llu refusals before this one were only counted)",
@@ -172,6 +176,81 @@ void instance_hear_counted(struct instance *instance, const struct launch_denial
 
 /* --- one ------------------------------------------------------------------------------------ */
 
+/* From LAUNCH_DENIED until it is told. */
+struct instance_question {
+	struct instance *instance;
+	struct denial_report report; /* points into what follows */
+	char *name;		     /* owned */
+	char words[DENIAL_TEXT_MAX], rule[DENIAL_TEXT_MAX], line[STACKS_LINE_MAX];
+	struct stacks_request *reading; /* of the caller's stack; NULL: none */
+	sd_event_source *timer;
+};
+
+static void fill(struct instance_question *question, const struct launch_denial *denial,
+		 const struct seccomp_data *call)
+{
+	question->name = filter_syscall_name(denial->number);
+	question->report = (struct denial_report){
+		.name = question->name,
+		.call = denial_describe(question->name, call, question->words),
+		.rule = denial_rule(question->name, call, question->rule),
+		.errnum = denial->errnum,
+		.untold = denial->untold,
+		.inside = denial->thread,
+	};
+}
+
+/* All that will be known is known. */
+void instance_conclude_question(struct instance *instance)
+{
+	struct instance_question *question = TAKE_PTR(instance->question);
+
+	if (question == NULL)
+		return;
+	stacks_cancel(question->reading);
+	sd_event_source_disable_unref(question->timer);
+	instance_answer(instance, LAUNCH_HEARD);
+	tell(instance, &question->report);
+	count(instance, 1, question->report.untold, question->report.rule);
+	free(question->name);
+	free(question);
+}
+
+static void on_stacks(json_t *result, const struct error *err, void *userdata)
+{
+	struct instance_question *question = userdata;
+	(void)err; /* not every caller is Python */
+
+	question->reading = NULL;
+	if (result != NULL)
+		question->report.place = stacks_thread_line(result, question->report.caller.id,
+							    question->line, sizeof(question->line));
+	instance_conclude_question(question->instance);
+}
+
+static int on_stack_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance_question *question = userdata;
+	(void)source, (void)usec;
+
+	instance_conclude_question(question->instance);
+	return 0;
+}
+
+/* False: there is nothing to wait for. */
+static bool look_at_stack(struct instance_question *question)
+{
+	struct instance *instance = question->instance;
+	struct error ignored;
+
+	return question->report.caller.id != 0 &&
+	       stacks_read(instance->host->event, &question->report.caller.process, 1, on_stacks,
+			   question, &question->reading, &ignored) >= 0 &&
+	       sd_event_add_time_relative(instance->host->event, &question->timer, CLOCK_MONOTONIC,
+					  INSTANCE_DENIAL_STACK_USEC, 1000, on_stack_late,
+					  question) >= 0;
+}
+
 void instance_hear_denial(struct instance *instance, const struct launch_denial *denial)
 {
 	struct seccomp_data call = {
@@ -179,14 +258,7 @@ void instance_hear_denial(struct instance *instance, const struct launch_denial 
 		.arch = denial->architecture,
 		.instruction_pointer = denial->instruction_pointer,
 	};
-	_cleanup_free_ char *name = filter_syscall_name(denial->number);
-	char words[DENIAL_TEXT_MAX], rule[DENIAL_TEXT_MAX];
-	struct denial_report report = {
-		.name = name,
-		.errnum = denial->errnum,
-		.untold = denial->untold,
-		.inside = denial->thread,
-	};
+	struct instance_question *question;
 
 	for (size_t i = 0; i < LAUNCH_CALL_ARGS; i++)
 		call.args[i] = denial->arguments[i];
@@ -195,10 +267,16 @@ void instance_hear_denial(struct instance *instance, const struct launch_denial 
 		instance->host->learn(instance, &call);
 		return;
 	}
-	report.call = denial_describe(name, &call, words);
-	report.rule = denial_rule(name, &call, rule);
-	find_caller(instance, denial, &report.caller);
-	(void)instance_answer(instance, LAUNCH_HEARD);
-	tell(instance, &report);
-	count(instance, 1, denial->untold, report.rule);
+	instance_conclude_question(instance);
+	question = calloc(1, sizeof(*question));
+	if (question == NULL) {
+		instance_answer(instance, LAUNCH_HEARD);
+		return;
+	}
+	question->instance = instance;
+	fill(question, denial, &call);
+	find_caller(instance, denial, &question->report.caller);
+	instance->question = question;
+	if (!look_at_stack(question))
+		instance_conclude_question(instance);
 }

@@ -306,6 +306,7 @@ static void hear_last_words(struct instance *instance, const struct launch_messa
 {
 	if (instance->last_words.type != 0)
 		return;
+	instance_conclude_question(instance);
 	instance_set_last_words(instance, message);
 	start_relay(instance);
 	(void)instance_expect_end(instance);

@@ -36,7 +36,9 @@ Test(denials, a_refused_call_is_explained_once)
 					   "chroot EPERM\nalg EPERM\nunshare EPERM\nbatch EPERM\n");
 	expect_once(&run, "seccomp refused chroot(0x");
 	expect_once(&run, "seccomp refused socket(AF_ALG, SOCK_SEQPACKET");
-	expect_once(&run, "seccomp refused unshare(CLONE_NEWUSER): EPERM; caller: pid ");
+	expect_once(&run, "seccomp refused unshare(CLONE_NEWUSER): EPERM at denials.py:51 in "
+			  "once(); caller: pid ");
+	expect_once(&run, ": EPERM at denials.py:44 in leave(); caller: pid ");
 	expect_once(&run, "seccomp refused sched_setscheduler(0, 3, 0x");
 	expect_once(&run, "the profile needs {\"names\": [\"chroot\"], \"action\": "
 			  "\"SCMP_ACT_ALLOW\"}");

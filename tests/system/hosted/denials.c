@@ -11,8 +11,8 @@
 
 #define EVENT_SYSCALL_REFUSED "MESSAGE_ID=5780b0d6c9e74c85a4ad2bdec1125472"
 #define EVENT_CANARY_LIFTED   "MESSAGE_ID=042540d9aedc4df897bf97c4e34f1838"
-/* A caller waits for 200 ms at the most, and the guest is emulated. */
-#define BEAT_MAX_MSEC 2000
+/* A caller waits for a second at the most, and the guest is emulated. */
+#define BEAT_MAX_MSEC 3000
 
 TestSuite(denials, .timeout = TEST_TIMEOUT_SEC);
 
