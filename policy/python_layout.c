@@ -281,11 +281,19 @@ static uint32_t pointer_of(const uint64_t *numbers, uint8_t index)
 	return offset_of(numbers, index, 8, STRUCTURE_MAX);
 }
 
+/* Within the interpreter's own lock, of which the numbers are offsets in the interpreter. */
+static uint32_t lock_offset_of(const uint64_t *numbers, const struct told *told, uint8_t index,
+			       uint64_t alignment)
+{
+	uint32_t lock = pointer_of(numbers, told->interpreter_lock);
+	uint32_t field = offset_of(numbers, index, alignment, STRUCTURE_MAX);
+
+	return lock != NO_OFFSET && field != NO_OFFSET && field >= lock ? field - lock : NO_OFFSET;
+}
+
 static void take_offsets(const uint64_t *numbers, const struct told *told,
 			 struct python_layout *ret)
 {
-	const uint64_t lock = numbers[told->interpreter_lock];
-
 	*ret = (struct python_layout){
 		.lines = PYTHON_LINES_LOCATIONS,
 		.position = PYTHON_POSITION_POINTER,
@@ -294,9 +302,8 @@ static void take_offsets(const uint64_t *numbers, const struct told *told,
 		.interpreter_next = pointer_of(numbers, told->interpreter_next),
 		.interpreter_threads = pointer_of(numbers, told->interpreter_threads),
 		.interpreter_gil = pointer_of(numbers, told->interpreter_gil),
-		/* told as offsets of the interpreter's own lock */
-		.gil_holder = (uint32_t)(numbers[told->interpreter_holder] - lock),
-		.gil_locked = (uint32_t)(numbers[told->interpreter_locked] - lock),
+		.gil_holder = lock_offset_of(numbers, told, told->interpreter_holder, 8),
+		.gil_locked = lock_offset_of(numbers, told, told->interpreter_locked, 4),
 		.thread_next = pointer_of(numbers, told->thread_next),
 		.thread_interpreter = pointer_of(numbers, told->thread_interpreter),
 		.thread_id = pointer_of(numbers, told->thread_id),
@@ -336,6 +343,8 @@ static bool is_sane(const struct python_layout *layout)
 		layout->code_file,
 		layout->code_name,
 		layout->code_lines,
+		layout->gil_holder,
+		layout->gil_locked,
 		layout->code_first_line,
 		layout->code_bytes,
 	};
@@ -343,8 +352,7 @@ static bool is_sane(const struct python_layout *layout)
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++)
 		if (offsets[i] == NO_OFFSET)
 			return false;
-	return layout->gil_holder < STRUCTURE_MAX && layout->gil_locked < STRUCTURE_MAX &&
-	       layout->frame_previous != layout->frame_code &&
+	return layout->frame_previous != layout->frame_code &&
 	       layout->frame_position != layout->frame_code && layout->frame_owner != 0 &&
 	       layout->code_name != layout->code_file && layout->code_bytes > layout->code_lines &&
 	       layout->thread_frame != layout->thread_next;

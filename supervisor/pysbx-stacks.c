@@ -3,8 +3,8 @@
  * The program of supervisor/stacks.h: reads the Python stacks of the processes that it is told, and
  * prints them as one JSON object. Pids are arguments, or lines on standard input.
  *
- * It ends after half a second whatever happens: a clock of the kernel's kills it if it does not
- * look at its own in time.
+ * It stops reading after half a second, and tells what it has; it ends after twice that whatever
+ * happens: a clock of the kernel's kills it.
  */
 #include "policy/own.h"
 #include "supervisor/clock.h"
@@ -19,9 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-
-/* What is left is for the output. */
-#define READING_USEC (STACKS_DEADLINE_USEC - 100000)
 
 struct pids {
 	size_t count;
@@ -61,9 +58,7 @@ static int read_pids(int argc, char *argv[], struct pids *pids, struct error *er
 /* The kernel's own: also ends what waits for a lock of another process, as soon as it is let. */
 static int set_deadline(struct error *err)
 {
-	const struct itimerval timer = { .it_value = { .tv_sec = STACKS_DEADLINE_USEC / 1000000,
-						       .tv_usec =
-							       STACKS_DEADLINE_USEC % 1000000 } };
+	const struct itimerval timer = { .it_value = { .tv_sec = STACKS_KILL_SEC } };
 
 	(void)signal(SIGALRM, SIG_DFL);
 	if (setitimer(ITIMER_REAL, &timer, NULL) < 0)
@@ -92,7 +87,7 @@ static int print_stacks(const struct pids *pids, uint64_t deadline_usec, struct 
 
 int main(int argc, char *argv[])
 {
-	const uint64_t deadline_usec = clock_monotonic_usec() + READING_USEC;
+	const uint64_t deadline_usec = clock_monotonic_usec() + STACKS_DEADLINE_USEC;
 	struct pids pids = { 0 };
 	struct error err;
 	int r;

@@ -33,9 +33,10 @@
 
 #define STACKS_PATH PYSBX_LIBEXECDIR "/pysbx-stacks"
 
-#define STACKS_PIDS_MAX	     256 /* of one reading; those beyond are left out */
-#define STACKS_DEADLINE_USEC UINT64_C(500000)
-/* Its own, after which it is killed by us: it has to start too, on a machine that may be busy. */
+#define STACKS_PIDS_MAX	     256	      /* of one reading; those beyond are left out */
+#define STACKS_DEADLINE_USEC UINT64_C(500000) /* of its reading; it tells what it has by then */
+#define STACKS_KILL_SEC	     1		      /* of its life, by the kernel's clock */
+/* After which it is killed by us, and not waited for: it may be where no signal reaches. */
 #define STACKS_PATIENCE_USEC  UINT64_C(1500000)
 #define STACKS_OUTPUT_MAX     ((size_t)4 << 20)
 #define STACKS_PROGRAM_FAILED 125 /* its exit status then; its last line says why */

@@ -55,7 +55,7 @@ static int keep_ptrace_alone(struct error *err)
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offsetof(struct seccomp_data, field))
 #define LOAD_LOW(index) /* little-endian */ \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,  \
-		 (unsigned)(offsetof(struct seccomp_data, args) + (index)*8))
+		 (unsigned)(offsetof(struct seccomp_data, args) + (index)*8UL))
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
 #define ALLOW(name)   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), RETURN(SECCOMP_RET_ALLOW)
 /* allowed if none of these bits is in argument `index`; the number is gone then, so it decides */

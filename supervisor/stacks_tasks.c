@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/own.h"
+#include "supervisor/clock.h"
 #include "supervisor/stacks_process.h"
 
 #include <dirent.h>
@@ -112,14 +113,15 @@ static bool read_task(int tasks, const char *name, bool namespaced, struct stack
 	return true;
 }
 
-static void read_all(DIR *stream, bool namespaced, struct stacks_tasks *tasks)
+static void read_all(DIR *stream, bool namespaced, uint64_t deadline_usec,
+		     struct stacks_tasks *tasks)
 {
 	struct dirent *entry;
 
 	while ((entry = readdir(stream)) != NULL) {
 		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
 			continue;
-		if (tasks->count == PYTHON_THREADS_MAX) {
+		if (tasks->count == PYTHON_THREADS_MAX || clock_monotonic_usec() > deadline_usec) {
 			tasks->truncated = true;
 			break;
 		}
@@ -142,7 +144,8 @@ int stacks_tasks_read(const struct stacks_process *process, struct stacks_tasks 
 	(void)TAKE_FD(fd);
 	ret->items = calloc(PYTHON_THREADS_MAX, sizeof(*ret->items));
 	if (ret->items != NULL)
-		read_all(stream, inside != 0 && inside != process->pid, ret);
+		read_all(stream, inside != 0 && inside != process->pid, process->deadline_usec,
+			 ret);
 	closedir(stream);
 	return ret->items != NULL ? 0 : error_no_memory(err);
 }
