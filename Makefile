@@ -264,9 +264,14 @@ BENCH_PROGRAMS := $(B)/bench/bench-worker $(B)/bench/rpc-probe
 bench: all $(BENCH_PROGRAMS) $(ATTEMPT) $(B)/tests/system-neighbours
 	tests/bench/run $(B) $(T)
 
-## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...
-bench-host: all $(BENCH_PROGRAMS)
+## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...;
+##                   T=stacks times the reading of stacks
+bench-host: all $(BENCH_PROGRAMS) $(B)/bench/stacks-probe
+ifeq ($(T),stacks)
+	tests/bench/stacks $(B)
+else
 	PYSBX_BENCH_KILLS=200 tests/bench/host $(B) $(or $(PYSBX_BENCH_APPS),1000) $(T)
+endif
 
 ## make soak         the long proofs of the daemon (an hour); T=crashes, stopped, hangs or busy for a
 ##                   part, SOAK_DEATHS=10000, SOAK_MINUTES=10
@@ -281,6 +286,10 @@ $(B)/soak/soak-worker: $(call static_obj,tests/soak/soak_worker.c)
 $(B)/bench/bench-worker: $(call static_obj,tests/bench/bench_worker.c)
 	$(call say,LINK,$@ (static))
 	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(LDLIBS)
+
+$(B)/bench/stacks-probe: $(call static_obj,tests/bench/stacks_probe.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
+	$(call say,LINK,$@ (static))
+	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
 
 $(B)/bench/rpc-probe: $(call obj,tests/bench/rpc_probe.c)
 	$(call say,LINK,$@)
