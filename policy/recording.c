@@ -180,7 +180,7 @@ static int add_to_track(struct recording_track *track, const struct recording_sa
 	r = make_room(track, length);
 	if (r < 0)
 		return r;
-	assert(track->bytes != NULL);
+	assert(track->bytes != NULL && track->edges != NULL);
 	memcpy(track->bytes + track->end, step, length);
 	track->end += length;
 	track->edges[NEWEST] = *sample;

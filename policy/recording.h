@@ -117,6 +117,25 @@ uint64_t recording_unreclaimable(const struct recording_sample *sample);
 /* part of whole in percent x 100; 0 where whole is none or unlimited. */
 uint32_t recording_share(uint64_t part, uint64_t whole);
 
+/* What it uses now: over the last window_usec before now_usec. Of one that has not been looked at
+ * for RECORDING_STALE_USEC, since nothing of it has moved, all rates are 0. */
+struct recording_rates {
+	uint32_t cpu_percent_x100;	 /* of one core */
+	uint32_t throttled_percent_x100; /* of the periods of cpu.max */
+	int64_t memory_per_second;	 /* growth of what is unreclaimable, bytes */
+	uint64_t io_per_second;		 /* bytes read and written */
+};
+#define RECORDING_STALE_USEC UINT64_C(30000000)
+void recording_rates(const struct recording *recording, uint64_t window_usec, uint64_t now_usec,
+		     struct recording_rates *ret);
+
+/* A field at `count` points in time, the last of them now_usec and each step_usec after the one
+ * before; between two samples in proportion. RECORDING_UNKNOWN before the first sample. Returns how
+ * many are known. */
+#define RECORDING_UNKNOWN UINT64_MAX
+size_t recording_series(const struct recording *recording, recording_field field,
+			uint64_t step_usec, uint64_t now_usec, uint64_t *values, size_t count);
+
 /* How often an app is looked at. */
 enum recording_pace {
 	RECORDING_IDLE, /* every 10 s, together with all others that are idle */

@@ -92,6 +92,79 @@ uint32_t recording_share(uint64_t part, uint64_t whole)
 						: (uint32_t)(part * PERCENT_X100 / whole);
 }
 
+static uint64_t growth(uint64_t then, uint64_t now)
+{
+	return now > then ? now - then : 0;
+}
+
+static uint64_t per_second(uint64_t amount, uint64_t usec)
+{
+	return amount < UINT64_MAX / 1000000 ? amount * 1000000 / usec : amount / usec * 1000000;
+}
+
+void recording_rates(const struct recording *recording, uint64_t window_usec, uint64_t now_usec,
+		     struct recording_rates *ret)
+{
+	const struct recording_sample *newest;
+	struct recording_sample then;
+	struct recording_change memory;
+	uint64_t usec;
+
+	*ret = (struct recording_rates){ 0 };
+	if (!find_then(recording, window_usec, &newest, &then) ||
+	    newest->time_usec + RECORDING_STALE_USEC < now_usec)
+		return;
+	usec = newest->time_usec - then.time_usec;
+	fill_change(recording_unreclaimable(&then), recording_unreclaimable(newest), usec, &memory);
+	ret->memory_per_second = memory.per_second;
+	ret->cpu_percent_x100 =
+		recording_share(growth(then.cpu_usage_usec, newest->cpu_usage_usec), usec);
+	ret->throttled_percent_x100 =
+		recording_share(growth(then.cpu_throttled, newest->cpu_throttled),
+				growth(then.cpu_periods, newest->cpu_periods));
+	ret->io_per_second = per_second(growth(then.io_read_bytes, newest->io_read_bytes) +
+						growth(then.io_write_bytes, newest->io_write_bytes),
+					usec);
+}
+
+/* left and right are in order, and the time is between them. */
+static uint64_t between(const struct recording_sample *left, const struct recording_sample *right,
+			recording_field field, uint64_t time_usec)
+{
+	uint64_t from = value_of(left, field), to = value_of(right, field);
+	double part = (double)(time_usec - left->time_usec) /
+		      (double)(right->time_usec - left->time_usec);
+
+	return to >= from ? from + (uint64_t)((double)(to - from) * part)
+			  : from - (uint64_t)((double)(from - to) * part);
+}
+
+size_t recording_series(const struct recording *recording, recording_field field,
+			uint64_t step_usec, uint64_t now_usec, uint64_t *values, size_t count)
+{
+	struct recording_sample left = { 0 }, right;
+	struct recording_cursor cursor;
+	size_t known = 0;
+	bool more;
+
+	recording_begin(recording, &cursor);
+	more = recording_next(&cursor, &right);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t back = (count - 1 - i) * step_usec;
+		uint64_t time = now_usec > back ? now_usec - back : 0;
+
+		for (; more && right.time_usec <= time; more = recording_next(&cursor, &right))
+			left = right;
+		if (left.time_usec == 0)
+			values[i] = RECORDING_UNKNOWN;
+		else
+			values[i] =
+				more ? between(&left, &right, field, time) : value_of(&left, field);
+		known += left.time_usec != 0;
+	}
+	return known;
+}
+
 /* --- how often ------------------------------------------------------------------------------- */
 
 static bool is_near(const struct recording *recording, uint64_t memory_max)

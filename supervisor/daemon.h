@@ -204,5 +204,5 @@ void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant);
 /* Ends the readings of stacks that are under way; their calls fail. */
 void daemon_stop_stacks(struct daemon *daemon);
 
-#define DAEMON_TABLES 8
+#define DAEMON_TABLES 9
 size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[DAEMON_TABLES]);

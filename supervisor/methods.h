@@ -23,6 +23,8 @@ extern const struct control_method methods_incidents[];
 extern const size_t methods_incidents_count;
 extern const struct control_method methods_stacks[];
 extern const size_t methods_stacks_count;
+extern const struct control_method methods_history[];
+extern const size_t methods_history_count;
 
 /* The app of params.name, as far as the caller may see it; ERROR_NOT_FOUND. */
 struct app *methods_find_app(const struct daemon *daemon, const struct call *call,

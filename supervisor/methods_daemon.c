@@ -133,6 +133,7 @@ size_t daemon_method_tables(struct daemon *daemon, struct control_table tables[D
 		{ methods_config, methods_config_count, daemon },
 		{ methods_incidents, methods_incidents_count, daemon },
 		{ methods_stacks, methods_stacks_count, daemon },
+		{ methods_history, methods_history_count, daemon },
 		{ events_methods, EVENTS_METHOD_COUNT, daemon->events },
 	};
 

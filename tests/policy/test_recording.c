@@ -213,7 +213,7 @@ Test(recording, tells_how_fast_something_grows)
 	_cleanup_recording_ struct recording recording = { 0 };
 	struct recording_change change;
 
-	for (unsigned i = 0; i <= 60; i++)
+	for (uint64_t i = 0; i <= 60; i++)
 		add(&recording, START + i * SECOND, 0,
 		    10 * MIB + (i > 40 ? (i - 40) * 2 * MIB : 0));
 	cr_assert(recording_change(&recording, ANON, 20 * SECOND, &change));
@@ -277,6 +277,49 @@ Test(recording, tells_shares_without_overflow)
 	cr_expect_eq(recording_share(5, LIMIT_UNSET), 0);
 	cr_expect_eq(recording_share(UINT64_MAX / 2, UINT64_MAX / 2), 10000);
 	cr_expect_eq(recording_share(UINT64_MAX - 5, 1), UINT32_MAX);
+}
+
+Test(recording, tells_what_is_used_now)
+{
+	_cleanup_recording_ struct recording recording = { 0 };
+	struct recording_rates rates = { .io_per_second = 7 };
+	struct recording_sample sample = { .time_usec = START };
+
+	recording_rates(&recording, 5 * SECOND, START, &rates);
+	cr_expect_eq(rates.io_per_second, 0);
+	cr_assert_eq(recording_add(&recording, &sample), 0);
+	sample = (struct recording_sample){ .time_usec = START + 4 * SECOND,
+					    .cpu_usage_usec = 6 * SECOND,
+					    .memory_anon = 8 * MIB,
+					    .cpu_periods = 40,
+					    .cpu_throttled = 10,
+					    .io_read_bytes = 3000,
+					    .io_write_bytes = 1000 };
+	cr_assert_eq(recording_add(&recording, &sample), 0);
+	recording_rates(&recording, 5 * SECOND, sample.time_usec, &rates);
+	cr_expect_eq(rates.cpu_percent_x100, 15000);
+	cr_expect_eq(rates.throttled_percent_x100, 2500);
+	cr_expect_eq(rates.memory_per_second, 2 * MIB);
+	cr_expect_eq(rates.io_per_second, 1000);
+	recording_rates(&recording, 5 * SECOND, sample.time_usec + 31 * SECOND, &rates);
+	cr_expect_eq(rates.cpu_percent_x100, 0, "nothing has moved since");
+}
+
+Test(recording, tells_a_field_at_points_in_time)
+{
+	static const uint64_t expected[] = { RECORDING_UNKNOWN, 100, 200, 150, 100, 100 };
+	_cleanup_recording_ struct recording recording = { 0 };
+	uint64_t values[ARRAY_SIZE(expected)];
+
+	cr_expect_eq(recording_series(&recording, ANON, SECOND, START, values, 3), 0);
+	cr_expect_eq(values[2], RECORDING_UNKNOWN);
+	add(&recording, START, 0, 100);
+	add(&recording, START + 10 * SECOND, 0, 200);
+	add(&recording, START + 30 * SECOND, 0, 100);
+	cr_expect_eq(recording_series(&recording, ANON, 10 * SECOND, START + 40 * SECOND, values,
+				      ARRAY_SIZE(values)),
+		     5);
+	cr_expect_arr_eq(values, expected, sizeof(expected));
 }
 
 /* --- the pace -------------------------------------------------------------------------------- */
