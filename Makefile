@@ -85,7 +85,7 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 LAUNCHER := build/pysbx-launch build/pysbx-stacks
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch $(B)/pysbx-stacks
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_PARTS := alone daemon hosted survives returns escape neighbours stacks
+SYSTEM_PARTS := alone daemon hosted survives returns escape neighbours stacks recorder
 SYSTEM_TESTS := $(B)/tests/system $(addprefix $(B)/tests/system-,$(SYSTEM_PARTS))
 ATTEMPT := $(B)/tests/attempt
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
@@ -171,8 +171,8 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call link_test,$(SUPERVISOR_LIBS))
 
 # Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/,
-# survives/, returns/ and neighbours/ share the one daemon that a machine has, escape/ compares the
-# machine with how it was.
+# survives/, returns/, neighbours/ and recorder/ share the one daemon that a machine has, escape/
+# compares the machine with how it was.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
