@@ -56,6 +56,8 @@ BASE_CFLAGS = -std=gnu17 $(WARNINGS) $(WERROR) $(HARDENING) -fno-common
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags libsystemd libseccomp libcap jansson 2>/dev/null)
 POLICY_LIBS := $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null || printf %s -ljansson)
 SUPERVISOR_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd libseccomp libcap jansson 2>/dev/null || printf %s '-lsystemd -lseccomp -lcap -ljansson')
+# `pysbx top` alone
+SCREEN_LIBS := $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null || printf %s '-lncursesw -ltinfo')
 SANDBOX_LIBS := -lcap
 CRITERION_LIBS := -lcriterion
 
@@ -136,7 +138,7 @@ $(STATIC_SANDBOX_LIB): $(call static_obj,$(SANDBOX_SRC))
 
 $(B)/pysbx: $(call obj,supervisor/pysbx.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
+	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(SCREEN_LIBS) $(LDLIBS)
 
 $(B)/pysbxd: $(call obj,supervisor/pysbxd.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
@@ -168,7 +170,7 @@ $(B)/tests/unit-sandbox: $(call obj,$(wildcard tests/sandbox/*.c)) $(SANDBOX_LIB
 
 $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
-	$(call link_test,$(SUPERVISOR_LIBS))
+	$(call link_test,$(SUPERVISOR_LIBS) $(SCREEN_LIBS))
 
 # Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/,
 # survives/, returns/, neighbours/ and recorder/ share the one daemon that a machine has, escape/
@@ -189,7 +191,7 @@ $(ATTEMPT): $(call static_obj,$(wildcard tests/system/attempts/*.c))
 $(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(SUPERVISOR_LIBS) $(SCREEN_LIBS) $(LDLIBS)
 
 -include $(shell find $(B)/obj $(B)/static -name '*.d' 2>/dev/null)
 

@@ -13,7 +13,9 @@
 #include "policy/quote.h"
 
 #include <assert.h>
+#include <langinfo.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -376,6 +378,7 @@ int ctl_main(int argc, char *argv[])
 {
 	const char *no_colour = getenv("NO_COLOR"), *socket = getenv("PYSBX_SOCKET");
 	unsigned columns = terminal_columns(STDOUT_FILENO);
+	bool utf8 = setlocale(LC_CTYPE, "") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	struct ctl ctl = {
 		.in = stdin,
 		.out = stdout,
@@ -384,7 +387,8 @@ int ctl_main(int argc, char *argv[])
 		.view = { .out = stdout,
 			  .columns = columns,
 			  .colour = columns > 0 && (no_colour == NULL || no_colour[0] == '\0'),
-			  .now = time(NULL) },
+			  .now = time(NULL),
+			  .utf8 = utf8 },
 	};
 
 	return ctl_run(&ctl, argc, argv);

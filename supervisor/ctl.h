@@ -42,6 +42,11 @@ enum ctl_option {
 	CTL_TIMEOUT = 1 << 12,
 	CTL_LOG_LEVEL = 1 << 13,
 	CTL_WATCH = 1 << 14,
+	CTL_SINCE = 1 << 15,
+	CTL_PLOT = 1 << 16,
+	CTL_ONCE = 1 << 17,
+	CTL_SORT = 1 << 18,
+	CTL_INTERVAL = 1 << 19,
 };
 
 /* Every command that speaks to the daemon takes these. */
@@ -52,7 +57,7 @@ enum ctl_option {
 /* Borrowed from argv; NULL and 0 where nothing was said. */
 struct ctl_options {
 	unsigned given; /* enum ctl_option */
-	const char *socket, *tenant, *state, *app, *timeout, *log_level;
+	const char *socket, *tenant, *state, *app, *timeout, *log_level, *since, *sort, *interval;
 	uint64_t lines, cursor;
 };
 
@@ -183,6 +188,8 @@ int ctl_set(struct ctl *ctl, struct error *err);
 int ctl_remove(struct ctl *ctl, struct error *err);
 int ctl_wait(struct ctl *ctl, struct error *err);
 int ctl_logs(struct ctl *ctl, struct error *err);
+int ctl_history(struct ctl *ctl, struct error *err);
+int ctl_top(struct ctl *ctl, struct error *err);
 int ctl_events(struct ctl *ctl, struct error *err);
 int ctl_incidents(struct ctl *ctl, struct error *err);
 int ctl_incident(struct ctl *ctl, struct error *err);

@@ -61,7 +61,8 @@ static int read_process(pid_t pid, json_t **ret, struct error *err)
 	return r;
 }
 
-/* A number is a process; an app that is called so can be asked for by `pysbx rpc`. 0: it is none. */
+/* A number is a process; an app that is called so can be asked for by `pysbx rpc`. 0: it is none.
+ */
 static pid_t pid_of(const char *word)
 {
 	char *end;

@@ -18,6 +18,7 @@ struct ctl_view {
 	unsigned columns; /* of the terminal; 0: no terminal, lines are neither cut nor broken */
 	bool colour;	  /* states may be coloured */
 	time_t now;	  /* ages are counted from here */
+	bool utf8;	  /* drawn with more than ASCII */
 };
 
 /* The results of the methods of the same names. */
@@ -27,6 +28,11 @@ int ctl_view_plans(const struct ctl_view *view, const json_t *result, struct err
 int ctl_view_tenants(const struct ctl_view *view, const json_t *result, struct error *err);
 void ctl_view_incident(const struct ctl_view *view, const json_t *incident);
 void ctl_view_daemon(const struct ctl_view *view, const json_t *info);
+
+/* app.history: so many rows, spread over what is there; or drawn. */
+int ctl_view_history(const struct ctl_view *view, const json_t *result, size_t rows,
+		     struct error *err);
+int ctl_view_plot(const struct ctl_view *view, const json_t *result, struct error *err);
 
 /* One app: app.get, app.stats (NULL: nothing runs) and app.logs (NULL: none). */
 void ctl_view_status(const struct ctl_view *view, const json_t *app, const json_t *stats,

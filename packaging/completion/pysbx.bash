@@ -126,7 +126,8 @@ _pysbx_control()
 	--app) _pysbx_names list && return ;;
 	--state) _pysbx_words -W "$_pysbx_states" && return ;;
 	--log-level) _pysbx_words -W 'error warning info debug' && return ;;
-	--lines | -n | --cursor | --timeout) return ;;
+	--sort) _pysbx_words -W 'cpu memory share stall io pids restarts name' && return ;;
+	--lines | -n | --cursor | --timeout | --since | --interval) return ;;
 	esac
 
 	case $command in
@@ -138,6 +139,8 @@ _pysbx_control()
 	set) options+=' --force' ;;
 	logs) options+=' --lines --follow' ;;
 	stacks) options+=' --watch' ;;
+	top) options+=' --once --sort --interval --tenant' ;;
+	history) options+=' --since --lines --plot' ;;
 	events) options+=' --follow --cursor --app' ;;
 	wait) options+=' --timeout' ;;
 	daemon) options+=' --log-level' ;;
@@ -153,7 +156,7 @@ _pysbx_control()
 	syscalls*) _pysbx_words -W "$_pysbx_profiles" -f ;;
 	'plan get' | 'plan remove') _pysbx_names plan list ;;
 	'tenant get' | 'tenant remove') _pysbx_names tenant list ;;
-	status | start | stop | restart | suspend | resume | remove | get | logs | incidents | stacks)
+	status | start | stop | restart | suspend | resume | remove | get | logs | incidents | history | stacks)
 		_pysbx_names list
 		;;
 	signal)
@@ -184,7 +187,7 @@ _pysbx()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	local commands='apply get list status start stop restart signal suspend resume set remove wait
-		logs events incidents incident stacks plan tenant reload daemon rpc syscalls
+		logs events incidents incident top history stacks plan tenant reload daemon rpc syscalls
 		run doctor help version --help --version'
 
 	COMPREPLY=()

@@ -94,6 +94,12 @@ _pysbx_control() {
 		'--app=[only of this app]:app:_pysbx_apps' ;;
 	incidents) _arguments $common $lines ':app:_pysbx_apps' ;;
 	incident) _arguments $common ':incident' ;;
+	top) _arguments $common '--once[print it once, as text]' \
+		'--sort=[what comes first]:key:(cpu memory share stall io pids restarts name)' \
+		'--interval=[look again so often]:time' \
+		'--tenant=[only of this tenant]:tenant:_pysbx_tenants' ':text' ;;
+	history) _arguments $common $lines '--since=[only the last so long]:time' '--plot[draw it]' \
+		':app:_pysbx_apps' ;;
 	stacks) _arguments $common '--watch[look again every second]' \
 		':app or process:_pysbx_apps' ;;
 	daemon) _arguments $common '--log-level=[set it]:level:(error warning info debug)' ;;
@@ -131,6 +137,8 @@ _pysbx_commands() {
 		'events:print what happened, or happens'
 		'incidents:list the last incidents'
 		'incident:explain one incident'
+		'top:watch what the apps use'
+		'history:tell what an app used in the last five minutes'
 		'stacks:show where Python code is'
 		'plan:hosting plans'
 		'tenant:tenants'

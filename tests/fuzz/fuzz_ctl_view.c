@@ -4,6 +4,7 @@
  * whatever workers and tenants wrote into them, what comes out is lines of printable characters.
  */
 #include "policy/own.h"
+#include "policy/top.h"
 #include "supervisor/ctl_view.h"
 
 #include <stdint.h>
@@ -45,6 +46,44 @@ static void show_all(const struct ctl_view *view, const json_t *value)
 	ctl_view_status(view, value, value, value);
 	ctl_view_event(view, value);
 	ctl_view_log(view, value);
+	(void)ctl_view_history(view, value, 20, &err);
+	(void)ctl_view_plot(view, value, &err);
+}
+
+/* Cells fit their places, one column a character. */
+static void check_cells(const struct top_row *row, unsigned columns)
+{
+	struct top_cell cells[TOP_CELLS_MAX];
+	size_t count = top_cells(row, columns, true, cells);
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned used = 0;
+
+		for (const char *at = cells[i].text; *at != '\0'; at++) {
+			require((unsigned char)*at >= ' ');
+			used += (*at & 0xc0) != 0x80;
+		}
+		require(used <= cells[i].width);
+	}
+}
+
+static void check_top(const json_t *value)
+{
+	struct top_row *rows = NULL;
+	struct error err;
+	size_t count, shown;
+
+	if (top_read(value, &rows, &count, &err) < 0)
+		return;
+	for (size_t i = 0; i < TOP_KEY_COUNT; i++)
+		top_sort(rows, count, (enum top_key)i, i % 2 == 0);
+	shown = top_filter(rows, count, "run");
+	require(shown <= count);
+	for (size_t i = 0; i < count && i < 100; i++) {
+		check_cells(&rows[i], 80);
+		check_cells(&rows[i], 200);
+	}
+	free(rows);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
 		_cleanup_free_ char *text = NULL;
 		size_t length = 0;
-		struct ctl_view view = { .columns = widths[i], .now = NOW };
+		struct ctl_view view = { .columns = widths[i], .now = NOW, .utf8 = i > 0 };
 
 		view.out = open_memstream(&text, &length);
 		if (view.out == NULL)
@@ -66,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (fclose(view.out) == 0)
 			check_text(text, length);
 	}
+	check_top(value);
 	json_decref(value);
 	return 0;
 }

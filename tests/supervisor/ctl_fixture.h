@@ -142,7 +142,8 @@ __attribute__((unused)) static int fixture_run(const char *socket, const struct 
 		.socket = socket,
 	};
 
-	ctl.view = (struct ctl_view){ ctl.out, looks->columns, looks->colour, CTL_FIXTURE_NOW };
+	ctl.view = (struct ctl_view){ ctl.out, looks->columns, looks->colour, CTL_FIXTURE_NOW,
+				      .utf8 = true };
 	for (; words[argc] != NULL; argc++)
 		argv[argc] = (char *)words[argc];
 	code = ctl_run(&ctl, argc, argv);
