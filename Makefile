@@ -210,6 +210,7 @@ install: all
 	install -D -m 755 $(B)/pysbx-anchor $(DESTDIR)$(libexecdir)/pysbx-anchor
 	install -D -m 755 $(B)/pysbx-stacks $(DESTDIR)$(libexecdir)/pysbx-stacks
 	install -D -m 644 -t $(DESTDIR)$(datadir)/profiles packaging/profiles/*.json
+	install -D -m 644 -t $(DESTDIR)$(datadir) packaging/incident.schema.json
 	install -D -m 644 -t $(DESTDIR)$(unitdir) packaging/systemd/*.slice packaging/systemd/*.service packaging/systemd/*.socket
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/sysusers.d packaging/sysusers.d/*.conf
 	install -d -m 755 $(addprefix $(DESTDIR)$(sysconfdir)/pysbx/,apps.d plans.d tenants.d syscalls.d)

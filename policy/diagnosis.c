@@ -2,6 +2,9 @@
 #include "policy/diagnosis.h"
 
 #include "policy/own.h"
+#include "policy/phrase.h"
+
+#include <string.h>
 
 /* What is cut first when stacks are too large: the outer frames, then threads, then processes. */
 #define FRAMES_AT_FIRST	   64
@@ -164,15 +167,29 @@ void diagnosis_clear(struct diagnosis *diagnosis)
 
 /* --- what it says --------------------------------------------------------------------------- */
 
-const json_t *diagnosis_last_stacks(const struct diagnosis *diagnosis)
+time_t diagnosis_time(const json_t *time)
 {
-	const json_t *stacks;
+	const char *text = json_string_value(time);
+	struct tm utc = { 0 };
 
+	if (text == NULL || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &utc.tm_year, &utc.tm_mon,
+				   &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec) != 6)
+		return 0;
+	utc.tm_year -= 1900;
+	utc.tm_mon--;
+	return timegm(&utc);
+}
+
+const json_t *diagnosis_last_stacks(const struct diagnosis *diagnosis, time_t end)
+{
 	if (json_is_object(diagnosis->stacks))
 		return diagnosis->stacks;
 	for (size_t i = json_array_size(diagnosis->snapshots); i > 0; i--) {
-		stacks = json_object_get(json_array_get(diagnosis->snapshots, i - 1), "stacks");
-		if (json_is_object(stacks))
+		const json_t *snapshot = json_array_get(diagnosis->snapshots, i - 1);
+		const json_t *stacks = json_object_get(snapshot, "stacks");
+
+		if (json_is_object(stacks) &&
+		    diagnosis_time(json_object_get(snapshot, "time")) + DIAGNOSIS_FRESH_SEC >= end)
 			return stacks;
 	}
 	return NULL;
@@ -215,4 +232,32 @@ const json_t *diagnosis_find_thread(const json_t *stacks, int pid, const json_t 
 		}
 	}
 	return best;
+}
+
+void diagnosis_write_frame(const json_t *frame, char *text, size_t size)
+{
+	struct phrase line = phrase_on(text, size);
+	const char *file = json_string_value(json_object_get(frame, "file"));
+	const char *function = json_string_value(json_object_get(frame, "function"));
+	const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+
+	phrase_add(&line, "%s:%" JSON_INTEGER_FORMAT " in %s()",
+		   slash != NULL  ? slash + 1
+		   : file != NULL ? file
+				  : "?",
+		   json_integer_value(json_object_get(frame, "line")),
+		   function != NULL ? function : "?");
+}
+
+bool diagnosis_locate(const struct diagnosis *diagnosis, time_t end, int pid, char *text,
+		      size_t size)
+{
+	const json_t *thread =
+		diagnosis_find_thread(diagnosis_last_stacks(diagnosis, end), pid, NULL);
+
+	text[0] = '\0';
+	if (!json_is_true(json_object_get(thread, "allocating")))
+		return false;
+	diagnosis_write_frame(json_array_get(json_object_get(thread, "frames"), 0), text, size);
+	return true;
 }

@@ -21,6 +21,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #define DIAGNOSIS_SNAPSHOTS_MAX 3
 #define DIAGNOSIS_STEPS_MAX	16
@@ -28,7 +29,7 @@
  */
 #define DIAGNOSIS_STACKS_BYTES	((size_t)64 * 1024)
 #define DIAGNOSIS_STEP_BYTES	((size_t)4 * 1024)
-#define DIAGNOSIS_HISTORY_BYTES ((size_t)192 * 1024)
+#define DIAGNOSIS_HISTORY_BYTES ((size_t)384 * 1024)
 
 struct diagnosis {	   /* each NULL, or owned */
 	json_t *snapshots; /* array, the oldest first */
@@ -48,11 +49,23 @@ void diagnosis_set_history(struct diagnosis *diagnosis, json_t *history);
 
 void diagnosis_clear(struct diagnosis *diagnosis);
 
-/* The stacks nearest to the end: those that were taken by themselves, else the newest snapshot's.
- * NULL if there are none. Borrowed. */
-const json_t *diagnosis_last_stacks(const struct diagnosis *diagnosis);
+/* The stacks nearest to the end: those that were taken by themselves, else the newest snapshot's,
+ * if it is no older than DIAGNOSIS_FRESH_SEC (end: seconds since the epoch). NULL if there are
+ * none. Borrowed. */
+#define DIAGNOSIS_FRESH_SEC 120
+const json_t *diagnosis_last_stacks(const struct diagnosis *diagnosis, time_t end);
 
 /* Of STACKS the thread that tells most: one that allocates, else who holds the GIL, else the first
  * with a frame; of the process `pid` if that is there (as host pid) and has any, else of all. NULL
  * if there is none. Borrowed. ret_process: whose it is; may be NULL. */
 const json_t *diagnosis_find_thread(const json_t *stacks, int pid, const json_t **ret_process);
+
+/* "export.py:88 in load()": where a thread of those stacks was that allocates memory. False, and
+ * "", if none did. */
+bool diagnosis_locate(const struct diagnosis *diagnosis, time_t end, int pid, char *text,
+		      size_t size);
+/* The same of one frame, without its directories; the bytes are foreign. */
+void diagnosis_write_frame(const json_t *frame, char *text, size_t size);
+
+/* RFC 3339, as times are written here; 0 if it is none. */
+time_t diagnosis_time(const json_t *time);

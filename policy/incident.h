@@ -10,6 +10,8 @@
 #include "policy/diagnosis.h"
 #include "policy/error.h"
 #include "policy/keyed.h"
+#include "policy/mask.h"
+#include "policy/strings.h"
 #include "policy/verdict.h"
 
 #include <stdint.h>
@@ -17,7 +19,8 @@
 
 #define INCIDENT_SCHEMA	      2
 #define INCIDENT_ID_MAX	      64
-#define INCIDENT_ID_APP_MAX   26 /* bytes of the app's name that an id holds */
+#define INCIDENT_HEAD_MAX     16384 /* bytes before "log" in the pretty JSON */
+#define INCIDENT_ID_APP_MAX   26    /* bytes of the app's name that an id holds */
 #define INCIDENT_LOG_LINES    50
 #define INCIDENT_LOG_LINE_MAX 512 /* bytes kept of a line; longer ones end in "..." */
 #define INCIDENT_KERNEL_LINES 8
@@ -42,14 +45,15 @@ struct incident_process {
 	int pid_inside; /* as the app itself and its log count; 0 = unknown */
 	bool is_main;	/* the command itself, not one of its children */
 	char comm[64];
-	char *command_line; /* owned, NULL if unknown; arguments joined by blanks */
+	char *command_line; /* owned, NULL if unknown; arguments with "\n" between them */
 	uint64_t rss_bytes; /* last seen, 0 if unknown */
 };
 
 struct incident {
 	char id[INCIDENT_ID_MAX];
 	const char *app;
-	const char *tenant; /* of the app at that time; NULL: none */
+	const char *tenant;    /* of the app at that time; NULL: none */
+	const char *directory; /* of the app; NULL: unknown */
 	unsigned instance;
 	struct timespec time;	/* CLOCK_REALTIME */
 	struct verdict verdict; /* cause, sentence, level, decision, advice: see verdict.h */
@@ -69,6 +73,7 @@ struct incident {
 	size_t kernel_line_count;
 	unsigned restarts;		   /* in a row so far */
 	const struct diagnosis *diagnosis; /* borrowed; NULL: none */
+	const struct mask *mask; /* borrowed: of command line and log; NULL: nothing is hidden */
 };
 
 /* "20261123T174103Z-web-0-8c3f2a90": sorts by time, is a file name; `random` makes it unique. An
@@ -79,6 +84,11 @@ void incident_make_id(const char *app, unsigned instance, const struct timespec 
 /* The app's name as id holds it: where in id, and its length. 0 if id is none. At the length
  * INCIDENT_ID_APP_MAX the app itself may have a longer one. */
 size_t incident_id_app(const char *id, const char **ret_app);
+
+/* What the memory was made of and what grew, in words: "shmem 180M of 256M: files in /dev/shm and
+ * /tmp, and shared memory", "anon grew 41M in 20s, in thread 3, at export.py:88 in load()". Nothing
+ * where memory had no part in the end. `ret` is added to; the bytes are foreign. */
+int incident_memory_words(const struct incident *incident, struct strings *ret, struct error *err);
 
 /* One JSON object; one line if !pretty. Owned by the caller. */
 int incident_to_json(const struct incident *incident, bool pretty, char **ret_text,

@@ -4,6 +4,9 @@
  * kernel's files. jansson takes valid UTF-8 only: every foreign word passes json_words(), and the
  * output is plain ASCII (the rest is \u-escaped), so that a report may be read with cat.
  *
+ * What an incident is listed by comes before "log", which whoever lists many reads no further than
+ * (INCIDENT_HEAD_MAX); what can be large comes last.
+ *
  * jansson keeps no error: an object that misses a key because memory ran out must not pass for a
  * whole one. So each step says whether it went well, and one failure fails all.
  */
@@ -166,21 +169,27 @@ static json_t *json_exit(const struct incident *incident)
 			 WCOREDUMP(status) ? 1 : 0);
 }
 
-/* The one place where arguments leave pysbx: whatever masks secrets in them belongs here. */
-static json_t *json_command_line(const struct incident_process *process)
+/* The one place where arguments leave pysbx. */
+static json_t *json_command_line(const struct incident *incident)
 {
-	return json_words_or_null(process->command_line);
+	const char *words = incident->victim.command_line;
+	char shown[MASK_TEXT_MAX];
+
+	if (words == NULL || words[0] == '\0')
+		return json_null();
+	return json_words(mask_apply(incident->mask, MASK_ARGUMENTS, words, shown, sizeof(shown)));
 }
 
-static json_t *json_victim(const struct incident_process *victim)
+static json_t *json_victim(const struct incident *incident)
 {
+	const struct incident_process *victim = &incident->victim;
 	json_t *object = json_object();
 
 	if (put(object, "pid", json_count_or_null(victim->pid > 0 ? (uint64_t)victim->pid : 0)) &&
 	    put(object, "pid_inside",
 		json_count_or_null(victim->pid_inside > 0 ? (uint64_t)victim->pid_inside : 0)) &&
 	    put(object, "comm", json_words_or_null(victim->comm)) &&
-	    put(object, "command_line", json_command_line(victim)) &&
+	    put(object, "command_line", json_command_line(incident)) &&
 	    put(object, "main", json_boolean(victim->is_main)) &&
 	    put(object, "rss_bytes", json_count_or_null(victim->rss_bytes)))
 		return object;
@@ -223,13 +232,24 @@ static uint64_t memory_peak(const struct incident *incident)
 	return before > after ? before : after;
 }
 
+static json_t *json_memory_words(const struct incident *incident)
+{
+	struct strings words _cleanup_strings_ = { 0 };
+	struct error ignored;
+
+	if (incident_memory_words(incident, &words, &ignored) < 0)
+		return NULL;
+	return json_lines((const char *const *)words.items, words.count);
+}
+
 static json_t *json_memory_readings(const struct incident *incident)
 {
 	json_t *object = json_object();
 
 	if (put(object, "before", json_memory(&incident->before)) &&
 	    put(object, "after", json_memory(&incident->after)) &&
-	    put(object, "peak", json_count_or_null(memory_peak(incident))))
+	    put(object, "peak", json_count_or_null(memory_peak(incident))) &&
+	    put(object, "words", json_memory_words(incident)))
 		return object;
 	json_decref(object);
 	return NULL;
@@ -261,11 +281,30 @@ static json_t *json_pressures(const struct incident *incident)
 	return NULL;
 }
 
+static json_t *json_log_lines(const struct incident *incident)
+{
+	json_t *array = json_array();
+	bool ok = array != NULL;
+
+	for (size_t i = 0; ok && i < incident->log_line_count; i++) {
+		char shown[MASK_TEXT_MAX];
+
+		ok = json_array_append_new(array, json_words(mask_apply(incident->mask, MASK_LINE,
+									incident->log_lines[i],
+									shown, sizeof(shown)))) ==
+		     0;
+	}
+	if (ok)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
 static json_t *json_log(const struct incident *incident)
 {
 	json_t *object = json_object();
 
-	if (put(object, "lines", json_lines(incident->log_lines, incident->log_line_count)) &&
+	if (put(object, "lines", json_log_lines(incident)) &&
 	    put(object, "dropped", json_count(incident->log_lines_dropped)))
 		return object;
 	json_decref(object);
@@ -320,12 +359,13 @@ static bool put_all(json_t *root, const struct incident *incident)
 	       put(root, "id", json_words(incident->id)) &&
 	       put(root, "app", json_words(incident->app)) &&
 	       put(root, "tenant", json_words(incident->tenant)) &&
+	       put(root, "directory", json_words(incident->directory)) &&
 	       put(root, "instance", json_count(incident->instance)) &&
 	       put(root, "time", json_time(&incident->time)) &&
 	       put(root, "cause", json_string(cause_name(verdict->cause))) &&
 	       put(root, "sentence", json_words(verdict->sentence)) &&
 	       put(root, "level", json_level(verdict->level)) &&
-	       put(root, "victim", json_victim(&incident->victim)) &&
+	       put(root, "victim", json_victim(incident)) &&
 	       put(root, "exit", json_exit(incident)) &&
 	       put(root, "uptime_usec", json_count(incident->uptime_usec)) &&
 	       put(root, "usage", json_usage(incident)) &&
@@ -333,11 +373,11 @@ static bool put_all(json_t *root, const struct incident *incident)
 	       put(root, "memory", json_memory_readings(incident)) &&
 	       put(root, "events", json_events(&incident->events)) &&
 	       put(root, "pressure", json_pressures(incident)) &&
+	       put(root, "decision", json_decision(incident)) &&
+	       put(root, "advice", json_words_or_null(verdict->advice)) &&
 	       put(root, "log", json_log(incident)) &&
 	       put(root, "kernel",
 		   json_lines(incident->kernel_lines, incident->kernel_line_count)) &&
-	       put(root, "decision", json_decision(incident)) &&
-	       put(root, "advice", json_words_or_null(verdict->advice)) &&
 	       put_diagnosis(root, incident->diagnosis);
 }
 

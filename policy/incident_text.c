@@ -110,6 +110,8 @@ static const char *level_remark(enum oom_level level)
 		return " (its own limit: this one was hit)";
 	case OOM_LEVEL_INSTANCE:
 		return " (the instance's own limit was hit)";
+	case OOM_LEVEL_TENANT:
+		return " (not this one: the tenant's was hit)";
 	case OOM_LEVEL_ABOVE:
 		return " (not this one: the limit of a cgroup above was hit)";
 	case OOM_LEVEL_HOST:
@@ -173,6 +175,19 @@ static void add_reading(struct phrase *line, const struct incident_memory *memor
 	}
 	if (memory->swap > 0)
 		phrase_add(line, "; swap %s", figure_size(memory->swap, size));
+}
+
+/* Of the words those that the reading above does not say. */
+static void put_growth(FILE *out, const struct incident *incident)
+{
+	struct strings words _cleanup_strings_ = { 0 };
+	struct error ignored;
+
+	/* without memory for them they are in no JSON either, and the JSON's failure is told */
+	(void)incident_memory_words(incident, &words, &ignored);
+	for (size_t i = 0; i < words.count; i++)
+		if (strstr(words.items[i], " grew ") != NULL)
+			put_field(out, "growth", words.items[i]);
 }
 
 static void put_memory(FILE *out, const struct incident *incident)
@@ -279,8 +294,13 @@ static void put_log(FILE *out, const struct incident *incident)
 			   incident->log_lines_dropped);
 	put_field(out, "log", text);
 	for (size_t i = count - shown; i < count; i++) {
+		char masked[MASK_TEXT_MAX];
+
 		fputs(LOG_MARK, out);
-		put_cut(out, incident->log_lines[i], sizeof(LOG_MARK) - 1);
+		put_cut(out,
+			mask_apply(incident->mask, MASK_LINE, incident->log_lines[i], masked,
+				   sizeof(masked)),
+			sizeof(LOG_MARK) - 1);
 	}
 }
 
@@ -337,8 +357,9 @@ static void put_frame(FILE *out, const json_t *frame)
 static void put_stack(FILE *out, const struct incident *incident)
 {
 	const json_t *process = NULL, *frame;
-	const json_t *thread = diagnosis_find_thread(diagnosis_last_stacks(incident->diagnosis),
-						     incident->victim.pid, &process);
+	const json_t *thread = diagnosis_find_thread(
+		diagnosis_last_stacks(incident->diagnosis, incident->time.tv_sec),
+		incident->victim.pid, &process);
 	char text[FIELD_MAX];
 	struct phrase line = phrase_on(text, sizeof(text));
 	size_t i;
@@ -366,6 +387,7 @@ static void put_all(FILE *out, const struct incident *incident)
 	if (incident->verdict.cause != CAUSE_START_FAILED) {
 		put_limits(out, incident);
 		put_memory(out, incident);
+		put_growth(out, incident);
 		put_pressure(out, incident);
 	}
 	if (incident->diagnosis != NULL) {

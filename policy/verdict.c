@@ -24,8 +24,8 @@ static const char *const cause_names[] = {
 static_assert(ARRAY_SIZE(cause_names) == CAUSE_COUNT, "a name for each cause");
 
 static const char *const level_names[] = {
-	[OOM_LEVEL_NONE] = "none",   [OOM_LEVEL_INSTANCE] = "instance", [OOM_LEVEL_APP] = "app",
-	[OOM_LEVEL_ABOVE] = "above", [OOM_LEVEL_HOST] = "host",
+	[OOM_LEVEL_NONE] = "none",     [OOM_LEVEL_INSTANCE] = "instance", [OOM_LEVEL_APP] = "app",
+	[OOM_LEVEL_TENANT] = "tenant", [OOM_LEVEL_ABOVE] = "above",	  [OOM_LEVEL_HOST] = "host",
 };
 static_assert(ARRAY_SIZE(level_names) == OOM_LEVEL_COUNT, "a name for each level");
 
@@ -87,6 +87,8 @@ static enum oom_level find_oom_level(const struct death *death)
 		return OOM_LEVEL_INSTANCE;
 	if (now->app_local.oom > told->app_local.oom)
 		return OOM_LEVEL_APP;
+	if (death->tenant_fired)
+		return OOM_LEVEL_TENANT;
 	if (now->above.oom > told->above.oom)
 		return OOM_LEVEL_ABOVE;
 	return OOM_LEVEL_HOST;

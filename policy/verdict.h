@@ -33,6 +33,7 @@ enum oom_level {
 	OOM_LEVEL_NONE,
 	OOM_LEVEL_INSTANCE,
 	OOM_LEVEL_APP,
+	OOM_LEVEL_TENANT, /* all apps of its tenant together */
 	OOM_LEVEL_ABOVE,
 	OOM_LEVEL_HOST,
 	OOM_LEVEL_COUNT
@@ -94,6 +95,9 @@ struct death {
 	/* memory.stat before: for sentence and advice; bytes. As in the kernel's file, `file` holds
 	 * `shmem` too. */
 	uint64_t memory_anon, memory_file, memory_shmem, memory_current;
+	/* "export.py:88 in load()": where memory was being allocated just before; NULL: unknown */
+	const char *allocating_at;
+	bool tenant_fired; /* the limit of the tenant's slice was hit, since the last judgement */
 };
 
 struct restart_state {	 /* policy/restart.h */

@@ -55,6 +55,7 @@ static void add_raise(struct phrase *text, const struct death *death, enum spec_
 
 static void advise_on_own_limit(const struct death *death, struct phrase *text)
 {
+	const char *place = death->allocating_at;
 	unsigned percent = 0;
 
 	switch (largest_part(death, &percent)) {
@@ -63,8 +64,11 @@ static void advise_on_own_limit(const struct death *death, struct phrase *text)
 			   "%u %% of it was anonymous memory, the Python objects themselves: ",
 			   percent);
 		add_raise(text, death, FIELD_MEMORY);
-		phrase_add(text, ", run fewer workers, or look for a leak (gunicorn --max-requests "
-				 "1000 renews workers in the meantime)");
+		phrase_add(text,
+			   ", run fewer workers, or look for a leak%s (gunicorn "
+			   "--max-requests 1000 renews workers in the meantime)",
+			   place != NULL && place[0] != '\0' ? ", first where it was allocating"
+							     : "");
 		break;
 	case PART_SHMEM:
 		phrase_add(text,
@@ -104,6 +108,15 @@ static void advise_on_limit_above(const struct death *death, struct phrase *text
 	phrase_add(text, "MemoryMax= of its slice or scope), or lower what shares it");
 }
 
+static void advise_on_tenant(const struct death *death, struct phrase *text)
+{
+	phrase_add(
+		text,
+		"the limit of the app did not do this: raise limits.memory of tenant %s, or lower "
+		"those of its apps, whose limits together are more than it has",
+		death->tenant.name != NULL ? death->tenant.name : "?");
+}
+
 static void advise_on_oom(const struct death *death, enum oom_level level, struct phrase *text)
 {
 	switch (level) {
@@ -111,6 +124,9 @@ static void advise_on_oom(const struct death *death, enum oom_level level, struc
 		phrase_add(text,
 			   "the limit of the app did not do this: give the host more memory or "
 			   "swap, or lower the limits of the apps on it");
+		break;
+	case OOM_LEVEL_TENANT:
+		advise_on_tenant(death, text);
 		break;
 	case OOM_LEVEL_ABOVE:
 		advise_on_limit_above(death, text);

@@ -148,6 +148,16 @@ static void add_own_use(struct phrase *text, const struct death *death)
 	phrase_add(text, ")");
 }
 
+/* " of 1G" */
+static void add_tenant_limit(struct phrase *text, const struct death *death)
+{
+	const struct limits *limits = death->tenant.limits;
+	char size[QUANTITY_TEXT_MAX];
+
+	if (limits != NULL && limits->memory_max < LIMIT_UNSET)
+		phrase_add(text, " of %s", quantity_format_size(limits->memory_max, size));
+}
+
 static void add_oom_reason(struct phrase *text, const struct death *death, enum oom_level level)
 {
 	switch (level) {
@@ -160,6 +170,12 @@ static void add_oom_reason(struct phrase *text, const struct death *death, enum 
 		add_app(text, death);
 		phrase_add(text, " reached its memory limit");
 		add_limit(text, death);
+		break;
+	case OOM_LEVEL_TENANT:
+		phrase_add(text,
+			   "all apps of its tenant together reached the tenant's memory limit");
+		add_tenant_limit(text, death);
+		add_own_use(text, death);
 		break;
 	case OOM_LEVEL_ABOVE:
 		phrase_add(text, "a cgroup above ");
@@ -203,6 +219,17 @@ static void add_kill(struct phrase *text, const struct death *death)
 		phrase_add(text, ", and with it all others of the app (memory.oom.group)");
 }
 
+/* "; memory was being allocated at export.py:88 in load()" */
+static void add_place(struct phrase *text, const struct death *death)
+{
+	char shown[NAME_SHOWN_MAX];
+
+	if (death->allocating_at != NULL && death->allocating_at[0] != '\0')
+		phrase_add(text, "; memory was being allocated at %s",
+			   escape_string(death->allocating_at, ESCAPE_FOR_TERMINAL, shown,
+					 sizeof(shown)));
+}
+
 static void add_oom(struct phrase *text, const struct death *death, enum oom_level level)
 {
 	add_kill(text, death);
@@ -212,6 +239,7 @@ static void add_oom(struct phrase *text, const struct death *death, enum oom_lev
 		phrase_add(text, "; then the main process ");
 		add_ending(text, death);
 	}
+	add_place(text, death);
 }
 
 /* What an exit code means where the program says so. */

@@ -33,6 +33,7 @@
 	X("stop_requested", app->instance.stop_requested, bool)                \
 	X("killed_by_us", app->instance.killed_by_us, bool)                    \
 	X("ended_cause", app->instance.ended_cause, enum cause)                \
+	X("tenant_oom", app->instance.tenant_oom, uint64_t)                    \
 	X("lifted", app->instance.lifted, bool)                                \
 	X("judged", app->instance.judged, bool)                                \
 	X("judged_usec", app->instance.judged_usec, uint64_t)                  \

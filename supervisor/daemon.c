@@ -291,6 +291,10 @@ static int open_all(struct daemon *daemon, struct error *err)
 	if (r >= 0)
 		r = take_over(daemon, err);
 	if (r >= 0)
+		r = incident_sweep_start(daemon->event, DAEMON_INCIDENTS,
+					 &daemon->host.instance.incidents,
+					 INCIDENT_SWEEP_FIRST_USEC, &daemon->sweep, err);
+	if (r >= 0)
 		r = open_socket(daemon, err);
 	return r;
 }
@@ -330,6 +334,8 @@ static void close_all(struct daemon *daemon)
 	kernel_log_close(&daemon->kernel_log);
 	filter_cache_clear(&daemon->filters);
 	host_system_clear(&daemon->system);
+	incident_sweep_stop(daemon->sweep);
+	mask_free(daemon->mask);
 	config_free(daemon->config);
 	uids_clear(&daemon->uids);
 	close_and_clear(&daemon->host.instance.image_fd);

@@ -21,6 +21,7 @@
 #include "supervisor/control.h"
 #include "supervisor/events.h"
 #include "supervisor/filter_cache.h"
+#include "supervisor/incident_sweep.h"
 #include "supervisor/reader.h"
 #include "supervisor/uids.h"
 
@@ -61,6 +62,8 @@ struct daemon {
 	int lock_fd;
 	uint64_t started_usec; /* CLOCK_REALTIME */
 	struct config *config;
+	struct mask *mask; /* of config's settings */
+	struct incident_sweep *sweep;
 	bool has_admins; /* the group DAEMON_GROUP exists */
 	gid_t admins;
 	struct apps_scope scope;

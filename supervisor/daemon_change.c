@@ -39,9 +39,24 @@ static int load(struct daemon *daemon, bool lenient, const struct config_overlay
 	return config_load(&paths, lenient, overlay, on_complaint, daemon, ret, err);
 }
 
-static void apply_log_level(struct daemon *daemon)
+/* The patterns have been compiled once, when they were read: without memory for another time the
+ * old ones stay. */
+static void apply_settings(struct daemon *daemon)
 {
-	daemon->log.threshold = (enum log_level)daemon->config->settings.log_level;
+	const struct settings *settings = &daemon->config->settings;
+	const struct strings *own = settings->incidents.own_mask ? &settings->incidents.mask : NULL;
+	struct mask *mask = NULL;
+	struct error err;
+
+	daemon->log.threshold = (enum log_level)settings->log_level;
+	daemon->host.instance.incidents = &settings->incidents;
+	if (mask_new(own, &mask, &err) < 0) {
+		log_message(&daemon->log, LOG_LEVEL_ERROR, NULL, "incidents.mask: %s", err.text);
+		return;
+	}
+	mask_free(daemon->mask);
+	daemon->mask = mask;
+	daemon->host.instance.mask = mask;
 }
 
 int daemon_load(struct daemon *daemon, struct error *err)
@@ -51,7 +66,7 @@ int daemon_load(struct daemon *daemon, struct error *err)
 	daemon_find_admins(daemon);
 	if (r < 0)
 		return r;
-	apply_log_level(daemon);
+	apply_settings(daemon);
 	for (size_t i = 0; i < daemon->config->app_count; i++) {
 		struct config_app *declared = &daemon->config->apps[i];
 		struct app *ignored;
@@ -274,7 +289,7 @@ static void commit(struct reload *reload)
 	daemon->config = reload->config;
 	daemon_give_uids(daemon);
 	filter_cache_clear(&daemon->filters);
-	apply_log_level(daemon);
+	apply_settings(daemon);
 }
 
 /* The last step that can fail: a daemon that is killed before it has the old files, one that is

@@ -11,11 +11,14 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
 
-#define DIRECTORY_MODE 0750
-#define FILE_MODE      0640
-#define SUFFIX	       INCIDENT_STORE_SUFFIX
-#define ROOM_FOR_APPS  64 /* that are made at once: looking at all of them takes its time */
+#define DIRECTORY_MODE	    0750
+#define FILE_MODE	    0640
+#define SUFFIX		    INCIDENT_STORE_SUFFIX
+#define INCIDENT_STAMP_SIZE sizeof("20261123T174103Z")
+#define ROOM_FOR_APPS	    64 /* that are made at once: looking at all of them takes its time */
 
 static int system_error(struct error *err, const char *what, const char *name)
 {
@@ -159,16 +162,55 @@ bool incident_store_recall(const char *directory, const char *app, char id[stati
 	return found;
 }
 
-static int prune(int app_directory, size_t keep, struct error *err)
+/* What is kept, gone through from the newest on. */
+struct keeping {
+	const struct settings_incidents *keep; /* NULL: nothing */
+	char oldest[INCIDENT_STAMP_SIZE];      /* "": however old */
+	uint64_t count, bytes;		       /* so far */
+};
+
+static void begin_keeping(struct keeping *keeping, const struct settings_incidents *keep,
+			  time_t now)
+{
+	time_t age = keep != NULL && keep->max_age_usec != LIMIT_MAX
+			     ? (time_t)(keep->max_age_usec / USEC_PER_SEC)
+			     : 0;
+	struct tm utc;
+
+	*keeping = (struct keeping){ .keep = keep };
+	if (age > 0 && age < now && gmtime_r(&(time_t){ now - age }, &utc) != NULL)
+		(void)strftime(keeping->oldest, sizeof(keeping->oldest), "%Y%m%dT%H%M%SZ", &utc);
+}
+
+static bool is_kept(int app_directory, const char *name, struct keeping *keeping)
+{
+	struct stat status;
+
+	if (keeping->keep == NULL)
+		return false;
+	if (fstatat(app_directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		keeping->bytes += (uint64_t)status.st_size;
+	keeping->count++;
+	if (keeping->count == 1) /* whatever it is */
+		return true;
+	/* a name begins with its time */
+	return keeping->count <= keeping->keep->keep && keeping->bytes <= keeping->keep->max_size &&
+	       strncmp(name, keeping->oldest, strlen(keeping->oldest)) >= 0;
+}
+
+static int prune(int app_directory, const struct settings_incidents *keep, time_t now,
+		 struct error *err)
 {
 	struct dirent **entries = NULL;
 	int count = scandirat(app_directory, ".", &entries, filter_incidents, alphasort);
+	struct keeping keeping;
 	int removed = 0, r = 0;
 
 	if (count < 0)
 		return system_error(err, "list", "the incidents");
-	for (int i = 0; i < count; i++) {
-		bool surplus = (size_t)(count - i) > keep;
+	begin_keeping(&keeping, keep, now);
+	for (int i = count - 1; i >= 0; i--) {
+		bool surplus = !is_kept(app_directory, entries[i]->d_name, &keeping);
 
 		/* another pysbx may be at it too: ENOENT */
 		if (surplus && unlinkat(app_directory, entries[i]->d_name, 0) == 0)
@@ -181,14 +223,15 @@ static int prune(int app_directory, size_t keep, struct error *err)
 	return r < 0 ? r : removed;
 }
 
-int incident_store_prune(const char *directory, const char *app, size_t keep, struct error *err)
+int incident_store_prune(const char *directory, const char *app,
+			 const struct settings_incidents *keep, time_t now, struct error *err)
 {
 	_cleanup_close_ int parent = open_directory(AT_FDCWD, directory, err), fd = -1;
 
 	if (parent < 0)
 		return parent;
 	fd = open_directory(parent, app, err);
-	return fd >= 0 ? prune(fd, keep, err) : fd;
+	return fd >= 0 ? prune(fd, keep, now, err) : fd;
 }
 
 /* --- the apps that have been quiet for longest go --- */
@@ -256,7 +299,7 @@ static bool remove_app(int directory, const char *app)
 
 	fd = open_directory(directory, app, &ignored);
 	if (fd >= 0)
-		(void)prune(fd, 0, &ignored);
+		(void)prune(fd, NULL, 0, &ignored);
 	return unlinkat(directory, app, AT_REMOVEDIR) == 0;
 }
 
@@ -294,8 +337,27 @@ static void make_room(int directory)
 	(void)prune_apps(directory, INCIDENT_STORE_APPS_MAX - ROOM_FOR_APPS, &ignored);
 }
 
+/* What others have on that disk is theirs. Nothing is known of one that can't be asked. */
+static int check_room(int directory, size_t length, struct error *err)
+{
+	char free_space[QUANTITY_TEXT_MAX];
+	struct statvfs status;
+	uint64_t whole, available, reserve;
+
+	if (fstatvfs(directory, &status) < 0 || status.f_blocks == 0)
+		return 0;
+	whole = (uint64_t)status.f_blocks * status.f_frsize;
+	available = (uint64_t)status.f_bavail * status.f_frsize;
+	reserve = whole / 20 < INCIDENT_STORE_RESERVE ? whole / 20 : INCIDENT_STORE_RESERVE;
+	if (available >= reserve + length)
+		return 0;
+	return error_set(err, ERROR_SYSTEM, ENOSPC,
+			 "the report is in the journal alone: only %s are free on that disk",
+			 quantity_format_size(available, free_space));
+}
+
 int incident_store_write(const char *directory, const char *app, const char *id, const char *json,
-			 struct error *err)
+			 const struct settings_incidents *keep, time_t now, struct error *err)
 {
 	_cleanup_close_ int parent = -1, fd = -1;
 	struct error ignored;
@@ -308,12 +370,14 @@ int incident_store_write(const char *directory, const char *app, const char *id,
 	if (parent < 0)
 		return parent;
 	fd = open_or_make_app(parent, app, err);
-	r = fd < 0 ? fd : write_and_rename(fd, id, json, err);
+	r = fd < 0 ? fd : check_room(fd, strlen(json), err);
+	if (r >= 0)
+		r = write_and_rename(fd, id, json, err);
 	if (r < 0) {
 		error_prefix(err, "%s/%s", directory, app);
 		return r;
 	}
-	(void)prune(fd, INCIDENT_STORE_KEEP, &ignored);
+	(void)prune(fd, keep, now, &ignored);
 	return 0;
 }
 

@@ -259,6 +259,7 @@ static int begin_life(struct instance *instance, struct error *err)
 		return r;
 	start.listeners = &instance->listeners;
 	instance->base = instance_take_first_reading(instance);
+	instance->tenant_oom = instance_read_tenant_oom(instance);
 	/* make_slice may have opened the root anew */
 	start.init_cgroup_fd = instance->host->init_cgroup_fd;
 	start.leaf_cgroup_fd = leaf;

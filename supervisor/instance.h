@@ -28,6 +28,7 @@
 #include "policy/diagnosis.h"
 #include "policy/lifecycle.h"
 #include "policy/plan.h"
+#include "policy/settings.h"
 #include "policy/spec.h"
 #include "policy/verdict.h"
 #include "policy/wall.h"
@@ -110,7 +111,9 @@ struct instance_host {
 	struct kernel_log *kernel_log;
 	struct recorders *recorders; /* NULL: nothing is recorded */
 	const char *incident_directory;
-	const char *report_path; /* NULL: none */
+	const char *report_path;		    /* NULL: none */
+	const struct settings_incidents *incidents; /* how long they are kept */
+	const struct mask *mask;		    /* what is hidden in them; NULL: nothing */
 	uint32_t (*random)(void);
 	/* the daemon's: */
 	struct watch_notifier *notifier; /* lean watches; NULL: full ones */
@@ -204,6 +207,7 @@ struct instance {
 	struct process_table processes;
 	struct event_deltas base;      /* counters when it started */
 	struct event_deltas explained; /* deltas that incidents of this life have told about */
+	uint64_t tenant_oom;	       /* `oom` of the tenant's slice, as it was then */
 	struct incident_memory memory; /* the newest in which no unexplained OOM kill shows */
 	uint64_t pressure_noted_usec, pids_noted_usec;
 	uint64_t table_usec;	  /* when the processes were last looked at */
@@ -311,5 +315,7 @@ void instance_init_recorder(struct instance *instance);
 
 /* Judges a death and reports it if it is an incident. `child`: the main process lives. */
 void instance_judge(struct instance *instance, bool child, struct verdict *ret);
+/* How often the limit of the tenant's slice was hit; 0 without one. */
+uint64_t instance_read_tenant_oom(const struct instance *instance);
 /* Judges the end of this life, if it isn't yet, and puts it on record. */
 void instance_judge_end(struct instance *instance);

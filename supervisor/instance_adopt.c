@@ -112,4 +112,5 @@ void instance_explain_all(struct instance *instance)
 
 	watch_read(&instance->watch, &reading);
 	watch_subtract(&reading.counters, &instance->base, &instance->explained);
+	instance->tenant_oom = instance_read_tenant_oom(instance);
 }

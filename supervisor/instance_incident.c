@@ -7,6 +7,7 @@
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
+#include "supervisor/file.h"
 #include "supervisor/incident_store.h"
 #include "supervisor/instance.h"
 #include "supervisor/kernel_log.h"
@@ -25,6 +26,8 @@ struct facts {
 	struct kernel_line kernel[INCIDENT_KERNEL_LINES];
 	size_t kernel_count;
 	struct incident_process victim;
+	uint64_t tenant_oom;
+	char allocating_at[VERDICT_TEXT_MAX]; /* "" if unknown */
 };
 
 static bool was_oom_killed(const struct instance *instance, const struct facts *facts)
@@ -119,6 +122,22 @@ static const char *name_cgroup(const struct instance *instance, char *text, size
 	return text;
 }
 
+uint64_t instance_read_tenant_oom(const struct instance *instance)
+{
+	const char *slash = strchr(instance->app_path, '/');
+	char path[INSTANCE_CGROUP_MAX], text[FILE_KERNEL_MAX];
+	struct memory_events events = { 0 };
+	struct error ignored;
+
+	if (slash == NULL || instance->host->root_fd < 0)
+		return 0;
+	snprintf(path, sizeof(path), "%.*s/memory.events.local", (int)(slash - instance->app_path),
+		 instance->app_path);
+	if (file_read_at(instance->host->root_fd, path, text, sizeof(text), &ignored) >= 0)
+		keyed_memory_events(text, &events);
+	return events.oom;
+}
+
 static void read_facts(struct instance *instance, bool child, struct facts *facts)
 {
 	char cgroup[CGROUP_PATH_MAX + INSTANCE_CGROUP_MAX];
@@ -133,10 +152,13 @@ static void read_facts(struct instance *instance, bool child, struct facts *fact
 		facts->kernel_count = kernel_log_read_oom(
 			instance->host->kernel_log, name_cgroup(instance, cgroup, sizeof(cgroup)),
 			facts->kernel, INCIDENT_KERNEL_LINES);
+	facts->tenant_oom = instance_read_tenant_oom(instance);
 	if (child || victim_is_child(instance, facts))
 		describe_child(instance, facts, &facts->victim);
 	else
 		describe_main(instance, &facts->victim);
+	(void)diagnosis_locate(&instance->diagnosis, time(NULL), facts->victim.pid,
+			       facts->allocating_at, sizeof(facts->allocating_at));
 }
 
 static uint64_t uptime_usec(const struct instance *instance, bool child)
@@ -185,6 +207,8 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.memory_file = before->file,
 		.memory_shmem = before->shmem,
 		.memory_current = before->current,
+		.allocating_at = facts->allocating_at,
+		.tenant_fired = facts->tenant_oom > instance->tenant_oom,
 	};
 	if (instance->host->bounds != NULL)
 		instance->host->bounds(instance, &death->plan, &death->tenant);
@@ -241,6 +265,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 	*incident = (struct incident){
 		.app = instance->spec->name,
 		.tenant = instance->spec->tenant,
+		.directory = instance->spec->directory,
 		.instance = instance->number,
 		.verdict = *verdict,
 		.victim = facts->victim,
@@ -263,6 +288,7 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 		.log_lines_dropped = relay_dropped_lines(&instance->relay),
 		.restarts = instance->restarts.in_row,
 		.diagnosis = &instance->diagnosis,
+		.mask = instance->host->mask,
 	};
 	set_id(instance, death->child ? 0 : words->ended_nsec, incident);
 }
@@ -276,9 +302,9 @@ static void store(const struct instance *instance, const struct incident *incide
 	struct error err;
 
 	if (incident_store_write(host->incident_directory, incident->app, incident->id, pretty,
-				 &err) < 0)
+				 host->incidents, time(NULL), &err) < 0)
 		log_message(host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err.text);
-	else
+	else if (host->log->journal == NULL) /* there one entry is enough: it has the id */
 		log_message(host->log, LOG_LEVEL_INFO, instance->spec->name,
 			    "incident report: %s/%s/%s" INCIDENT_STORE_SUFFIX,
 			    host->incident_directory, incident->app, incident->id);
@@ -371,5 +397,6 @@ void instance_judge(struct instance *instance, bool child, struct verdict *ret)
 			instance->host->on_incident(instance, "", ret);
 	}
 	instance->explained = facts.deltas;
+	instance->tenant_oom = facts.tenant_oom;
 	free(facts.victim.command_line);
 }

@@ -130,6 +130,7 @@ static void judge_child(struct instance *instance)
 		watch_read(&instance->watch, &reading);
 		instance->child_unreported += new_oom_kills(instance, &reading);
 		watch_subtract(&reading.counters, &instance->base, &instance->explained);
+		instance->tenant_oom = instance_read_tenant_oom(instance);
 	}
 	process_table_forget_dead(&instance->processes);
 	if (instance->host->record != NULL)

@@ -9,13 +9,14 @@
 #include "supervisor/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LIST_DEFAULT	  20
 #define LIST_MAX	  200
 #define LOOKED_AT_MAX	  500 /* files that a tenant's call opens: some may be another's */
-#define INCIDENT_SIZE_MAX ((size_t)1024 * 1024)
+#define INCIDENT_SIZE_MAX ((size_t)4 * 1024 * 1024)
 
 static int read_incident(const char *app, const char *id, json_t **ret, struct error *err)
 {
@@ -23,6 +24,31 @@ static int read_incident(const char *app, const char *id, json_t **ret, struct e
 
 	snprintf(path, sizeof(path), DAEMON_INCIDENTS "/%s/%s" INCIDENT_STORE_SUFFIX, app, id);
 	return store_read(path, INCIDENT_SIZE_MAX, ret, err);
+}
+
+/* What an incident is listed by stands before its log, which stands before what is large. What is
+ * written otherwise is read as a whole. */
+static int read_head(const char *app, const char *id, json_t **ret, struct error *err)
+{
+	static const char log[] = "\n  \"log\":", end[] = "\n}";
+	char path[sizeof(DAEMON_INCIDENTS) + SPEC_NAME_MAX + INCIDENT_ID_MAX + 16];
+	char text[INCIDENT_HEAD_MAX + sizeof(end)];
+	_cleanup_close_ int fd = -1;
+	struct error ignored;
+	ssize_t length;
+	char *at;
+
+	snprintf(path, sizeof(path), DAEMON_INCIDENTS "/%s/%s" INCIDENT_STORE_SUFFIX, app, id);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	length = fd >= 0 ? read(fd, text, INCIDENT_HEAD_MAX) : 0;
+	text[length > 0 ? length : 0] = '\0';
+	at = strstr(text, log);
+	if (at == NULL || at == text || at[-1] != ',')
+		return read_incident(app, id, ret, err);
+	memcpy(at - 1, end, sizeof(end));
+	if (document_parse(text, strlen(text), sizeof(text), ret, &ignored) >= 0)
+		return 0;
+	return read_incident(app, id, ret, err);
 }
 
 /* Whose it was is written in it: an app's name may be another's by now. */
@@ -87,7 +113,7 @@ static json_t *pack_rows(const struct call *call, const struct incident_row *row
 		_cleanup_json_ json_t *incident = NULL;
 		struct error ignored;
 
-		if (read_incident(rows[i].app, rows[i].id, &incident, &ignored) >= 0 &&
+		if (read_head(rows[i].app, rows[i].id, &incident, &ignored) >= 0 &&
 		    may_see(call, incident))
 			(void)json_array_append_new(array, pack_row(rows[i].id, incident));
 	}
@@ -152,7 +178,7 @@ const struct control_method methods_incidents[] = {
 	  .handle = list_incidents },
 	{ .name = "incident.get",
 	  .summary = "Tells all about one incident",
-	  .result = "the incident's object, as in pysbx(1)",
+	  .result = "the incident's object, as in pysbx-incident(5)",
 	  .flags = METHOD_TENANT,
 	  .params = get_params,
 	  .param_count = ARRAY_SIZE(get_params),

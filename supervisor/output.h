@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#define OUTPUT_BUFFER_MAX ((size_t)256 * 1024)
-#define OUTPUT_RESERVE	  ((size_t)64 * 1024)
+#define OUTPUT_BUFFER_MAX ((size_t)1024 * 1024)
+#define OUTPUT_RESERVE	  ((size_t)768 * 1024) /* an incident as JSON, as large as can be */
 
 struct output {
 	int fd;

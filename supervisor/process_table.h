@@ -24,7 +24,7 @@ struct process {
 	uint64_t rss_bytes;
 	char comm[64];
 	unsigned asked;
-	char command_line[READER_TEXT_MAX]; /* arguments joined by blanks; "" if unknown */
+	char command_line[READER_TEXT_MAX]; /* as in struct reader_answer; "" if unknown */
 };
 
 struct process_table { /* zero-initialised: empty, and nothing is allocated */

@@ -3,6 +3,7 @@
 
 #include "policy/own.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -22,6 +23,20 @@
 
 #define READER_FD 3
 
+/* One that was cut: half a secret may not look like one any more (policy/mask.h). */
+static ssize_t drop_last_argument(char *text, ssize_t length)
+{
+	static const char more[] = "...";
+
+	while (length > 0 && text[length - 1] != '\0')
+		length--;
+	if (length + (ssize_t)sizeof(more) <= READER_TEXT_MAX) {
+		memcpy(text + length, more, sizeof(more));
+		length += (ssize_t)sizeof(more);
+	}
+	return length;
+}
+
 static void read_command_line(struct reader_answer *answer)
 {
 	char path[64];
@@ -31,11 +46,15 @@ static void read_command_line(struct reader_answer *answer)
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)answer->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd >= 0 ? read(fd, answer->text, sizeof(answer->text) - 1) : -1;
+	if (n == (ssize_t)sizeof(answer->text) - 1)
+		n = drop_last_argument(answer->text, n);
 	while (n > 0 && answer->text[n - 1] == '\0')
 		n--;
 	answer->text[n > 0 ? n : 0] = '\0';
 	for (ssize_t i = 0; i < n; i++) {
 		if (answer->text[i] == '\0')
+			answer->text[i] = '\n';
+		else if (iscntrl((unsigned char)answer->text[i]))
 			answer->text[i] = ' ';
 	}
 }

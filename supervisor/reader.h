@@ -22,7 +22,10 @@ struct reader {
 
 struct reader_answer {
 	pid_t pid;
-	char text[READER_TEXT_MAX]; /* arguments joined by blanks, cut to fit; "" if unreadable */
+	/* arguments, "\n" between them and no control character in them; one that does not fit
+	 * whole is
+	 * "..."; "" if unreadable */
+	char text[READER_TEXT_MAX];
 };
 
 int reader_start(struct reader *reader, struct error *err);

@@ -55,6 +55,8 @@ struct run {
 	struct kernel_log kernel_log;
 	struct recorders recorders;
 	struct instance_host host;
+	struct settings_incidents incidents;
+	struct mask *mask;
 	struct learning learning; /* if options.learn.on */
 	struct instance instance;
 	bool instance_ready;
@@ -344,6 +346,10 @@ static int run_instance(struct run *run, struct error *err)
 	int r;
 
 	recorders_init(&run->recorders, run->event, true);
+	settings_incidents_init(&run->incidents);
+	r = mask_new(NULL, &run->mask, err);
+	if (r < 0)
+		return r;
 	run->host = (struct instance_host){
 		.event = run->event,
 		.log = &run->log,
@@ -357,6 +363,8 @@ static int run_instance(struct run *run, struct error *err)
 		.recorders = &run->recorders,
 		.incident_directory = INCIDENT_DIRECTORY,
 		.report_path = run->options.report_path,
+		.incidents = &run->incidents,
+		.mask = run->mask,
 		.random = random_number,
 		.learn = run->options.learn.on ? learn : NULL,
 	};
@@ -400,6 +408,7 @@ static int clean_up(struct run *run, struct error *err)
 	host_facts_clear(&run->facts);
 	plan_free(run->plan);
 	learning_clear(&run->learning);
+	mask_free(run->mask);
 	close_and_clear(&run->filter_fd);
 	return r;
 }

@@ -60,7 +60,7 @@ Test(diagnosis, of_an_idle_app_it_is_nothing)
 {
 	struct diagnosis diagnosis = { 0 };
 
-	cr_expect_null(diagnosis_last_stacks(&diagnosis));
+	cr_expect_null(diagnosis_last_stacks(&diagnosis, 0));
 	diagnosis_add_snapshot(&diagnosis, NULL);
 	diagnosis_add_step(&diagnosis, NULL);
 	diagnosis_set_stacks(&diagnosis, NULL);
@@ -153,10 +153,10 @@ Test(diagnosis, stacks_taken_by_themselves_are_nearest_to_the_end)
 	diagnosis_add_snapshot(&diagnosis, json_pack("{s:o}", "stacks", make_stacks(1, 1)));
 	diagnosis_add_snapshot(&diagnosis, json_pack("{s:o}", "stacks", make_stacks(2, 1)));
 	diagnosis_add_snapshot(&diagnosis, json_pack("{s:n}", "stacks"));
-	found = diagnosis_last_stacks(&diagnosis);
+	found = diagnosis_last_stacks(&diagnosis, 0);
 	cr_expect_eq(json_array_size(json_object_get(found, "processes")), 2);
 	diagnosis_set_stacks(&diagnosis, own);
-	cr_expect_eq(diagnosis_last_stacks(&diagnosis), own);
+	cr_expect_eq(diagnosis_last_stacks(&diagnosis, 0), own);
 	diagnosis_clear(&diagnosis);
 }
 

@@ -21,6 +21,7 @@ static struct incident full(void)
 		.id = "20261123T174103Z-web-0-8c3f2a90",
 		.app = "web",
 		.tenant = "acme",
+		.directory = "/srv/app",
 		.instance = 2,
 		.time = { 1795455663, 7999999 },
 		.verdict = { .cause = CAUSE_OOM,
@@ -145,6 +146,8 @@ Test(incident_json, holds_every_field_of_schema_2)
 		{ "memory.after.current", "41" },
 		{ "memory.after.sock", "51" },
 		{ "memory.peak", "42" },
+		{ "memory.words", "[]" },
+		{ "directory", "\"/srv/app\"" },
 		{ "events.leaf_local", "{\"high\":2,\"low\":1,\"max\":3,\"oom\":4,"
 				       "\"oom_group_kill\":6,\"oom_kill\":5}" },
 		{ "events.app_local.oom", "14" },
@@ -168,7 +171,7 @@ Test(incident_json, holds_every_field_of_schema_2)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		expect_at(root, rows[i].path, rows[i].expected);
-	cr_expect_eq(json_object_size(root), 26);
+	cr_expect_eq(json_object_size(root), 27);
 	json_decref(root);
 }
 
@@ -176,6 +179,7 @@ Test(incident_json, what_is_not_known_is_null_and_never_zero)
 {
 	static const char *const paths[] = {
 		"tenant",
+		"directory",
 		"level",
 		"victim.pid",
 		"victim.comm",
@@ -212,6 +216,35 @@ Test(incident_json, what_is_not_known_is_null_and_never_zero)
 	json_decref(root);
 	expect_of(&incident, "memory.before.anon", "0");
 	expect_of(&incident, "memory.peak", "null");
+}
+
+Test(incident_json, hides_secrets_in_arguments_and_log)
+{
+	static const char *const lines[] = { "GET /?token=abc HTTP/1.1" };
+	struct incident incident = full();
+	struct error err = { 0 };
+	struct mask *mask = NULL;
+
+	cr_assert_eq(mask_new(NULL, &mask, &err), 0, "%s", err.text);
+	incident.mask = mask;
+	incident.victim.command_line = (char *)(uintptr_t) "app\n--password\nhunter2 x\n-v";
+	incident.log_lines = lines;
+	incident.log_line_count = 1;
+	expect_of(&incident, "victim.command_line", "\"app --password *** -v\"");
+	expect_of(&incident, "log.lines", "[\"GET /?token=*** HTTP/1.1\"]");
+	mask_free(mask);
+}
+
+Test(incident_json, what_it_is_listed_by_comes_before_what_is_large)
+{
+	struct incident incident = full();
+	_cleanup_free_ char *pretty = render(&incident, true);
+	const char *log = strstr(pretty, ",\n  \"log\":");
+
+	cr_assert_not_null(log);
+	cr_expect_lt(log - pretty, INCIDENT_HEAD_MAX);
+	cr_expect_lt(strstr(pretty, "\n  \"sentence\":"), log);
+	cr_expect_gt(strstr(pretty, "\n  \"history\":"), log);
 }
 
 Test(incident_json, holds_what_was_gathered_before)

@@ -66,6 +66,26 @@ Test(settings, refuse_what_is_wrong_and_name_its_place)
 		{ "{'defaults':{'isolation':{'readable':['/proc']}}}",
 		  "defaults.isolation.readable[0]",
 		  "defaults.isolation.readable[0]: \"/proc\" shows" },
+		{ "{'incidents':{'keep':0}}", "incidents.keep",
+		  "incidents.keep: must be a whole number from 1 to 10000" },
+		{ "{'incidents':{'kepe':1}}", "incidents",
+		  "incidents: \"kepe\" is no key here; did you mean keep?" },
+		{ "{'incidents':{'max_age':'1s'}}", "incidents.max_age",
+		  "incidents.max_age: is too little: at least 1min" },
+		{ "{'incidents':{'max_age':true}}", "incidents.max_age",
+		  "incidents.max_age: must be a time" },
+		{ "{'incidents':{'max_size':'max'}}", "incidents.max_size",
+		  "incidents.max_size: must be a size" },
+		{ "{'incidents':{'max_size':4096}}", "incidents.max_size",
+		  "incidents.max_size: is too little: at least 4M" },
+		{ "{'incidents':{'mask':['a','(']}}", "incidents.mask[1]",
+		  "incidents.mask[1]: is no extended regular expression" },
+		{ "{'incidents':{'mask':'a'}}", "incidents.mask", "incidents.mask: must be" },
+		{ "{'on_incident':['mail']}", "on_incident[0]",
+		  "on_incident[0]: must be a program's absolute path" },
+		{ "{'on_incident':[1]}", "on_incident[0]", "on_incident[0]: must be a string" },
+		{ "{'on_incident_user':'a'}", "on_incident_user",
+		  "on_incident_user: is for on_incident" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
@@ -95,4 +115,42 @@ Test(settings, read_the_names_of_their_levels_back)
 		cr_expect_eq((unsigned)level, i);
 	}
 	cr_expect_str_eq(settings_log_level_name(SETTINGS_LOG_LEVEL_COUNT), "unknown");
+}
+
+Test(settings, say_which_incidents_are_kept)
+{
+	_cleanup_json_ json_t *object = json_from(
+		"{'incidents':{'keep':5,'max_age':'30d','max_size':'8M','mask':['a=(b)']}}");
+	_cleanup_json_ json_t *other = json_from("{'incidents':{'max_age':'max','mask':[]}}");
+	_cleanup_settings_ struct settings none, settings, more;
+	struct error err = { 0 };
+
+	settings_init(&none);
+	cr_expect_eq(none.incidents.keep, SETTINGS_INCIDENTS_KEEP);
+	cr_expect_eq(none.incidents.max_age_usec, SETTINGS_INCIDENTS_AGE_USEC);
+	cr_expect_eq(none.incidents.max_size, SETTINGS_INCIDENTS_SIZE);
+	cr_expect_not(none.incidents.own_mask);
+	cr_assert_eq(settings_from_json(object, &settings, &err), 0, "%s", err.text);
+	cr_expect_eq(settings.incidents.keep, 5);
+	cr_expect_eq(settings.incidents.max_age_usec, UINT64_C(30) * 86400 * USEC_PER_SEC);
+	cr_expect_eq(settings.incidents.max_size, UINT64_C(8) << 20);
+	cr_expect(settings.incidents.own_mask);
+	cr_expect_str_eq(settings.incidents.mask.items[0], "a=(b)");
+	cr_assert_eq(settings_from_json(other, &more, &err), 0, "%s", err.text);
+	cr_expect_eq(more.incidents.max_age_usec, LIMIT_MAX);
+	cr_expect(more.incidents.own_mask);
+	cr_expect_eq(more.incidents.mask.count, 0);
+}
+
+Test(settings, name_who_is_told_of_an_incident)
+{
+	_cleanup_json_ json_t *object =
+		json_from("{'on_incident':['/bin/mail','-s','x'],'on_incident_user':'mailer'}");
+	_cleanup_settings_ struct settings settings;
+	struct error err = { 0 };
+
+	cr_assert_eq(settings_from_json(object, &settings, &err), 0, "%s", err.text);
+	cr_expect_eq(settings.on_incident.count, 3);
+	cr_expect_str_eq(settings.on_incident.items[0], "/bin/mail");
+	cr_expect_str_eq(settings.on_incident_user, "mailer");
 }

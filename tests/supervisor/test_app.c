@@ -60,6 +60,10 @@ static uint32_t count_up(void)
 	return ++number;
 }
 
+static const struct settings_incidents incidents = { .keep = 200,
+						     .max_age_usec = LIMIT_MAX,
+						     .max_size = UINT64_C(1) << 30 };
+
 static void begin(void)
 {
 	struct app_spec spec;
@@ -76,6 +80,7 @@ static void begin(void)
 			      .reader = &no_reader,
 			      .kernel_log = &no_kernel_log,
 			      .incident_directory = tree_path("incidents"),
+			      .incidents = &incidents,
 			      .random = count_up },
 		.log = { .log = &silent, .directory_fd = -1, .now_usec = clock_monotonic_usec },
 		.config = &config,

@@ -138,7 +138,7 @@ Test(cgroup, the_process_table_names_one_that_is_gone)
 	pid = start_sleeper(dir);
 	cr_assert_eq(reader_start(&reader, &err), 0, "%s", err.text);
 	for (int tries = 0; tries < 500 && (table.count == 0 ||
-					    strcmp(table.items[0].command_line, "sleep 1000") != 0);
+					    strcmp(table.items[0].command_line, "sleep\n1000") != 0);
 	     tries++) {
 		process_table_refresh(&table, dir, &reader);
 		if (table.count > 0)
@@ -152,7 +152,7 @@ Test(cgroup, the_process_table_names_one_that_is_gone)
 	dead = process_table_find_dead(&table, 0);
 	cr_assert_not_null(dead);
 	cr_assert_eq(dead->pid, pid);
-	cr_assert_str_eq(dead->command_line, "sleep 1000");
+	cr_assert_str_eq(dead->command_line, "sleep\n1000");
 	cr_assert_null(process_table_find_dead(&table, pid),
 		       "the main process is asked about elsewhere");
 	process_table_forget_dead(&table);

@@ -56,6 +56,10 @@ static void add_apps(const char *tenant)
 	}
 }
 
+static const struct settings_incidents incidents = { .keep = 200,
+						     .max_age_usec = LIMIT_MAX,
+						     .max_size = UINT64_C(1) << 30 };
+
 static void begin(void)
 {
 	struct error err;
@@ -83,6 +87,7 @@ static void begin(void)
 			      .reader = &no_reader,
 			      .kernel_log = &no_kernel_log,
 			      .incident_directory = tree_path("incidents"),
+			      .incidents = &incidents,
 			      .random = count_up },
 		.log = { .event = daemon_.event,
 			 .log = &daemon_.log,

@@ -23,11 +23,14 @@ static void incident(const char *app, time_t seconds, uint32_t random, char *ret
 {
 	const struct timespec time = { .tv_sec = seconds };
 	const struct timespec times[2] = { time, time };
+	struct settings_incidents keep = { 0 };
 	struct error err = { 0 };
 	char path[200];
 
+	settings_incidents_init(&keep);
 	incident_make_id(app, 0, &time, random, ret_id);
-	cr_assert_eq(incident_store_write(tree, app, ret_id, "{}", &err), 0, "%s", err.text);
+	cr_assert_eq(incident_store_write(tree, app, ret_id, "{}", &keep, 0, &err), 0, "%s",
+		     err.text);
 	snprintf(path, sizeof(path), "%s/%s", tree, app);
 	cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }

@@ -17,6 +17,20 @@
 
 #define ID "20261123T174103Z-web-0-8c3f2a90"
 
+#define NOW 1795455663 /* 2026-11-23T17:41:03Z */
+
+static const struct settings_incidents all = { .keep = 200,
+					       .max_age_usec = LIMIT_MAX,
+					       .max_size = UINT64_C(1) << 30 };
+
+static int prune_to(const char *directory, const char *app, uint64_t count, struct error *err)
+{
+	struct settings_incidents keep = all;
+
+	keep.keep = count;
+	return incident_store_prune(directory, app, count > 0 ? &keep : NULL, NOW, err);
+}
+
 TestSuite(incident_store, .init = tree_make, .fini = tree_remove, .timeout = 30);
 
 static const char *content(const char *path)
@@ -73,7 +87,7 @@ Test(incident_store, writes_a_whole_file_and_leaves_nothing_else)
 	mode_t old = umask(0077);
 
 	cr_assert_eq(incident_store_write(tree_path("a/b/incidents"), "web", ID, "{\"schema\": 1}",
-					  &err),
+					  &all, NOW, &err),
 		     0, "%s", err.text);
 	umask(old);
 	cr_expect_str_eq(content(tree_path("a/b/incidents/web/" ID ".json")), "{\"schema\": 1}\n");
@@ -86,8 +100,8 @@ Test(incident_store, makes_its_directories_for_its_group_alone)
 	struct error err = { 0 };
 	mode_t old = umask(0);
 
-	cr_assert_eq(incident_store_write(tree_path("a/b"), "web", ID, "{}", &err), 0, "%s",
-		     err.text);
+	cr_assert_eq(incident_store_write(tree_path("a/b"), "web", ID, "{}", &all, NOW, &err), 0,
+		     "%s", err.text);
 	umask(old);
 	cr_expect_eq(mode_of(tree_path("a")), 0750);
 	cr_expect_eq(mode_of(tree_path("a/b")), 0750);
@@ -98,8 +112,8 @@ Test(incident_store, ends_the_file_with_one_newline)
 {
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}\n", &err), 0, "%s",
-		     err.text);
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}\n", &all, NOW, &err), 0,
+		     "%s", err.text);
 	cr_expect_str_eq(content(tree_path("i/web/" ID ".json")), "{}\n");
 }
 
@@ -107,8 +121,9 @@ Test(incident_store, never_overwrites_an_incident)
 {
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "first", &err), 0);
-	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "second", &err), -EEXIST);
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "first", &all, NOW, &err), 0);
+	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "second", &all, NOW, &err),
+		     -EEXIST);
 	cr_expect_not_null(strstr(err.text, ID ".json"), "%s", err.text);
 	cr_expect_str_eq(content(tree_path("i/web/" ID ".json")), "first\n");
 	cr_expect_eq(entries_of(tree_path("i/web")), 1);
@@ -126,8 +141,9 @@ Test(incident_store, refuses_ids_that_lead_elsewhere)
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		struct error err = { 0 };
 
-		cr_expect_eq(incident_store_write(tree_path("i"), "web", ids[i], "{}", &err),
-			     -EINVAL, "%s", ids[i]);
+		cr_expect_eq(
+			incident_store_write(tree_path("i"), "web", ids[i], "{}", &all, NOW, &err),
+			-EINVAL, "%s", ids[i]);
 		cr_expect_eq(err.kind, ERROR_INTERNAL);
 	}
 	cr_expect_eq(entries_of(tree), 0);
@@ -138,13 +154,15 @@ Test(incident_store, says_which_directory_cannot_be_used)
 	struct error err = { 0 };
 
 	touch("file");
-	cr_expect_eq(incident_store_write(tree_path("file"), "web", ID, "{}", &err), -ENOTDIR);
+	cr_expect_eq(incident_store_write(tree_path("file"), "web", ID, "{}", &all, NOW, &err),
+		     -ENOTDIR);
 	cr_expect_not_null(strstr(err.text, "/file"), "%s", err.text);
-	cr_expect_eq(incident_store_write(tree_path("file/i"), "web", ID, "{}", &err), -ENOTDIR);
+	cr_expect_eq(incident_store_write(tree_path("file/i"), "web", ID, "{}", &all, NOW, &err),
+		     -ENOTDIR);
 	cr_expect_eq(symlink(tree, tree_path("link")), 0);
-	cr_expect_lt(incident_store_write(tree_path("link"), "web", ID, "{}", &err), 0,
+	cr_expect_lt(incident_store_write(tree_path("link"), "web", ID, "{}", &all, NOW, &err), 0,
 		     "followed a symlink");
-	cr_expect_lt(incident_store_write("", "web", ID, "{}", &err), 0);
+	cr_expect_lt(incident_store_write("", "web", ID, "{}", &all, NOW, &err), 0);
 	cr_expect_eq(entries_of(tree), 2);
 }
 
@@ -155,7 +173,7 @@ Test(incident_store, a_planted_temporary_file_is_not_followed)
 	touch("precious");
 	make_app("i", "web");
 	cr_assert_eq(symlink(tree_path("precious"), tree_path("i/web/." ID ".json.new")), 0);
-	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &err), 0);
+	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &all, NOW, &err), 0);
 	cr_expect_str_eq(content(tree_path("precious")), "");
 	cr_expect_str_eq(content(tree_path("i/web/" ID ".json")), "{}\n");
 }
@@ -167,8 +185,9 @@ Test(incident_store, refuses_apps_that_lead_elsewhere)
 	for (size_t i = 0; i < ARRAY_SIZE(apps); i++) {
 		struct error err = { 0 };
 
-		cr_expect_eq(incident_store_write(tree_path("i"), apps[i], ID, "{}", &err), -EINVAL,
-			     "%s", apps[i]);
+		cr_expect_eq(
+			incident_store_write(tree_path("i"), apps[i], ID, "{}", &all, NOW, &err),
+			-EINVAL, "%s", apps[i]);
 		cr_expect_eq(err.kind, ERROR_INTERNAL);
 	}
 	cr_expect_eq(entries_of(tree), 0);
@@ -201,17 +220,17 @@ Test(incident_store, keeps_the_newest_by_name)
 		touch(names[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		touch(foreign[i]);
-	cr_expect_eq(incident_store_prune(tree_path("i"), "web", 4, &err), 0);
-	cr_expect_eq(incident_store_prune(tree_path("i"), "web", 2, &err), 2);
+	cr_expect_eq(prune_to(tree_path("i"), "web", 4, &err), 0);
+	cr_expect_eq(prune_to(tree_path("i"), "web", 2, &err), 2);
 	cr_expect_eq(access(tree_path(names[0]), F_OK), -1);
 	cr_expect_eq(access(tree_path(names[1]), F_OK), 0);
 	cr_expect_eq(access(tree_path(names[2]), F_OK), -1);
 	cr_expect_eq(access(tree_path(names[3]), F_OK), 0);
-	cr_expect_eq(incident_store_prune(tree_path("i"), "web", 0, &err), 2);
+	cr_expect_eq(prune_to(tree_path("i"), "web", 0, &err), 2);
 	for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
 		cr_expect_eq(access(tree_path(foreign[i]), F_OK), 0, "%s is gone", foreign[i]);
-	cr_expect_eq(incident_store_prune(tree_path("i"), "missing", 1, &err), -ENOENT);
-	cr_expect_eq(incident_store_prune(tree_path("missing"), "web", 1, &err), -ENOENT);
+	cr_expect_eq(prune_to(tree_path("i"), "missing", 1, &err), -ENOENT);
+	cr_expect_eq(prune_to(tree_path("missing"), "web", 1, &err), -ENOENT);
 }
 
 Test(incident_store, is_bounded)
@@ -220,16 +239,57 @@ Test(incident_store, is_bounded)
 	char name[64];
 
 	make_app("i", "web");
-	for (unsigned i = 0; i < INCIDENT_STORE_KEEP + 3; i++) {
+	for (unsigned i = 0; i < all.keep + 3; i++) {
 		snprintf(name, sizeof(name), "i/web/20250101T%06uZ-web-0-0.json", i);
 		touch(name);
 	}
-	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &err), 0, "%s",
-		     err.text);
-	cr_expect_eq(entries_of(tree_path("i/web")), INCIDENT_STORE_KEEP);
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &all, NOW, &err), 0,
+		     "%s", err.text);
+	cr_expect_eq(entries_of(tree_path("i/web")), all.keep);
 	cr_expect_eq(access(tree_path("i/web/" ID ".json"), F_OK), 0);
 	cr_expect_eq(access(tree_path("i/web/20250101T000003Z-web-0-0.json"), F_OK), -1);
 	cr_expect_eq(access(tree_path("i/web/20250101T000004Z-web-0-0.json"), F_OK), 0);
+}
+
+static void write_bytes(const char *name, size_t size)
+{
+	touch(name);
+	cr_assert_eq(truncate(tree_path(name), (off_t)size), 0);
+}
+
+Test(incident_store, is_bounded_by_size)
+{
+	struct settings_incidents keep = all;
+	struct error err = { 0 };
+
+	keep.max_size = 1000;
+	make_app("i", "web");
+	write_bytes("i/web/20261101T000000Z-web-0-00000001.json", 100);
+	write_bytes("i/web/20261102T000000Z-web-0-00000001.json", 600);
+	write_bytes("i/web/20261103T000000Z-web-0-00000001.json", 500);
+	cr_expect_eq(incident_store_prune(tree_path("i"), "web", &keep, NOW, &err), 2,
+		     "the newest that fit stay, without a hole");
+	cr_expect_eq(access(tree_path("i/web/20261103T000000Z-web-0-00000001.json"), F_OK), 0);
+	write_bytes("i/web/20261104T000000Z-web-0-00000001.json", 5000);
+	cr_expect_eq(incident_store_prune(tree_path("i"), "web", &keep, NOW, &err), 1);
+	cr_expect_eq(access(tree_path("i/web/20261104T000000Z-web-0-00000001.json"), F_OK), 0,
+		     "the newest stays, however large");
+}
+
+Test(incident_store, is_bounded_by_age)
+{
+	struct settings_incidents keep = all;
+	struct error err = { 0 };
+
+	keep.max_age_usec = UINT64_C(2) * 86400 * USEC_PER_SEC;
+	make_app("i", "web");
+	touch("i/web/20261121T174102Z-web-0-00000001.json");
+	touch("i/web/20261121T174103Z-web-0-00000001.json");
+	touch("i/web/20261122T000000Z-web-0-00000001.json");
+	cr_expect_eq(incident_store_prune(tree_path("i"), "web", &keep, NOW, &err), 1);
+	cr_expect_eq(access(tree_path("i/web/20261121T174103Z-web-0-00000001.json"), F_OK), 0);
+	cr_expect_eq(incident_store_prune(tree_path("i"), "web", &keep, NOW + 86400 * 365, &err), 1,
+		     "the newest stays, however old");
 }
 
 Test(incident_store, recalls_what_was_told_before_at_about_that_time)
@@ -249,7 +309,7 @@ Test(incident_store, recalls_what_was_told_before_at_about_that_time)
 	};
 	struct error err = { 0 };
 
-	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &err), 0);
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}", &all, NOW, &err), 0);
 	make_app("i", "web-2");
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		char id[INCIDENT_ID_MAX];
@@ -365,7 +425,8 @@ Test(incident_store, a_file_that_cannot_be_written_whole_is_not_left_behind)
 
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "too long", &err), -EFBIG);
+	cr_expect_eq(incident_store_write(tree_path("i"), "web", ID, "too long", &all, NOW, &err),
+		     -EFBIG);
 	cr_expect_eq(entries_of(tree_path("i/web")), 0);
 	cr_expect_eq(incident_store_append(tree_path("report"), "too long", &err), -ENOSPC);
 	cr_expect_not_null(strstr(err.text, "/report"), "%s", err.text);

@@ -58,7 +58,7 @@ Test(output, leaves_the_callers_descriptor_blocking)
 
 Test(output, buffers_what_a_full_pipe_does_not_take_and_drops_whole_writes_beyond, .timeout = 30)
 {
-	static char chunk[4096], got[2 * 1024 * 1024];
+	static char chunk[4096], got[4 * 1024 * 1024];
 	struct output output;
 	struct error err;
 	size_t offered = 0, length;
@@ -68,7 +68,7 @@ Test(output, buffers_what_a_full_pipe_does_not_take_and_drops_whole_writes_beyon
 	cr_assert_eq(output_open(&output, pair[1], &err), 0);
 	memset(chunk, 'x', sizeof(chunk));
 	chunk[sizeof(chunk) - 1] = '\n';
-	for (int i = 0; i < 200; i++, offered += sizeof(chunk))
+	for (int i = 0; i < 500; i++, offered += sizeof(chunk))
 		output_write(&output, chunk, sizeof(chunk));
 
 	cr_assert_eq(output.dropped_bytes % sizeof(chunk), 0);
