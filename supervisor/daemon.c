@@ -224,6 +224,9 @@ static int fill_host(struct daemon *daemon, struct error *err)
 	if (r >= 0)
 		r = reader_start(&daemon->reader, err);
 	if (r >= 0)
+		r = incident_hook_new(daemon->event, &daemon->log, &daemon->hook, err);
+	daemon->host.instance.hook = daemon->hook;
+	if (r >= 0)
 		r = watch_notifier_open(&daemon->notifier, daemon->event, err);
 	return r;
 }
@@ -335,6 +338,7 @@ static void close_all(struct daemon *daemon)
 	filter_cache_clear(&daemon->filters);
 	host_system_clear(&daemon->system);
 	incident_sweep_stop(daemon->sweep);
+	incident_hook_free(daemon->hook);
 	mask_free(daemon->mask);
 	config_free(daemon->config);
 	uids_clear(&daemon->uids);

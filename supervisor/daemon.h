@@ -64,6 +64,7 @@ struct daemon {
 	struct config *config;
 	struct mask *mask; /* of config's settings */
 	struct incident_sweep *sweep;
+	struct incident_hook *hook;
 	bool has_admins; /* the group DAEMON_GROUP exists */
 	gid_t admins;
 	struct apps_scope scope;

@@ -50,6 +50,10 @@ static void apply_settings(struct daemon *daemon)
 
 	daemon->log.threshold = (enum log_level)settings->log_level;
 	daemon->host.instance.incidents = &settings->incidents;
+	if (incident_hook_configure(daemon->hook, &settings->on_incident,
+				    settings->on_incident_user, &err) < 0)
+		log_event(&daemon->log, LOG_EVENT_HOOK_FAILED, NULL, "on_incident_user: %s",
+			  err.text);
 	if (mask_new(own, &mask, &err) < 0) {
 		log_message(&daemon->log, LOG_LEVEL_ERROR, NULL, "incidents.mask: %s", err.text);
 		return;

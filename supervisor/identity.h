@@ -21,6 +21,8 @@
 /* Behind them those of the daemon's apps, which needs no locks: it is alone, and keeps a list of
  * them (supervisor/uids.h). */
 #define IDENTITY_DAEMON_FIRST (IDENTITY_DYNAMIC_FIRST + IDENTITY_DYNAMIC_COUNT)
+/* And behind those the one that is told of incidents (supervisor/incident_hook.h). */
+#define IDENTITY_HOOK_UID (IDENTITY_DAEMON_FIRST + IDENTITY_DYNAMIC_COUNT)
 
 struct identity {
 	uid_t uid;

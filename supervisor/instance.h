@@ -32,6 +32,7 @@
 #include "policy/spec.h"
 #include "policy/verdict.h"
 #include "policy/wall.h"
+#include "supervisor/incident_hook.h"
 #include "supervisor/kernel_log.h"
 #include "supervisor/launcher.h"
 #include "supervisor/log.h"
@@ -114,6 +115,7 @@ struct instance_host {
 	const char *report_path;		    /* NULL: none */
 	const struct settings_incidents *incidents; /* how long they are kept */
 	const struct mask *mask;		    /* what is hidden in them; NULL: nothing */
+	struct incident_hook *hook;		    /* who is told of them; NULL: nobody */
 	uint32_t (*random)(void);
 	/* the daemon's: */
 	struct watch_notifier *notifier; /* lean watches; NULL: full ones */

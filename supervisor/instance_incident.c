@@ -334,6 +334,8 @@ static void tell(struct instance *instance, const struct incident *incident,
 	}
 	log_report(instance->host->log, event, &subject, text, line);
 	store(instance, incident, pretty, line);
+	if (instance->host->hook != NULL)
+		incident_hook_run(instance->host->hook, &subject, line);
 }
 
 static void add_history(struct instance *instance)

@@ -50,6 +50,8 @@ static const struct log_event_kind kinds[] = {
 					LOG_LEVEL_WARNING },
 	[LOG_EVENT_CANARY_LIFTED] = { "canary-lifted", "042540d9aedc4df897bf97c4e34f1838",
 				      LOG_LEVEL_WARNING },
+	[LOG_EVENT_HOOK_FAILED] = { "hook-failed", "28035c1610d34ec392521fff4bb8c5bc",
+				    LOG_LEVEL_WARNING },
 };
 static_assert(ARRAY_SIZE(kinds) == LOG_EVENT_COUNT, "a MESSAGE_ID for each event");
 

@@ -38,6 +38,7 @@ enum log_event_id {
 	LOG_EVENT_SYSCALL_REFUSED, /* the seccomp filter has refused a call; who made it, and why */
 	LOG_EVENT_CANARY_LIFTED,   /* of an app's profile so much was refused that it is only logged
 				      now */
+	LOG_EVENT_HOOK_FAILED,	   /* of on_incident: it was not told, or could not do it */
 	LOG_EVENT_COUNT,
 };
 

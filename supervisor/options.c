@@ -29,6 +29,7 @@ void run_options_clear(struct run_options *options)
 {
 	spec_clear(&options->spec);
 	free(options->report_path);
+	free(options->on_incident);
 	free(options->cgroup_root);
 	free(options->learn.output);
 	free(options->learn.base);

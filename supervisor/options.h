@@ -13,6 +13,7 @@
 struct run_options {
 	struct app_spec spec;
 	char *report_path; /* absolute */
+	char *on_incident; /* absolute */
 	char *cgroup_root; /* absolute */
 	struct {	   /* `pysbx syscalls learn` */
 		bool on, dangerous;

@@ -276,6 +276,11 @@ static int set_report(struct run_options *options, const char *value, struct err
 	return set_path(options, &options->report_path, value, err);
 }
 
+static int set_on_incident(struct run_options *options, const char *value, struct error *err)
+{
+	return set_path(options, &options->on_incident, value, err);
+}
+
 static int set_cgroup_root(struct run_options *options, const char *value, struct error *err)
 {
 	return set_path(options, &options->cgroup_root, value, err);
@@ -514,6 +519,10 @@ const struct option_row run_option_rows[] = {
 	  .argument = "FILE",
 	  .help = "append each incident to FILE, one JSON object a line",
 	  .set = set_report },
+	{ .name = "on-incident",
+	  .argument = "PROGRAM",
+	  .help = "run PROGRAM, unprivileged, with each incident as JSON on its standard input",
+	  .set = set_on_incident },
 	{ .name = "print-plan",
 	  .help = "print the sandbox plan as JSON and run nothing",
 	  .repeatable = true,

@@ -57,6 +57,7 @@ struct run {
 	struct instance_host host;
 	struct settings_incidents incidents;
 	struct mask *mask;
+	struct incident_hook *hook;
 	struct learning learning; /* if options.learn.on */
 	struct instance instance;
 	bool instance_ready;
@@ -340,6 +341,16 @@ static int make_loop(struct run *run, struct error *err)
 	return r;
 }
 
+static int make_hook(struct run *run, struct error *err)
+{
+	struct strings command _cleanup_strings_ = { 0 };
+	int r = incident_hook_new(run->event, &run->log, &run->hook, err);
+
+	if (r >= 0 && run->options.on_incident != NULL)
+		r = strings_append(&command, run->options.on_incident, err);
+	return r < 0 ? r : incident_hook_configure(run->hook, &command, NULL, err);
+}
+
 static int run_instance(struct run *run, struct error *err)
 {
 	struct error ignored;
@@ -348,6 +359,8 @@ static int run_instance(struct run *run, struct error *err)
 	recorders_init(&run->recorders, run->event, true);
 	settings_incidents_init(&run->incidents);
 	r = mask_new(NULL, &run->mask, err);
+	if (r >= 0)
+		r = make_hook(run, err);
 	if (r < 0)
 		return r;
 	run->host = (struct instance_host){
@@ -365,6 +378,7 @@ static int run_instance(struct run *run, struct error *err)
 		.report_path = run->options.report_path,
 		.incidents = &run->incidents,
 		.mask = run->mask,
+		.hook = run->hook,
 		.random = random_number,
 		.learn = run->options.learn.on ? learn : NULL,
 	};
@@ -386,6 +400,7 @@ static int run_instance(struct run *run, struct error *err)
 	run->instance_ready = true;
 	instance_start(&run->instance);
 	r = sd_event_loop(run->event);
+	incident_hook_finish(run->hook);
 	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "event loop") : 0;
 }
 
@@ -409,6 +424,7 @@ static int clean_up(struct run *run, struct error *err)
 	plan_free(run->plan);
 	learning_clear(&run->learning);
 	mask_free(run->mask);
+	incident_hook_free(run->hook);
 	close_and_clear(&run->filter_fd);
 	return r;
 }

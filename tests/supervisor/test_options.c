@@ -165,10 +165,11 @@ Test(options, of_learning_are_no_others_and_not_those_of_run)
 
 Test(options, take_relative_paths_from_the_working_directory)
 {
-	_cleanup_options_ struct run_options options = parsed(WORDS(
-		"--chdir", "../web", "--ro", "static", "--ro", "/srv/data/", "--rw", "data",
-		"--env-file", "./a.env", "--env-file", "b.env", "--syscalls", "./p.json", "--io",
-		"data=1M/2M", "--report", "r.json", "--cgroup-root", "/sys/fs/cgroup//x", "true"));
+	_cleanup_options_ struct run_options options = parsed(
+		WORDS("--chdir", "../web", "--ro", "static", "--ro", "/srv/data/", "--rw", "data",
+		      "--env-file", "./a.env", "--env-file", "b.env", "--syscalls", "./p.json",
+		      "--io", "data=1M/2M", "--report", "r.json", "--on-incident", "hook",
+		      "--cgroup-root", "/sys/fs/cgroup//x", "true"));
 	const struct app_spec *spec = &options.spec;
 
 	cr_expect_str_eq(spec->directory, "/srv/web");
@@ -185,6 +186,7 @@ Test(options, take_relative_paths_from_the_working_directory)
 	cr_expect_str_eq(spec->limits.io[0].path, "/srv/app/data");
 	cr_expect_eq(spec->limits.io[0].wbps, UINT64_C(2) << 20);
 	cr_expect_str_eq(options.report_path, "/srv/app/r.json");
+	cr_expect_str_eq(options.on_incident, "/srv/app/hook");
 	cr_expect_str_eq(options.cgroup_root, "/sys/fs/cgroup/x");
 	cr_expect_null(options.cwd);
 }
@@ -358,6 +360,7 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "GROUP", "www-data" },
 		{ "NAME[=VALUE]", "A=1" },
 		{ "FIRST[/MAX]", "1s" },
+		{ "PROGRAM", "/bin/true" },
 		{ "USER|UID[:GID]", "1000" },
 		{ "PATH=RBPS/WBPS[/RIOPS/WIOPS]", "/srv=1M/1M" },
 	};
@@ -499,7 +502,7 @@ Test(options, name_both_options_of_a_contradiction)
 
 Test(options, table_is_well_formed)
 {
-	cr_expect_eq(run_option_count, 38);
+	cr_expect_eq(run_option_count, 39);
 	cr_expect_not_null(run_option_rows[0].group);
 	for (size_t i = 0; i < run_option_count; i++) {
 		const struct option_row *row = &run_option_rows[i];
