@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/history.h"
 
+#define TIME_MAX_MSEC (INT64_C(1) << 50) /* sums and products of times fit */
+
 bool history_of(const json_t *history, const char *key, struct history *ret)
 {
 	const json_t *times = json_object_get(history, "time_msec");
@@ -17,7 +19,9 @@ bool history_of(const json_t *history, const char *key, struct history *ret)
 
 int64_t history_time_msec(const struct history *history, size_t index)
 {
-	return json_integer_value(json_array_get(history->times, index));
+	json_int_t time = json_integer_value(json_array_get(history->times, index));
+
+	return time > 0 && time < TIME_MAX_MSEC ? time : 0;
 }
 
 int64_t history_value(const struct history *history, size_t index)

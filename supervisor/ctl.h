@@ -47,6 +47,8 @@ enum ctl_option {
 	CTL_ONCE = 1 << 17,
 	CTL_SORT = 1 << 18,
 	CTL_INTERVAL = 1 << 19,
+	CTL_MARKDOWN = 1 << 20,
+	CTL_CUSTOMER = 1 << 21,
 };
 
 /* Every command that speaks to the daemon takes these. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens: log lines, events, incidents. */
+#include "policy/incident_customer.h"
 #include "policy/own.h"
 #include "supervisor/ctl.h"
 
@@ -253,15 +254,20 @@ int ctl_incidents(struct ctl *ctl, struct error *err)
 
 int ctl_incident(struct ctl *ctl, struct error *err)
 {
-	_cleanup_json_ json_t *result = NULL;
+	_cleanup_json_ json_t *result = NULL, *shown = NULL;
 	int r = ctl_call(ctl, "incident.get", json_pack("{s:s}", "id", ctl->words[0]), &result,
 			 err);
 
 	if (r < 0)
 		return r;
+	shown = ctl_given(ctl, CTL_CUSTOMER) ? incident_for_customer(result) : json_incref(result);
+	if (shown == NULL)
+		return error_no_memory(err);
 	if (ctl_given(ctl, CTL_JSON))
-		ctl_put_json(ctl, result);
+		ctl_put_json(ctl, shown);
+	else if (ctl_given(ctl, CTL_MARKDOWN))
+		ctl_view_incident_markdown(&ctl->view, shown);
 	else
-		ctl_view_incident(&ctl->view, result);
+		ctl_view_incident(&ctl->view, shown);
 	return 0;
 }

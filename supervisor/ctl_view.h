@@ -27,6 +27,8 @@ int ctl_view_incidents(const struct ctl_view *view, const json_t *result, struct
 int ctl_view_plans(const struct ctl_view *view, const json_t *result, struct error *err);
 int ctl_view_tenants(const struct ctl_view *view, const json_t *result, struct error *err);
 void ctl_view_incident(const struct ctl_view *view, const json_t *incident);
+/* For a ticket: Markdown, in which no foreign word means anything. */
+void ctl_view_incident_markdown(const struct ctl_view *view, const json_t *incident);
 void ctl_view_daemon(const struct ctl_view *view, const json_t *info);
 
 /* app.history: so many rows, spread over what is there; or drawn. */

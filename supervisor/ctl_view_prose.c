@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One app, one incident, the daemon, one event: the views that are no lists. */
+/* One app, the daemon, one event: the views that are no lists. */
 #include "policy/escape.h"
 #include "policy/figure.h"
 #include "policy/layout.h"
@@ -12,8 +12,7 @@
 #include <string.h>
 
 /* A line of a log may not pass for a field of ours. */
-#define LOG_MARK       "    | "
-#define INCIDENT_LINES 10 /* of the log; the JSON has all */
+#define LOG_MARK "    | "
 
 static const char *separator(const struct phrase *line)
 {
@@ -244,86 +243,6 @@ void ctl_view_status(const struct ctl_view *view, const json_t *app, const json_
 	put_last(view, json_object_get(app, "last"));
 	json_array_foreach(json_object_get(logs, "lines"), index, line)
 		put_log_line(view, ctl_view_string(line, "text"));
-}
-
-/* --- an incident ------------------------------------------------------------------------------ */
-
-static void put_incident_time(const struct ctl_view *view, const json_t *incident)
-{
-	char age[QUANTITY_TEXT_MAX], after[QUANTITY_TEXT_MAX];
-	char text[CTL_VIEW_TEXT_MAX];
-	struct phrase line = phrase_on(text, sizeof(text));
-	uint64_t uptime;
-
-	add_if(&line, "", ctl_view_string(incident, "time"));
-	ctl_view_age(view, json_object_get(incident, "time"), age);
-	if (age[0] != '\0')
-		phrase_add(&line, " (%s ago)", age);
-	if (number_of(incident, "uptime_usec", &uptime))
-		phrase_add(&line, "%s%s after the start", separator(&line),
-			   figure_time(uptime, after));
-	ctl_view_field(view, "when", text);
-}
-
-static void put_incident_memory(const struct ctl_view *view, const json_t *incident)
-{
-	const json_t *memory = json_object_get(incident, "memory");
-	const json_t *before = json_object_get(memory, "before");
-	char size[QUANTITY_TEXT_MAX];
-	char text[CTL_VIEW_TEXT_MAX];
-	struct phrase line = phrase_on(text, sizeof(text));
-	uint64_t value;
-
-	if (number_of(before, "current", &value))
-		phrase_add(&line, "%s before", figure_size(value, size));
-	if (number_of(memory, "peak", &value))
-		phrase_add(&line, "%speak %s", separator(&line), figure_size(value, size));
-	if (number_of(json_object_get(incident, "limits"), "memory_max", &value))
-		phrase_add(&line, "%slimit %s", separator(&line),
-			   quantity_format_size(value, size));
-	ctl_view_field(view, "memory", text);
-}
-
-static void put_victim(const struct ctl_view *view, const json_t *victim)
-{
-	char pid[QUANTITY_TEXT_MAX];
-	char text[CTL_VIEW_TEXT_MAX];
-	struct phrase line = phrase_on(text, sizeof(text));
-	const char *command = ctl_view_string(victim, "command_line");
-
-	if (command[0] == '\0')
-		command = ctl_view_string(victim, "comm");
-	phrase_add(&line, "%s", command);
-	ctl_view_pid(victim, pid);
-	if (pid[0] != '\0')
-		phrase_add(&line, "%spid %s", separator(&line), pid);
-	ctl_view_field(view, "process", text);
-}
-
-void ctl_view_incident(const struct ctl_view *view, const json_t *incident)
-{
-	const json_t *lines = json_object_get(json_object_get(incident, "log"), "lines");
-	size_t count = json_array_size(lines);
-	char text[CTL_VIEW_TEXT_MAX];
-	struct phrase line = phrase_on(text, sizeof(text));
-
-	phrase_add(&line, "%s: %s", ctl_view_string(incident, "app"),
-		   ctl_view_string(incident, "cause"));
-	layout_put_cut(view->out, text, UINT_MAX);
-	fputc('\n', view->out);
-	ctl_view_field(view, "incident", ctl_view_string(incident, "id"));
-	ctl_view_field(view, "what", ctl_view_string(incident, "sentence"));
-	ctl_view_field(view, "decision",
-		       ctl_view_string(json_object_get(incident, "decision"), "text"));
-	ctl_view_field(view, "advice", ctl_view_string(incident, "advice"));
-	put_incident_time(view, incident);
-	put_victim(view, json_object_get(incident, "victim"));
-	put_incident_memory(view, incident);
-	for (size_t i = count > INCIDENT_LINES ? count - INCIDENT_LINES : 0; i < count; i++) {
-		const char *words = json_string_value(json_array_get(lines, i));
-
-		put_log_line(view, words != NULL ? words : "");
-	}
 }
 
 /* --- the daemon ------------------------------------------------------------------------------- */

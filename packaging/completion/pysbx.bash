@@ -8,7 +8,7 @@ _pysbx_run()
 		--name --user --group --chdir --env --env-file
 		--ro --rw --unix-socket --syscalls --syscalls-mode --network --egress --listen --require
 		--restart --max-restarts --backoff --oom --grace --kill-signal
-		--report --print-plan --cgroup-root --json --quiet --verbose --version --help'" $2"
+		--report --on-incident --print-plan --cgroup-root --json --quiet --verbose --version --help'" $2"
 	local flags=' --allow-dangerous --print-plan --json --quiet --verbose --version --help '
 	local i word
 
@@ -59,7 +59,7 @@ _pysbx_run()
 	--kill-signal) _pysbx_words -W 'TERM INT QUIT HUP USR1 USR2 KILL' ;;
 	--env) _pysbx_words -e ;;
 	--chdir | --cgroup-root) _pysbx_files -d ;;
-	--env-file | --ro | --rw | --report | --io | --output) _pysbx_files -f ;;
+	--env-file | --ro | --rw | --report | --on-incident | --io | --output) _pysbx_files -f ;;
 	--syscalls | --base)
 		if [[ $cur == */* ]]; then _pysbx_files -f; else _pysbx_words -W "$_pysbx_profiles" -f; fi
 		;;
@@ -108,6 +108,12 @@ _pysbx_names()
 		cut -d '"' -f 4)"
 }
 
+_pysbx_incidents()
+{
+	_pysbx_words -W "show $(pysbx incidents --json 2>/dev/null | grep -o '"id": *"[A-Za-z0-9._-]*"' |
+		cut -d '"' -f 4)"
+}
+
 # A command that speaks to the daemon; its words begin at index $1.
 _pysbx_control()
 {
@@ -134,6 +140,7 @@ _pysbx_control()
 	apply) options+=' --dry-run --force' ;;
 	list) options+=' --tenant --state' ;;
 	status | incidents) options+=' --lines' ;;
+	incident*) options+=' --markdown --customer' ;;
 	start | restart) options+=' --all' ;;
 	stop) options+=' --all --force' ;;
 	set) options+=' --force' ;;
@@ -154,6 +161,7 @@ _pysbx_control()
 	case $command in
 	apply | 'plan apply' | 'tenant apply') _pysbx_files -f ;;
 	syscalls*) _pysbx_words -W "$_pysbx_profiles" -f ;;
+	incident*) _pysbx_incidents ;;
 	'plan get' | 'plan remove') _pysbx_names plan list ;;
 	'tenant get' | 'tenant remove') _pysbx_names tenant list ;;
 	status | start | stop | restart | suspend | resume | remove | get | logs | incidents | history | stacks)

@@ -42,6 +42,7 @@ _pysbx_run() {
 		'--grace=[how long a stop waits]:time' \
 		"--kill-signal=[what asks the app to stop]:signal:($signals)" \
 		'--report=[append incidents to a file]:file:_files' \
+		'--on-incident=[run a program for each incident]:program:_files' \
 		'--print-plan[print the sandbox plan and run nothing]' \
 		'--cgroup-root=[make cgroups below a directory]:directory:_directories' \
 		'--json[messages as JSON]' \
@@ -93,13 +94,14 @@ _pysbx_control() {
 	events) _arguments $common $follow '--cursor=[only what came after]:event' \
 		'--app=[only of this app]:app:_pysbx_apps' ;;
 	incidents) _arguments $common $lines ':app:_pysbx_apps' ;;
-	incident) _arguments $common ':incident' ;;
 	top) _arguments $common '--once[print it once, as text]' \
 		'--sort=[what comes first]:key:(cpu memory share stall io pids restarts name)' \
 		'--interval=[look again so often]:time' \
 		'--tenant=[only of this tenant]:tenant:_pysbx_tenants' ':text' ;;
 	history) _arguments $common $lines '--since=[only the last so long]:time' '--plot[draw it]' \
 		':app:_pysbx_apps' ;;
+	incident) _arguments $common '--markdown[as Markdown, for a ticket]' \
+		'--customer[without what is the host'\''s]' '*:incident' ;;
 	stacks) _arguments $common '--watch[look again every second]' \
 		':app or process:_pysbx_apps' ;;
 	daemon) _arguments $common '--log-level=[set it]:level:(error warning info debug)' ;;

@@ -127,3 +127,42 @@ Test(incident_schema, does_not_hold_of_anything_else)
 	}
 	json_decref(root);
 }
+
+/* mdoc: ".It Sy id , app , tenant" of the section THE REPORT, whose lists are not nested. */
+Test(incident_schema, has_the_fields_of_the_man_page)
+{
+	static char text[65536];
+	FILE *page = fopen("man/pysbx-incident.5", "re");
+	json_t *root = json_load_file(SCHEMA, JSON_REJECT_DUPLICATES, NULL), *ignored;
+	size_t length, fields = 0;
+	const char *name, *at;
+
+	cr_assert_not_null(page);
+	length = fread(text, 1, sizeof(text) - 1, page);
+	text[length] = '\0';
+	fclose(page);
+	for (char *line = text; (line = strstr(line, "\n.It Sy ")) != NULL;) {
+		line += strlen("\n.It Sy");
+		for (size_t i = 0; line[i] != '\n'; i++)
+			fields += line[i] == ',';
+		fields++;
+	}
+	json_object_foreach(json_object_get(root, "properties"), name, ignored)
+	{
+		char word[64];
+
+		/* as one of a line of items */
+		snprintf(word, sizeof(word), " %s", name);
+		for (at = text; (at = strstr(at, "\n.It Sy ")) != NULL; at++) {
+			const char *end = strchr(at + 1, '\n'), *found = strstr(at + 1, word);
+
+			if (found != NULL && found < end &&
+			    strchr(" \n", found[strlen(word)]) != NULL)
+				break;
+		}
+		cr_expect_not_null(at, "man/pysbx-incident.5 lacks %s", name);
+		fields--;
+	}
+	cr_expect_eq(fields, 0, "man/pysbx-incident.5 has fields that are none");
+	json_decref(root);
+}

@@ -124,7 +124,7 @@ static void fixture_stop(pid_t child)
 /* How the command is looked at: as if on a terminal of that width, in colour or not. */
 struct looks {
 	unsigned columns;
-	bool colour;
+	bool colour, ascii;
 	const char *input; /* what standard input holds */
 };
 
@@ -143,7 +143,7 @@ __attribute__((unused)) static int fixture_run(const char *socket, const struct 
 	};
 
 	ctl.view = (struct ctl_view){ ctl.out, looks->columns, looks->colour, CTL_FIXTURE_NOW,
-				      .utf8 = true };
+				      .utf8 = !looks->ascii };
 	for (; words[argc] != NULL; argc++)
 		argv[argc] = (char *)words[argc];
 	code = ctl_run(&ctl, argc, argv);

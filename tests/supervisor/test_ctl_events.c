@@ -275,8 +275,103 @@ Test(ctl_events, an_incident_is_explained)
 		    "  when       2026-11-27T16:29:57.000Z (3s ago), 1min 1s after the start\n"
 		    "  process    py\\x1bthon, pid 12\n"
 		    "  memory     192M before, peak 192M, limit 192M\n"
+		    "  log        the last lines\n"
 		    "    | x\\ny\n",
 		    "");
+}
+
+#define GATHERED                                                                                \
+	"{\"id\":\"I\",\"app\":\"web\",\"time\":\"2026-11-27T16:29:57Z\",\"cause\":\"oom\","    \
+	"\"sentence\":\"Killed x (pid 12, 3 inside).\",\"level\":\"app\","                      \
+	"\"victim\":{\"pid\":12,\"pid_inside\":3,\"comm\":\"a*b\",\"command_line\":null},"      \
+	"\"limits\":{\"memory_max\":4194304},\"memory\":{\"words\":[\"anon grew\"]},"           \
+	"\"steps\":[{\"time\":\"T\",\"step\":\"reclaim\",\"reading\":\"r\",\"result\":\"s\"}]," \
+	"\"history\":{\"time_msec\":[0,60000],\"memory_current\":[2097152,4194304]},"           \
+	"\"stacks\":{\"processes\":[{\"pid\":12,\"pid_inside\":3,\"threads\":[{\"tid\":14,"     \
+	"\"allocating\":true,\"frames\":[{\"function\":\"load\",\"file\":\"/a/b/"               \
+	"c.py\",\"line\":88}]"                                                                  \
+	"}]}]},\"kernel\":[\"killed 12\"],\"log\":{\"lines\":[\"@all `x`\"]}}"
+
+Test(ctl_events, an_incident_is_a_picture_and_a_stack)
+{
+	_cleanup_told_ struct told told = tell_as(&(struct looks){ .ascii = true },
+						  SCRIPT({ .method = "incident.get",
+							   .params = "{\"id\":\"I\"}",
+							   .result = GATHERED }),
+						  WORDS("incident", "show", "I"));
+
+	expect_told(
+		&told, 0,
+		"web: oom\n"
+		"  incident   I\n"
+		"  what       Killed x (pid 12, 3 inside).\n"
+		"  when       2026-11-27T16:29:57Z (3s ago)\n"
+		"  process    a*b, pid 12, inside 3\n"
+		"  level      the app's own limit was hit\n"
+		"  memory     limit 4M\n"
+		"             anon grew\n"
+		"  before     T reclaim at r: s\n"
+		"  picture    memory, up to its limit\n"
+		"     4.0M |                                                           #\n"
+		"          |                                                           #\n"
+		"          |                                                           #\n"
+		"          |############################################################\n"
+		"          |############################################################\n"
+		"        0 |############################################################\n"
+		"           1min before                                          the end\n"
+		"  stack      process 12, thread 14, which allocates memory, innermost call first\n"
+		"    | /a/b/c.py:88 in load()\n"
+		"  kernel     the last lines\n"
+		"    | killed 12\n"
+		"  log        the last lines\n"
+		"    | @all `x`\n",
+		"");
+}
+
+Test(ctl_events, an_incident_is_a_ticket_for_the_customer)
+{
+	_cleanup_told_ struct told told =
+		tell_as(&(struct looks){ .ascii = true },
+			SCRIPT({ .method = "incident.get",
+				 .params = "{\"id\":\"I\"}",
+				 .result = GATHERED }),
+			WORDS("incident", "I", "--markdown", "--customer"));
+
+	expect_told(&told, 0,
+		    "## web: oom\n\n"
+		    "- **incident:** I\n"
+		    "- **what:** Killed x (pid 3).\n"
+		    "- **when:** 2026-11-27T16:29:57Z\n"
+		    "- **process:** a\\*b, pid 3\n"
+		    "- **level:** the app's own limit was hit\n"
+		    "- **memory:** limit 4M\n"
+		    "- **memory:** anon grew\n"
+		    "- **before:** T reclaim at r: s\n"
+		    "\nMemory:\n\n"
+		    "       4.0M |                                                           #\n"
+		    "            |                                                           #\n"
+		    "            |                                                           #\n"
+		    "            |############################################################\n"
+		    "            |############################################################\n"
+		    "          0 |############################################################\n"
+		    "             1min before                                          the end\n"
+		    "\nStack: process 3, thread 1, which allocates memory, innermost call first\n\n"
+		    "    .../b/c.py:88 in load()\n"
+		    "\nlog:\n\n"
+		    "    @all `x`\n",
+		    "");
+}
+
+Test(ctl_events, an_incident_is_json_without_what_is_the_hosts)
+{
+	_cleanup_told_ struct told told = tell(SCRIPT({ .method = "incident.get",
+							.params = "{\"id\":\"I\"}",
+							.result = GATHERED }),
+					       WORDS("incident", "I", "--json", "--customer"));
+
+	cr_expect_eq(told.code, 0);
+	cr_expect_null(strstr(told.out, "12"), "%s", told.out);
+	cr_expect_not_null(strstr(told.out, "\"kernel\":[]"), "%s", told.out);
 }
 
 /* --- plans, tenants, the daemon --------------------------------------------------------------- */
