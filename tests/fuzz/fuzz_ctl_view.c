@@ -3,6 +3,7 @@
  * Any JSON as the answer to any question, shown on a terminal: whatever the members are and
  * whatever workers and tenants wrote into them, what comes out is lines of printable characters.
  */
+#include "policy/incident_customer.h"
 #include "policy/own.h"
 #include "policy/top.h"
 #include "supervisor/ctl_view.h"
@@ -36,12 +37,18 @@ static void check_text(const char *text, size_t size)
 static void show_all(const struct ctl_view *view, const json_t *value)
 {
 	struct error err;
+	json_t *customer;
 
 	(void)ctl_view_apps(view, value, &err);
 	(void)ctl_view_incidents(view, value, &err);
 	(void)ctl_view_plans(view, value, &err);
 	(void)ctl_view_tenants(view, value, &err);
 	ctl_view_incident(view, value);
+	ctl_view_incident_markdown(view, value);
+	customer = incident_for_customer(value);
+	if (customer != NULL)
+		ctl_view_incident(view, customer);
+	json_decref(customer);
 	ctl_view_daemon(view, value);
 	ctl_view_status(view, value, value, value);
 	ctl_view_event(view, value);

@@ -59,9 +59,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       .failed_stage = "exec",
 			       .failed_text = words,
 			       .has_status = true };
+	static struct mask *mask;
 	struct error err;
 
 	require(words != NULL);
+	if (mask == NULL)
+		require(mask_new(NULL, &mask, &err) == 0);
+	incident.mask = mask;
 	/* the first byte chooses the kind of death */
 	death.child = size > 0 && data[0] % 5 == 0;
 	death.start_failed = size > 0 && data[0] % 5 == 1;
