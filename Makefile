@@ -292,7 +292,7 @@ $(B)/bench/bench-worker: $(call static_obj,tests/bench/bench_worker.c)
 
 $(B)/bench/stacks-probe: $(call static_obj,tests/bench/stacks_probe.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
 	$(call say,LINK,$@ (static))
-	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
+	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(SANDBOX_LIBS) -ljansson $(LDLIBS)
 
 $(B)/bench/rpc-probe: $(call obj,tests/bench/rpc_probe.c)
 	$(call say,LINK,$@)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/elf.h"
 #include "policy/own.h"
+#include "supervisor/clock.h"
 #include "supervisor/stacks_process.h"
 
 #include <errno.h>
@@ -94,9 +95,10 @@ int stacks_candidates_read(const struct stacks_process *process, struct stacks_c
 	if (file == NULL)
 		return error_no_memory(err);
 	(void)TAKE_FD(fd);
-	for (unsigned i = 0; i < STACKS_MAPS_MAX && fgets(line, sizeof(line), file) != NULL; i++)
+	for (unsigned i = 0; i < STACKS_MAPS_MAX && fgets(line, sizeof(line), file) != NULL &&
+			     clock_monotonic_usec() < process->deadline_usec;
+	     i++)
 		stacks_candidates_add(ret, line, executable);
-	/* a process of another user, and no privilege: the kernel shows an empty file */
 	if (ferror(file) != 0)
 		return error_set(err, errno == EACCES ? ERROR_DENIED : ERROR_SYSTEM, errno, "maps");
 	return 0;

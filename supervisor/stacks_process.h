@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define STACKS_MAPS_MAX	      16384 /* lines of /proc/PID/maps that are looked at */
+#define STACKS_MAPS_MAX	      65536 /* lines of /proc/PID/maps that are looked at */
 #define STACKS_CANDIDATES_MAX 16    /* files in it that may be a Python */
 #define STACKS_PATH_MAX	      4096
 #define STACKS_ROOM	      ((size_t)2 << 20) /* bytes of JSON for frames and threads of all */
