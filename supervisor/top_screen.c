@@ -16,8 +16,8 @@
 #define FOOT_LINES 1
 #define ESCAPE_KEY 27
 
-static const char *const keys_line = " q quit  c cpu  m memory  s share  p stall  i io  t pids  r "
-				     "restarts  n name  R reverse  / find";
+static const char *const keys_line =
+	" q quit c cpu m mem s share p stall i io t pids r restarts n name R turn / find";
 
 static struct {
 	SCREEN *screen;
