@@ -35,7 +35,8 @@ static void replace_in(char *text, const char *what, const char *instead)
 
 	/* never longer than it was */
 	while (by <= length && (at = strstr(at, what)) != NULL) {
-		memcpy(at, instead, by);
+		for (size_t i = 0; i < by; i++)
+			at[i] = instead[i];
 		memmove(at + by, at + length, strlen(at + length) + 1);
 		at += by;
 	}

@@ -65,12 +65,12 @@ struct death {
 	int wait_status;
 	bool stop_requested; /* a stop was asked for before the end */
 	bool killed_by_us;   /* grace ran out, we used cgroup.kill */
+	bool start_failed;
 	/* Why pysbx itself ended this life: CAUSE_HUNG, CAUSE_STALLED, or 0 if it did not. It is
 	 * the cause only if the worker did die of that SIGKILL. */
 	enum cause ended_cause;
 	const char
 		*ended_for; /* "waiting in requests.get at views.py:42 for 31 s"; NULL: unknown */
-	bool start_failed;
 	const char *failed_stage; /* launch_stage_name */
 	const char *failed_text;
 	int failed_errno;
@@ -92,12 +92,12 @@ struct death {
 	int victim_pid_inside; /* as the app's own log counts; 0 if unknown */
 	bool victim_is_child;  /* in a kill of the whole group: the one that the kernel chose is a
 				  child */
+	bool tenant_fired; /* the limit of the tenant's slice was hit, since the last judgement */
 	/* memory.stat before: for sentence and advice; bytes. As in the kernel's file, `file` holds
 	 * `shmem` too. */
 	uint64_t memory_anon, memory_file, memory_shmem, memory_current;
 	/* "export.py:88 in load()": where memory was being allocated just before; NULL: unknown */
 	const char *allocating_at;
-	bool tenant_fired; /* the limit of the tenant's slice was hit, since the last judgement */
 };
 
 struct restart_state {	 /* policy/restart.h */

@@ -309,9 +309,7 @@ static void put_thread(const struct writer *writer, const json_t *process, const
 	const char *name = ctl_view_string(thread, "name");
 	uint64_t number;
 
-	if (number_of(process, "pid", &number))
-		phrase_add(&line, "process %" PRIu64, number);
-	else if (number_of(process, "pid_inside", &number))
+	if (number_of(process, "pid", &number) || number_of(process, "pid_inside", &number))
 		phrase_add(&line, "process %" PRIu64, number);
 	if (number_of(thread, "tid", &number))
 		phrase_add(&line, "%sthread %" PRIu64, separator(&line), number);

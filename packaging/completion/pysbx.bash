@@ -140,7 +140,7 @@ _pysbx_control()
 	apply) options+=' --dry-run --force' ;;
 	list) options+=' --tenant --state' ;;
 	status | incidents) options+=' --lines' ;;
-	incident*) options+=' --markdown --customer' ;;
+	incident | 'incident show') options+=' --markdown --customer' ;;
 	start | restart) options+=' --all' ;;
 	stop) options+=' --all --force' ;;
 	set) options+=' --force' ;;
@@ -161,7 +161,7 @@ _pysbx_control()
 	case $command in
 	apply | 'plan apply' | 'tenant apply') _pysbx_files -f ;;
 	syscalls*) _pysbx_words -W "$_pysbx_profiles" -f ;;
-	incident*) _pysbx_incidents ;;
+	incident | 'incident show') _pysbx_incidents ;;
 	'plan get' | 'plan remove') _pysbx_names plan list ;;
 	'tenant get' | 'tenant remove') _pysbx_names tenant list ;;
 	status | start | stop | restart | suspend | resume | remove | get | logs | incidents | history | stacks)
