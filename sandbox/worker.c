@@ -325,10 +325,12 @@ static const struct {
 	{ STAGE_LIMITS, "reset the io priority", reset_io_scheduling },
 	{ STAGE_LIMITS, "write /proc/self/oom_score_adj", set_oom_score },
 	{ STAGE_LIMITS, "write /proc/self/loginuid", set_login_uid },
-	{ STAGE_LIMITS, "set resource limit", set_rlimits },
 	/* what follows closes the ruleset, and opens nothing that the worker couldn't */
 	{ STAGE_LANDLOCK, "enter the Landlock domain", enter_landlock },
 	{ STAGE_LIMITS, "open /dev/null and connect the output", connect_output },
+	/* not earlier: some of what is open until then has a high number, which RLIMIT_NOFILE may
+	 * be below */
+	{ STAGE_LIMITS, "set resource limit", set_rlimits },
 	{ STAGE_IDENTITY, "set groups, gid and uid", change_identity },
 	{ STAGE_CAPABILITIES, "drop all capabilities", drop_capabilities },
 	{ STAGE_DIRECTORY, "enter directory", enter_directory },

@@ -40,10 +40,10 @@ Test(limits, all_are_in_the_kernels_files_as_they_were_asked_for)
 	bench_open(&bench, "files");
 	run_start(&run, &bench,
 		  WORDS("--mem", "64M", "--mem-high", "48M", "--swap", "16M", "--cpu", "150%",
-			"--cpu-weight", "50", "--pids", "20", "--nofile", "99", "--io",
+			"--cpu-weight", "50", "--pids", "20", "--nofile", "16", "--io",
 			bench_format(&bench, "%s=1M/2M/100/200", bench.data), "--", "sh", "-c",
 			"echo files $(ulimit -Sn) $(ulimit -Hn); exec sleep 600"));
-	run_await_stdout(&run, "files 99 99\n", REACTION_MSEC);
+	run_await_stdout(&run, "files 16 16\n", REACTION_MSEC);
 	cr_expect_str_eq(run_limit(&run, "memory.max"), "67108864");
 	cr_expect_str_eq(run_limit(&run, "memory.high"), "50331648");
 	cr_expect_str_eq(run_limit(&run, "memory.swap.max"), "16777216");
