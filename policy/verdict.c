@@ -110,13 +110,26 @@ static bool ended_for_a_cause(const struct death *death)
 		(death_signaled(death) && WTERMSIG(death->wait_status) == SIGKILL));
 }
 
+/* What asks it to stop makes no program crash, and no kernel run out of memory: those are deaths of
+ * their own, which only happened in a stop. Any other status is how this program ends. */
+static bool was_stopped(const struct death *death)
+{
+	int signal = death_signaled(death) ? WTERMSIG(death->wait_status) : 0;
+
+	if (death->killed_by_us || !death->stop_requested)
+		return death->killed_by_us;
+	if (signal == SIGKILL)
+		return death_new_oom_kills(death) == 0;
+	return signal == death->stop_signal || !verdict_is_crash_signal(signal);
+}
+
 static enum cause find_cause(const struct death *death)
 {
 	if (death->child)
 		return CAUSE_OOM;
 	if (ended_for_a_cause(death))
 		return death->ended_cause;
-	if (death->stop_requested || death->killed_by_us)
+	if (was_stopped(death))
 		return CAUSE_STOPPED;
 	if (death->start_failed)
 		return CAUSE_START_FAILED;
@@ -152,7 +165,7 @@ static enum decision decide(const struct death *death, enum cause cause,
 {
 	if (death->child && (oom == OOM_WORKER || death->stop_requested))
 		return DECISION_LEFT_TO_MASTER;
-	if (cause == CAUSE_STOPPED || (death->stop_requested && ended_for_a_cause(death)))
+	if (cause == CAUSE_STOPPED || death->stop_requested)
 		return DECISION_ENDED;
 	if (cause == CAUSE_START_FAILED && !start_may_succeed_later(death->failed_errno))
 		return DECISION_ENDED;

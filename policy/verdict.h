@@ -2,7 +2,8 @@
 /*
  * Why did it end, and what now? All facts come in as one value, so that a verdict can be replayed.
  *
- * The order of causes: our own recorded kill > oom_kill of the leaf > seccomp > pids.max > crash
+ * The order of causes: our own recorded kill, or a stop that was asked for (unless it died of
+ * something else meanwhile) > oom_kill of the leaf > seccomp > pids.max > crash
  * signal > exit code > "SIGKILL, and no counter moved: someone sent it". oom_kill is counted in the
  * cgroup that lost the process; `oom` moves where the limit was hit (cgroup-v2.rst, memory.events).
  */
@@ -64,6 +65,7 @@ struct death {
 	bool has_status;
 	int wait_status;
 	bool stop_requested; /* a stop was asked for before the end */
+	int stop_signal;     /* that it is asked by; 0: unknown */
 	bool killed_by_us;   /* grace ran out, we used cgroup.kill */
 	bool start_failed;
 	/* Why pysbx itself ended this life: CAUSE_HUNG, CAUSE_STALLED, or 0 if it did not. It is
@@ -85,6 +87,8 @@ struct death {
 	struct setting_bound plan, tenant; /* that bound its limits */
 	uint64_t grace_usec;		   /* of the stop that was asked for; 0 if unknown */
 	int forwarded_signal;		   /* the last signal passed on for somebody; 0 = none */
+	const char *refused_call; /* that the filter has refused shortly before, escaped; NULL: none
+				   */
 	/* The victim: the child, if OOM kills are new and the main process was not ended by SIGKILL
 	 * itself; else the main process. */
 	const char *victim_name; /* comm or argv[0], NULL if unknown */

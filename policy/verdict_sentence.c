@@ -123,6 +123,15 @@ static void add_ending(struct phrase *text, const struct death *death)
 		phrase_add(text, " (core dumped)");
 }
 
+/* What came before it, or with it, and may well be the reason. */
+static void add_circumstances(struct phrase *text, const struct death *death)
+{
+	if (death->stop_requested)
+		phrase_add(text, ", while it was stopped as asked");
+	if (death->refused_call != NULL)
+		phrase_add(text, " (shortly before, seccomp had refused %s)", death->refused_call);
+}
+
 /* " of 256M", or nothing if there is no such limit */
 static void add_limit(struct phrase *text, const struct death *death)
 {
@@ -235,6 +244,8 @@ static void add_oom(struct phrase *text, const struct death *death, enum oom_lev
 	add_kill(text, death);
 	phrase_add(text, ": ");
 	add_oom_reason(text, death, level);
+	if (!death->child && death->stop_requested)
+		phrase_add(text, ", while it was stopped as asked");
 	if (!death->child && !death->victim_is_child && !victim_is_main(death)) {
 		phrase_add(text, "; then the main process ");
 		add_ending(text, death);
@@ -273,6 +284,7 @@ static void add_exit(struct phrase *text, const struct death *death)
 	else if (code > EXIT_SIGNAL_BASE && code <= EXIT_SIGNAL_BASE + SIGNAL_LAST)
 		phrase_add(text, ": as shells do when their command was killed by %s",
 			   spec_signal_name(code - EXIT_SIGNAL_BASE, name));
+	add_circumstances(text, death);
 	if (kills > 0)
 		phrase_add(text, "; before, ");
 	if (kills > 0)
@@ -293,6 +305,7 @@ static void add_signal(struct phrase *text, const struct death *death)
 			   ": no limit was hit and pysbx did not send it, so someone else did");
 	else if (!verdict_is_crash_signal(signal))
 		phrase_add(text, "; no stop was asked for");
+	add_circumstances(text, death);
 	if (death->events.pids_max > 0)
 		phrase_add(text, " (before, pids.max had refused %" PRIu64 " new processes)",
 			   death->events.pids_max);

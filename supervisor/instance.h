@@ -56,6 +56,8 @@
 #define INSTANCE_CHILD_WINDOW_USEC UINT64_C(60000000)
 #define INSTANCE_TABLE_INTERVAL_USEC \
 	UINT64_C(100000) /* a look at all processes, at most so often */
+/* A refused call may be why an end comes within this time. */
+#define INSTANCE_REFUSAL_MATTERS_USEC UINT64_C(5000000)
 /* A refused fork explains an end that comes within this time. */
 #define INSTANCE_PIDS_MATTER_USEC    UINT64_C(10000000)
 #define INSTANCE_START_PATIENCE_USEC UINT64_C(60000000) /* from spawn to execve */
@@ -96,6 +98,8 @@ struct instance_denials {
 	uint64_t told, untold; /* one by one; only counted */
 	struct canary canary;
 	struct strings rules; /* that would have allowed what a canary was refused */
+	char *newest;	      /* owned, escaped: the last call that was told; NULL: none */
+	uint64_t newest_usec; /* CLOCK_MONOTONIC */
 };
 
 /* What all instances share; everything is borrowed. */
@@ -308,6 +312,8 @@ bool instance_answer(struct instance *instance, enum launch_message_type type);
 void instance_hear_denial(struct instance *instance, const struct launch_denial *denial);
 /* A refused call that is being looked at is told as it is: nothing more will be known. */
 void instance_conclude_question(struct instance *instance);
+/* The last one of this life, escaped, if it was just now; NULL: none. Borrowed, until the next. */
+const char *instance_refused_call(const struct instance *instance);
 void instance_hear_counted(struct instance *instance, const struct launch_denial *denial);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);

@@ -105,6 +105,8 @@ void instance_forget_denials(struct instance *instance)
 {
 	if (instance->denials != NULL)
 		strings_clear(&instance->denials->rules);
+	if (instance->denials != NULL)
+		free(instance->denials->newest);
 	free(TAKE_PTR(instance->denials));
 	instance->lifted = false;
 }
@@ -174,6 +176,33 @@ void instance_hear_counted(struct instance *instance, const struct launch_denial
 	count(instance, 0, denial->untold, NULL);
 }
 
+/* For an end that may follow from it. What was made all the same is none. */
+static void note(struct instance *instance, const struct denial_report *report)
+{
+	struct instance_denials *denials = denials_of(instance);
+	char text[DENIAL_TEXT_MAX + STACKS_LINE_MAX], shown[sizeof(text)];
+
+	if (denials == NULL || report->errnum == 0)
+		return;
+	snprintf(text, sizeof(text), "%s%s%s", report->call, report->place != NULL ? " at " : "",
+		 report->place != NULL ? report->place : "");
+	free(denials->newest);
+	denials->newest = strdup(escape_string(text, ESCAPE_FOR_TERMINAL, shown, sizeof(shown)));
+	denials->newest_usec = clock_monotonic_usec();
+}
+
+const char *instance_refused_call(const struct instance *instance)
+{
+	const struct instance_denials *denials = instance->denials;
+	uint64_t now = clock_monotonic_usec();
+
+	if (denials == NULL || denials->newest == NULL ||
+	    denials->newest_usec < instance->spawned_usec ||
+	    now - denials->newest_usec > INSTANCE_REFUSAL_MATTERS_USEC)
+		return NULL;
+	return denials->newest;
+}
+
 /* --- one ------------------------------------------------------------------------------------ */
 
 /* From LAUNCH_DENIED until it is told. */
@@ -211,6 +240,7 @@ void instance_conclude_question(struct instance *instance)
 	sd_event_source_disable_unref(question->timer);
 	instance_answer(instance, LAUNCH_HEARD);
 	tell(instance, &question->report);
+	note(instance, &question->report);
 	count(instance, 1, question->report.untold, question->report.rule);
 	free(question->name);
 	free(question);

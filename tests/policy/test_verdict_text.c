@@ -210,6 +210,28 @@ Test(verdict_text, names_the_process_limit_with_its_numbers)
 				"(before, pids.max had refused 12 new processes)");
 }
 
+Test(verdict_text, says_in_which_circumstances_it_ended)
+{
+	struct death death = { .has_status = true,
+			       .wait_status = EXITED(1),
+			       .app = "web",
+			       .refused_call = "chroot(0x7ffd)",
+			       .victim_name = "sh",
+			       .victim_pid = 7 };
+
+	expect_sentence(&death, "sh (pid 7), the main process of app web, ended with exit code 1 "
+				"(shortly before, seccomp had refused chroot(0x7ffd))");
+	death.refused_call = NULL;
+	death.stop_requested = true;
+	death.wait_status = SIGNALED(SIGSEGV);
+	expect_sentence(&death, "sh (pid 7), the main process of app web, crashed with SIGSEGV "
+				"(invalid memory access), while it was stopped as asked");
+	death.wait_status = SIGNALED(SIGKILL);
+	death.events.leaf_local.oom_kill = death.events.app_local.oom = 1;
+	expect_sentence(&death, "the kernel killed sh (pid 7), the main process: app web reached "
+				"its memory limit, while it was stopped as asked");
+}
+
 Test(verdict_text, says_why_a_start_failed)
 {
 	struct death death = { .start_failed = true,
