@@ -38,6 +38,7 @@
 	X("judged", app->instance.judged, bool)                                \
 	X("judged_usec", app->instance.judged_usec, uint64_t)                  \
 	X("decision", app->instance.decision, enum decision)                   \
+	X("pids_seen", app->instance.pids_seen, uint64_t)                      \
 	X("pid", app->instance.worker_pid, pid_t)                              \
 	X("worker_uid", app->instance.uid, uid_t)                              \
 	X("uid", app->uid, uid_t)                                              \

@@ -313,6 +313,7 @@ static void reset_life(struct instance *instance)
 	instance->pressure_noted_usec = 0;
 	instance->pids_noted_usec = 0;
 	instance->pids_moved_usec = 0;
+	instance->pids_seen = 0;
 	instance->table_usec = 0;
 }
 

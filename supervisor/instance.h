@@ -218,6 +218,7 @@ struct instance {
 	uint64_t pressure_noted_usec, pids_noted_usec;
 	uint64_t table_usec;	  /* when the processes were last looked at */
 	uint64_t pids_moved_usec; /* when pids.max was last seen to refuse a fork */
+	uint64_t pids_seen;	  /* forks refused in this life until then; on record */
 	uint64_t child_window_usec;
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */

@@ -54,8 +54,9 @@ static void adopt(struct instance *instance)
 	if (adopt_launcher(instance, &err) >= 0) {
 		log_event(instance->host->log, LOG_EVENT_APP_ADOPTED, &subject,
 			  "found running, and taken over");
-		/* a child may have been killed for memory meanwhile */
+		/* a child may have been killed for memory meanwhile, or a fork refused */
 		instance_on_watch(WATCH_MEMORY_EVENTS, instance);
+		instance_on_watch(WATCH_PIDS_EVENTS, instance);
 		instance_carry_out_end(instance);
 		return;
 	}
@@ -113,4 +114,5 @@ void instance_explain_all(struct instance *instance)
 	watch_read(&instance->watch, &reading);
 	watch_subtract(&reading.counters, &instance->base, &instance->explained);
 	instance->tenant_oom = instance_read_tenant_oom(instance);
+	instance->pids_seen = instance->explained.pids_max;
 }

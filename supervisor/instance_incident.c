@@ -175,9 +175,11 @@ static void fill_death(const struct instance *instance, bool child, const struct
 {
 	const struct instance_end *words = &instance->last_words;
 	const struct incident_memory *before = &instance->memory;
+	/* what nobody has seen yet is new */
 	bool pids_matter =
-		instance->pids_moved_usec != 0 &&
-		clock_monotonic_usec() - instance->pids_moved_usec < INSTANCE_PIDS_MATTER_USEC;
+		facts->deltas.pids_max > instance->pids_seen ||
+		(instance->pids_moved_usec != 0 &&
+		 clock_monotonic_usec() - instance->pids_moved_usec < INSTANCE_PIDS_MATTER_USEC);
 
 	*death = (struct death){
 		.child = child,

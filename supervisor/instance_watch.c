@@ -200,8 +200,9 @@ static void see_pids(struct instance *instance)
 
 	watch_read(&instance->watch, &reading);
 	watch_subtract(&reading.counters, &instance->base, &deltas);
-	if (deltas.pids_max == 0)
+	if (deltas.pids_max <= instance->pids_seen)
 		return;
+	instance->pids_seen = deltas.pids_max;
 	instance->pids_moved_usec = clock_monotonic_usec();
 	if (note_is_due(&instance->pids_noted_usec))
 		log_event(instance->host->log, LOG_EVENT_PIDS_REFUSED, &subject,

@@ -105,6 +105,7 @@ Test(app_record, what_was_counted_is_read_back)
 	first->restarts = 7;
 	first->instance.base.app.high = 3;
 	first->instance.explained.pids_max = UINT64_C(1) << 40;
+	first->instance.pids_seen = 12;
 	record = record_of(first);
 	next->restarts = next->instance.lost_leaves = 1;
 	next->instance.base.above.max = 1;
@@ -115,6 +116,7 @@ Test(app_record, what_was_counted_is_read_back)
 	cr_expect_eq(next->instance.base.app.high, 3);
 	cr_expect_eq(next->instance.base.above.max, 0);
 	cr_expect_eq(next->instance.explained.pids_max, UINT64_C(1) << 40);
+	cr_expect_eq(next->instance.pids_seen, 12);
 	(void)json_object_set_new(record, "base", json_pack("[i]", 1));
 	cr_expect_eq(app_record_read(next, record, &same, &err), -EINVAL);
 	app_free(first);
