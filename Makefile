@@ -173,8 +173,8 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call link_test,$(SUPERVISOR_LIBS) $(SCREEN_LIBS))
 
 # Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/,
-# survives/, returns/, neighbours/ and recorder/ share the one daemon that a machine has, escape/
-# compares the machine with how it was.
+# survives/, returns/, neighbours/, recorder/ and deaths/ share the one daemon that a machine has,
+# escape/ compares the machine with how it was.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))

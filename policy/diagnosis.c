@@ -4,6 +4,7 @@
 #include "policy/own.h"
 #include "policy/phrase.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What is cut first when stacks are too large: the outer frames, then threads, then processes. */
@@ -260,4 +261,17 @@ bool diagnosis_locate(const struct diagnosis *diagnosis, time_t end, int pid, ch
 		return false;
 	diagnosis_write_frame(json_array_get(json_object_get(thread, "frames"), 0), text, size);
 	return true;
+}
+
+json_t *diagnosis_stamp(const struct timespec *time)
+{
+	char text[64];
+	struct tm utc;
+
+	if (gmtime_r(&time->tv_sec, &utc) == NULL)
+		return json_null();
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900,
+		 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+		 time->tv_nsec / 1000000);
+	return json_string(text);
 }

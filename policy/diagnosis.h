@@ -69,3 +69,5 @@ void diagnosis_write_frame(const json_t *frame, char *text, size_t size);
 
 /* RFC 3339, as times are written here; 0 if it is none. */
 time_t diagnosis_time(const json_t *time);
+/* And written so: UTC, milliseconds. */
+json_t *diagnosis_stamp(const struct timespec *time);

@@ -138,20 +138,6 @@ static json_t *json_lines(const char *const *lines, size_t count)
 	return NULL;
 }
 
-/* RFC 3339, UTC, milliseconds. */
-static json_t *json_time(const struct timespec *time)
-{
-	char text[64];
-	struct tm utc;
-
-	if (gmtime_r(&time->tv_sec, &utc) == NULL)
-		return json_null();
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900,
-		 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-		 time->tv_nsec / 1000000);
-	return json_string(text);
-}
-
 /* {"code": 3}, {"signal": 9, "name": "SIGKILL", "core_dumped": false}, or null */
 static json_t *json_exit(const struct incident *incident)
 {
@@ -361,7 +347,7 @@ static bool put_all(json_t *root, const struct incident *incident)
 	       put(root, "tenant", json_words(incident->tenant)) &&
 	       put(root, "directory", json_words(incident->directory)) &&
 	       put(root, "instance", json_count(incident->instance)) &&
-	       put(root, "time", json_time(&incident->time)) &&
+	       put(root, "time", diagnosis_stamp(&incident->time)) &&
 	       put(root, "cause", json_string(cause_name(verdict->cause))) &&
 	       put(root, "sentence", json_words(verdict->sentence)) &&
 	       put(root, "level", json_level(verdict->level)) &&

@@ -36,6 +36,7 @@ int spec_init(struct app_spec *spec, struct error *err)
 		.restart = default_restart,
 		.oom = OOM_WORKER,
 		.enabled = true,
+		.tripwire = true,
 		.log = { .target = LOG_TO_JOURNAL,
 			 .max_size = SPEC_LOG_SIZE_DEFAULT,
 			 .keep = SPEC_LOG_KEEP_DEFAULT,

@@ -157,6 +157,7 @@ struct app_spec {
 	struct syscalls_policy syscalls;
 	struct restart_policy restart;
 	enum oom_policy oom;
+	bool tripwire; /* policy/tripwire.h */
 	struct {
 		int signal; /* SIGTERM by default */
 		uint64_t grace_usec;
@@ -203,6 +204,7 @@ enum spec_field {
 	FIELD_BACKOFF_MAX,
 	FIELD_STABLE,
 	FIELD_OOM,
+	FIELD_TRIPWIRE,
 	FIELD_STOP_SIGNAL,
 	FIELD_STOP_GRACE,
 	FIELD_COUNT,

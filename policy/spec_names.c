@@ -50,6 +50,7 @@ const struct spec_labels spec_json_labels = {
 		[FIELD_BACKOFF_MAX] = "restart.backoff_max",
 		[FIELD_STABLE] = "restart.stable",
 		[FIELD_OOM] = "oom",
+		[FIELD_TRIPWIRE] = "tripwire",
 		[FIELD_STOP_SIGNAL] = "stop.signal",
 		[FIELD_STOP_GRACE] = "stop.grace",
 	},

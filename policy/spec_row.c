@@ -78,6 +78,7 @@ const struct spec_row spec_rows[] = {
 	  0 },
 	/* memory.oom.group of the leaf is written anew */
 	{ FIELD_OOM, ROW_LIVE, NULL, "oom", &spec_codec_choice, IN(oom), 0, 0 },
+	{ FIELD_TRIPWIRE, ROW_LIVE, NULL, "tripwire", &spec_codec_bool, IN(tripwire), 0, 0 },
 	/* the daemon stops its workers itself; what their launchers were told is for its own end */
 	{ FIELD_STOP_SIGNAL, ROW_LIVE, "stop", "signal", &spec_codec_signal, IN(stop.signal), 0,
 	  0 },

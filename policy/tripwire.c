@@ -64,6 +64,12 @@ uint64_t tripwire_high(const struct tripwire *tripwire)
 					       : LIMIT_MAX;
 }
 
+void tripwire_rise(struct tripwire *tripwire, uint64_t current)
+{
+	if (rung_above(tripwire, current) > tripwire->rung)
+		tripwire->rung = rung_above(tripwire, current);
+}
+
 static bool is_above(const struct tripwire *tripwire, uint64_t bytes, unsigned percent)
 {
 	return bytes >= percent_of(tripwire->limit, percent);

@@ -74,6 +74,9 @@ void tripwire_init(struct tripwire *tripwire, uint64_t limit, bool on,
 /* The same for one that is at work, when its limit changes. */
 void tripwire_set_limit(struct tripwire *tripwire, uint64_t limit, bool on, uint64_t current);
 
+/* Raises it above what is in use by now, which was read after the answer. */
+void tripwire_rise(struct tripwire *tripwire, uint64_t current);
+
 /* What memory.high is to be now; LIMIT_MAX: "max". */
 uint64_t tripwire_high(const struct tripwire *tripwire);
 

@@ -340,6 +340,14 @@ static void on_denial(struct instance *instance, const struct denial_report *rep
 	app->host->on_denial(app, report);
 }
 
+static void on_short(struct instance *instance, const struct incident_memory *memory,
+		     uint64_t limit, const char *text)
+{
+	struct app *app = app_of(instance);
+
+	app->host->on_short(app, memory, limit, text);
+}
+
 static void record(struct instance *instance);
 
 static void on_lifted(struct instance *instance, const struct strings *rules, const char *text)
@@ -418,6 +426,7 @@ void app_host_init(struct app_host *host)
 	host->instance.on_incident = on_incident;
 	host->instance.on_denial = on_denial;
 	host->instance.on_lifted = on_lifted;
+	host->instance.on_short = on_short;
 	host->instance.record = record;
 }
 
@@ -603,6 +612,7 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 		app_renew_limits(app);
 	else if (other_oom)
 		set_oom_group(app);
+	instance_renew_tripwire(&app->instance);
 	if (restart)
 		app_restart(app);
 }

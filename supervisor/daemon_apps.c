@@ -4,6 +4,7 @@
 #include "policy/own.h"
 #include "supervisor/clock.h"
 #include "supervisor/daemon.h"
+#include "supervisor/snapshot.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -498,6 +499,17 @@ static void on_lifted(struct app *app, const struct strings *rules)
 		json_pack("{s:s, s:o}", "profile", app->spec.syscalls.profile, "rules", list));
 }
 
+static void on_short(struct app *app, const struct incident_memory *memory, uint64_t limit,
+		     const char *text)
+{
+	char shown[SNAPSHOT_TEXT_MAX * 4];
+
+	events_publish(daemon_of(app)->events, "app.memory", app->spec.name, app->spec.tenant,
+		       json_pack("{s:I, s:I, s:s}", "current", (json_int_t)memory->current, "limit",
+				 (json_int_t)limit, "text",
+				 escape_string(text, ESCAPE_FOR_JSON, shown, sizeof(shown))));
+}
+
 static void on_settled(struct app *app)
 {
 	struct daemon *daemon = daemon_of(app);
@@ -542,6 +554,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_incident = on_incident;
 	daemon->host.on_denial = on_denial;
 	daemon->host.on_lifted = on_lifted;
+	daemon->host.on_short = on_short;
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;

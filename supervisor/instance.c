@@ -50,13 +50,19 @@ struct log_subject instance_subject(const struct instance *instance)
 
 /* --- timers --------------------------------------------------------------------------------- */
 
-int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,
-		 sd_event_time_handler_t handler)
+int instance_arm_for(const struct instance *instance, sd_event_source **source, uint64_t usec,
+		     sd_event_time_handler_t handler, void *userdata)
 {
 	*source = sd_event_source_disable_unref(*source);
 	/* 0 as accuracy would mean 250 ms */
 	return sd_event_add_time_relative(instance->host->event, source, CLOCK_MONOTONIC, usec, 1,
-					  handler, instance);
+					  handler, userdata);
+}
+
+int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,
+		 sd_event_time_handler_t handler)
+{
+	return instance_arm_for(instance, source, usec, handler, instance);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -277,6 +283,7 @@ static int begin_life(struct instance *instance, struct error *err)
 static void end_sources(struct instance *instance)
 {
 	instance_disarm_timer(instance);
+	instance_stop_tripwire(instance);
 	instance->socket_source = sd_event_source_disable_unref(instance->socket_source);
 	instance->exit_source = sd_event_source_disable_unref(instance->exit_source);
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
@@ -556,6 +563,7 @@ void instance_resume(struct instance *instance)
 
 void instance_leave(struct instance *instance)
 {
+	instance_release_tripwire(instance);
 	instance_drop_former(instance);
 	instance_conclude_question(instance);
 	end_sources(instance);

@@ -12,6 +12,7 @@
  *   instance_denial.c    what the seccomp filter refuses
  *   instance_incident.c  judging a death, and telling it
  *   instance_end.c       ending a life that makes no progress
+ *   instance_tripwire.c  looking at it before the kernel kills; finding that it stalls
  *
  * A death is judged when the launcher tells it: by then all in the PID namespace is gone, and all
  * that can be known is there. Only when it is on record (instance_host.record) the launcher hears
@@ -30,6 +31,7 @@
 #include "policy/plan.h"
 #include "policy/settings.h"
 #include "policy/spec.h"
+#include "policy/tripwire.h"
 #include "policy/verdict.h"
 #include "policy/wall.h"
 #include "supervisor/incident_hook.h"
@@ -144,6 +146,9 @@ struct instance_host {
 	void (*on_denial)(struct instance *instance, const struct denial_report *report);
 	/* A canary's filter has been lifted. rules: as in instance_denials. */
 	void (*on_lifted)(struct instance *instance, const struct strings *rules, const char *text);
+	/* An episode of little memory begins. text: as it is logged. */
+	void (*on_short)(struct instance *instance, const struct incident_memory *memory,
+			 uint64_t limit, const char *text);
 	/* Instead of telling a call that is refused, or would be. */
 	void (*learn)(struct instance *instance, const struct seccomp_data *data);
 	/* Puts on record what has just been judged; returns when it is. */
@@ -200,8 +205,13 @@ struct instance {
 	enum cause ended_cause;	    /* that pysbx itself ends it for; 0: none */
 	char *ended_for;	    /* owned, NULL if unknown: see struct death */
 	struct diagnosis diagnosis; /* what was gathered for an incident */
-	bool judged;		    /* this life's end; then: */
-	uint64_t judged_usec;	    /* CLOCK_MONOTONIC */
+	struct tripwire tripwire;
+	uint64_t tripwire_high;	     /* memory.high of the leaf, as last written */
+	struct trip *trip;	     /* the look that is under way; NULL: none */
+	sd_event_source *look_timer; /* a look that no event asks for, */
+	uint64_t look_usec;	     /* at this time, CLOCK_MONOTONIC */
+	bool judged;		     /* this life's end; then: */
+	uint64_t judged_usec;	     /* CLOCK_MONOTONIC */
 	enum decision decision;
 	struct relay relay;
 	struct listeners listeners; /* beyond one life: until it is settled */
@@ -269,6 +279,9 @@ void instance_see_next_life(struct instance *instance, uint64_t started_usec);
 /* What the counters say so far is not told again. */
 void instance_explain_all(struct instance *instance);
 
+/* Its limits, or whether it has tripwires, may be others. */
+void instance_renew_tripwire(struct instance *instance);
+
 /* The leaf's directory. */
 int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err);
 
@@ -285,6 +298,9 @@ void instance_say_error(const struct instance *instance, const struct error *err
 void instance_step(struct instance *instance, enum app_event event);
 int instance_arm(struct instance *instance, sd_event_source **source, uint64_t usec,
 		 sd_event_time_handler_t handler);
+/* The same with another userdata than the instance. */
+int instance_arm_for(const struct instance *instance, sd_event_source **source, uint64_t usec,
+		     sd_event_time_handler_t handler, void *userdata);
 void instance_conclude(struct instance *instance);
 /* The one timer of an instance: backoff, grace. EVENT_TIMER comes when it is due. */
 void instance_arm_timer(struct instance *instance, uint64_t usec);
@@ -321,6 +337,17 @@ const char *instance_keeper_path(const struct instance *instance, char *path, si
 
 void instance_on_watch(enum watch_event event, void *userdata);
 void instance_init_recorder(struct instance *instance);
+
+/* Arms the lowest rung that is free, and thaws what an earlier supervisor may have left frozen: the
+ * watch has started. */
+void instance_start_tripwire(struct instance *instance);
+/* What memory.events or the clock has led to; may freeze the app for a moment, or end it. */
+void instance_see_tripwire(struct instance *instance, const struct watch_reading *reading,
+			   bool by_clock);
+/* Ends a look that is under way; the app is thawed. */
+void instance_stop_tripwire(struct instance *instance);
+/* The same, and nothing stays armed: nobody is there to raise it. */
+void instance_release_tripwire(struct instance *instance);
 
 /* Judges a death and reports it if it is an incident. `child`: the main process lives. */
 void instance_judge(struct instance *instance, bool child, struct verdict *ret);

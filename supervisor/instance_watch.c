@@ -172,6 +172,7 @@ static void see_memory(struct instance *instance)
 
 	/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
 	recorder_look(&instance->recorder, &reading);
+	instance_see_tripwire(instance, &reading, false);
 	if (new_oom_kills(instance, &reading) > 0 && instance->oom_timer == NULL)
 		(void)instance_arm(instance, &instance->oom_timer,
 				   instance->spec->oom == OOM_APP ? INSTANCE_OOM_GROUP_SETTLE_USEC

@@ -52,6 +52,8 @@ static const struct log_event_kind kinds[] = {
 				      LOG_LEVEL_WARNING },
 	[LOG_EVENT_HOOK_FAILED] = { "hook-failed", "28035c1610d34ec392521fff4bb8c5bc",
 				    LOG_LEVEL_WARNING },
+	[LOG_EVENT_MEMORY_SHORT] = { "memory-short", "856cc5fb490d42feaf38864d75c259ab",
+				     LOG_LEVEL_WARNING },
 };
 static_assert(ARRAY_SIZE(kinds) == LOG_EVENT_COUNT, "a MESSAGE_ID for each event");
 

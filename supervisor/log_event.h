@@ -39,6 +39,7 @@ enum log_event_id {
 	LOG_EVENT_CANARY_LIFTED,   /* of an app's profile so much was refused that it is only logged
 				      now */
 	LOG_EVENT_HOOK_FAILED,	   /* of on_incident: it was not told, or could not do it */
+	LOG_EVENT_MEMORY_SHORT,	   /* an app is close to its limit of memory */
 	LOG_EVENT_COUNT,
 };
 

@@ -259,6 +259,13 @@ static int set_oom(struct run_options *options, const char *value, struct error 
 	return spec_oom_policy_parse(value, &options->spec.oom, err);
 }
 
+static int set_no_tripwire(struct run_options *options, const char *value, struct error *err)
+{
+	(void)value, (void)err;
+	options->spec.tripwire = false;
+	return 0;
+}
+
 static int set_grace(struct run_options *options, const char *value, struct error *err)
 {
 	return quantity_parse_time(value, &options->spec.stop.grace_usec, err);
@@ -503,6 +510,12 @@ const struct option_row run_option_rows[] = {
 		  "default) or restart the app",
 	  .field = FIELD_OOM,
 	  .set = set_oom },
+	{ .name = "no-tripwire",
+	  .help = "do not look at the app when it comes close to its memory limit, which stops it "
+		  "for milliseconds each time",
+	  .field = FIELD_TRIPWIRE,
+	  .repeatable = true,
+	  .set = set_no_tripwire },
 	{ .name = "grace",
 	  .argument = "TIME",
 	  .help = "how long a stop waits before it kills (default 35s)",

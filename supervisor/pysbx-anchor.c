@@ -4,6 +4,7 @@
 #include "policy/own.h"
 #include "supervisor/anchor.h"
 #include "supervisor/cgroup.h"
+#include "supervisor/release.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -217,6 +218,9 @@ static bool handle(struct state *state, const struct pollfd pollers[static 3])
 
 	if (pollers[0].revents != 0 && receive_charge(state) == 0) {
 		state->connected = false;
+		/* one that has come already sets its own */
+		if (state->run_fd >= 0 && pollers[2].revents == 0)
+			release_apps(state->run_fd);
 		if (state->listen_fd < 0)
 			return true;
 	}
@@ -250,12 +254,24 @@ static void serve(struct state *state, int signals)
 	}
 }
 
-int main(void)
+/* "--release DIRECTORY": of a daemon that has just ended, whose anchor may have ended too. */
+static int release_by_hand(const char *directory)
+{
+	_cleanup_close_ int root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root >= 0)
+		release_apps(root);
+	return 0; /* no such directory: nothing runs */
+}
+
+int main(int argc, char *argv[])
 {
 	struct state state = { .run_fd = -1, .parent_fd = -1, .listen_fd = -1, .connected = true };
 	sigset_t signals;
 	int signals_fd;
 
+	if (argc == 3 && strcmp(argv[1], "--release") == 0)
+		return release_by_hand(argv[2]);
 	sigfillset(&signals);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	sigemptyset(&signals);

@@ -31,6 +31,7 @@ enum watch_file {
 	WATCH_APP_CPU_STAT,
 	WATCH_APP_IO_STAT,
 	WATCH_APP_PIDS_CURRENT,
+	WATCH_LEAF_MEMORY_CURRENT,
 	WATCH_LEAF_MEMORY_EVENTS_LOCAL,
 	WATCH_LEAF_PIDS_EVENTS,
 	WATCH_LEAF_CGROUP_EVENTS,
@@ -61,6 +62,7 @@ static const struct {
 	[WATCH_APP_CPU_STAT] = { APP, "cpu.stat", false, false, false, 0 },
 	[WATCH_APP_IO_STAT] = { APP, "io.stat", false, false, false, 0 },
 	[WATCH_APP_PIDS_CURRENT] = { APP, "pids.current", false, false, false, 0 },
+	[WATCH_LEAF_MEMORY_CURRENT] = { LEAF, "memory.current", true, false, false, 0 },
 	[WATCH_LEAF_MEMORY_EVENTS_LOCAL] = { LEAF, "memory.events.local", true, false, false, 0 },
 	[WATCH_LEAF_PIDS_EVENTS] = { LEAF, "pids.events", true, true, false, WATCH_PIDS_EVENTS },
 	[WATCH_LEAF_CGROUP_EVENTS] = { LEAF, "cgroup.events", true, true, false, WATCH_POPULATED },
@@ -349,10 +351,10 @@ static uint64_t read_number(const struct reading *reading, enum watch_file file)
 }
 
 static void read_memory_stat(const struct reading *reading, struct incident_memory *ret,
-			     struct recording_sample *sample)
+			     struct recording_sample *sample, uint64_t *ret_refaults_file)
 {
 	char text[FILE_KERNEL_MAX];
-	uint64_t refaults_anon = 0, refaults_file = 0;
+	uint64_t refaults_anon = 0;
 	const struct keyed_field fields[] = {
 		{ "anon", &ret->anon },
 		{ "file", &ret->file },
@@ -364,18 +366,18 @@ static void read_memory_stat(const struct reading *reading, struct incident_memo
 		{ "sock", &ret->sock },
 		{ "pgmajfault", &sample->memory_major_faults },
 		{ "workingset_refault_anon", &refaults_anon },
-		{ "workingset_refault_file", &refaults_file },
+		{ "workingset_refault_file", ret_refaults_file },
 	};
 
 	ret->valid = keyed_read(read_text(reading, WATCH_APP_MEMORY_STAT, text, sizeof(text)),
 				fields, ARRAY_SIZE(fields)) > 0;
-	sample->memory_refaults = refaults_anon + refaults_file;
+	sample->memory_refaults = refaults_anon + *ret_refaults_file;
 }
 
 static void read_memory(const struct reading *reading, struct incident_memory *ret,
-			struct recording_sample *sample)
+			struct recording_sample *sample, uint64_t *ret_refaults_file)
 {
-	read_memory_stat(reading, ret, sample);
+	read_memory_stat(reading, ret, sample, ret_refaults_file);
 	ret->current = read_number(reading, WATCH_APP_MEMORY_CURRENT);
 	ret->peak = read_number(reading, WATCH_APP_MEMORY_PEAK);
 	ret->swap = read_number(reading, WATCH_APP_SWAP_CURRENT);
@@ -521,7 +523,8 @@ void watch_read(const struct watch *watch, struct watch_reading *ret)
 	if (watch->files == NULL)
 		places = open_places(watch);
 	read_counters(&reading, &ret->counters);
-	read_memory(&reading, &ret->memory, &ret->sample);
+	read_memory(&reading, &ret->memory, &ret->sample, &ret->refaults);
+	ret->leaf_current = read_number(&reading, WATCH_LEAF_MEMORY_CURRENT);
 	read_usage(&reading, &ret->sample);
 	ret->pressure_valid = read_pressure(&reading, ret);
 	ret->sample.events_high = ret->counters.app.high;

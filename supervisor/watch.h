@@ -36,6 +36,8 @@ enum watch_event { WATCH_MEMORY_EVENTS, WATCH_PIDS_EVENTS, WATCH_POPULATED, WATC
 struct watch_reading {
 	struct event_deltas counters; /* absolute values here: subtract two readings */
 	struct incident_memory memory;
+	uint64_t refaults;     /* of page cache (workingset_refault_file), in the app's life */
+	uint64_t leaf_current; /* bytes */
 	struct pressure memory_pressure, cpu_pressure, io_pressure;
 	bool pressure_valid;
 	struct recording_sample sample; /* the same and more, for the recorder; time_usec: 0 */

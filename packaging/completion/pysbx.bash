@@ -7,7 +7,7 @@ _pysbx_run()
 	local options='--mem --mem-high --swap --cpu --cpu-weight --io --pids --nofile --tmp-size
 		--name --user --group --chdir --env --env-file
 		--ro --rw --unix-socket --syscalls --syscalls-mode --network --egress --listen --require
-		--restart --max-restarts --backoff --oom --grace --kill-signal
+		--restart --max-restarts --backoff --oom --no-tripwire --grace --kill-signal
 		--report --on-incident --print-plan --cgroup-root --json --quiet --verbose --version --help'" $2"
 	local flags=' --allow-dangerous --print-plan --json --quiet --verbose --version --help '
 	local i word

@@ -20,7 +20,7 @@ function __pysbx_in_options
     set --local words (commandline -opc)
     set --local at (__pysbx_run_at)
     test -n "$at"; or return 1
-    set --local flags --allow-dangerous --print-plan --json --quiet --verbose --version --help
+    set --local flags --no-tripwire --allow-dangerous --print-plan --json --quiet --verbose --version --help
     set --local skip 0
     for word in $words[$at..-1]
         if test $skip = 1
@@ -39,7 +39,7 @@ end
 # The command and its arguments, once the options are over.
 function __pysbx_command
     set --local words (commandline -opc) (commandline -ct)
-    set --local flags --allow-dangerous --print-plan --json --quiet --verbose --version --help
+    set --local flags --no-tripwire --allow-dangerous --print-plan --json --quiet --verbose --version --help
     set --local at (__pysbx_run_at)
     test -n "$at"; or return
     while test $at -le (count $words)
@@ -182,6 +182,7 @@ complete -c pysbx -n __pysbx_in_options -x -l require -a 'landlock abstract-sock
 complete -c pysbx -n __pysbx_in_options -x -l restart -a 'always on-failure never' -d 'When to start again'
 complete -c pysbx -n __pysbx_in_options -x -l max-restarts -d 'Restarts in a row'
 complete -c pysbx -n __pysbx_in_options -x -l backoff -d 'Delay before a restart, FIRST[/MAX]'
+complete -c pysbx -n __pysbx_in_options -l no-tripwire -d 'No looks at it close to its memory limit'
 complete -c pysbx -n __pysbx_in_options -x -l oom -a 'worker app' -d 'Whom an OOM kill ends'
 complete -c pysbx -n __pysbx_in_options -x -l grace -d 'How long a stop waits'
 complete -c pysbx -n __pysbx_in_options -x -l kill-signal -a 'TERM INT QUIT HUP USR1 USR2 KILL' -d 'What asks the app to stop'

@@ -38,6 +38,7 @@ _pysbx_run() {
 		'--restart=[when to start again]:when:(always on-failure never)' \
 		'--max-restarts=[restarts in a row]:number' \
 		'--backoff=[delay before a restart]:FIRST[/MAX]' \
+		'--no-tripwire[no looks at it close to its memory limit]' \
 		'--oom=[whom an OOM kill ends]:whom:(worker app)' \
 		'--grace=[how long a stop waits]:time' \
 		"--kill-signal=[what asks the app to stop]:signal:($signals)" \

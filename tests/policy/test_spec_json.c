@@ -415,7 +415,7 @@ Test(spec_json, writes_canonically)
 		"'limits':{'memory':'192M','memory_high':'1234567891','cpu':'50.5%','pids':64,"
 		"'io':{'/srv':{'rbps':'1M','riops':'max'}}},'isolation':{'network':'host'},"
 		"'restart':{'mode':'on-failure','max_restarts':5,'backoff':'1s',"
-		"'backoff_max':'1min','stable':'1min'},'oom':'worker',"
+		"'backoff_max':'1min','stable':'1min'},'oom':'worker','tripwire':true,"
 		"'stop':{'signal':'SIGINT','grace':'1min 30s'},"
 		"'log':{'target':'journal','max_size':'10M','keep':5,'rate':1000},"
 		"'enabled':true}");

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tripwires (policy/tripwire.h) of one instance, and what is done when one is hit.
+ *
+ * The rungs are on the leaf: memory.high of the app's slice is the user's, the leaf's is ours, and
+ * "max" is what it goes back to, whoever puts it back. The freeze is on the slice: the leaf's is
+ * what a suspended app is frozen by, and thawing the one never thaws the other.
+ *
+ * A trip is a look at a frozen app: freeze, wait until it stands (not for long: who sleeps in the
+ * kernel for memory.high freezes when it wakes), read, raise the rung, thaw. The app is thawed on
+ * every way out of here; when this process is killed meanwhile, by the anchor
+ * (supervisor/release.h), by systemd after it (ExecStopPost=), and by the next daemon when it takes
+ * the app over.
+ */
+#include "policy/figure.h"
+#include "policy/own.h"
+#include "policy/phrase.h"
+#include "supervisor/cgroup.h"
+#include "supervisor/clock.h"
+#include "supervisor/file.h"
+#include "supervisor/instance.h"
+#include "supervisor/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An idle processor freezes a cgroup in 0.1 ms: that is waited for at once, then by the clock. */
+#define SPIN_USEC  UINT64_C(500)
+#define PAUSE_USEC UINT64_C(2000)
+/* Whoever has not stopped by then sleeps in the kernel: it can be read as it is. */
+#define FREEZE_PATIENCE_USEC UINT64_C(20000)
+
+enum trip_reason { TRIP_RUNG, TRIP_TOP, TRIP_STALLED };
+
+static const char *const reason_names[] = {
+	[TRIP_RUNG] = "tripwire",
+	[TRIP_TOP] = "max",
+	[TRIP_STALLED] = "stalled",
+};
+
+/* One look, while it lasts. */
+struct trip {
+	struct instance *instance;
+	enum trip_reason reason;
+	bool begins;
+	struct stall_finding finding;
+	int slice;
+	uint64_t frozen_usec; /* CLOCK_MONOTONIC */
+	sd_event_source *timer;
+	struct watch_reading reading; /* of the frozen app */
+};
+
+/* --- the cgroup's files --------------------------------------------------------------------- */
+
+static void set_slice_frozen(int slice, bool frozen)
+{
+	struct error ignored;
+
+	/* it may be gone already, and with it all that was frozen */
+	(void)file_write_at(slice, "cgroup.freeze", frozen ? "1" : "0", &ignored);
+}
+
+/* Without a memory controller there is no such file, and no limit that could be near. */
+static void set_high(struct instance *instance, uint64_t high)
+{
+	_cleanup_close_ int leaf = -1;
+	struct error ignored;
+	char text[32] = "max";
+
+	if (high == instance->tripwire_high)
+		return;
+	if (high != LIMIT_MAX)
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)high);
+	if (instance_open_leaf(instance, &leaf, &ignored) >= 0 &&
+	    file_write_at(leaf, "memory.high", text, &ignored) >= 0)
+		instance->tripwire_high = high;
+}
+
+/* --- what is asked of policy ---------------------------------------------------------------- */
+
+/* The lowest that bounds it: its own, or its tenant's, which it may fill alone. */
+static uint64_t limit_of(const struct instance *instance)
+{
+	struct setting_bound plan = { 0 }, tenant = { 0 };
+	uint64_t limits[4] = { instance->spec->limits.memory_max,
+			       instance->spec->limits.memory_high, LIMIT_UNSET, LIMIT_UNSET };
+	uint64_t lowest = LIMIT_UNSET;
+
+	if (instance->host->bounds != NULL)
+		instance->host->bounds(instance, &plan, &tenant);
+	if (tenant.limits != NULL) {
+		limits[2] = tenant.limits->memory_max;
+		limits[3] = tenant.limits->memory_high;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		if (limit_is_set(limits[i]) && limits[i] < lowest)
+			lowest = limits[i];
+	return lowest;
+}
+
+static struct tripwire_reading reading_of(const struct instance *instance,
+					  const struct watch_reading *reading)
+{
+	const struct incident_memory *memory = &reading->memory;
+	const struct event_deltas *counters = &reading->counters;
+	uint64_t cache = memory->file > memory->shmem ? memory->file - memory->shmem : 0;
+
+	return (struct tripwire_reading){
+		.now_usec = clock_monotonic_usec(),
+		.current = reading->leaf_current,
+		.high_moves = counters->leaf_local.high,
+		.top_moves = counters->app_local.max + counters->app_local.high +
+			     counters->above.max + counters->above.high,
+		.stall = { .limit = instance->tripwire.limit,
+			   .unreclaimable = snapshot_unreclaimable(memory),
+			   .file_pages = cache / 4096,
+			   .refaults = reading->refaults,
+			   .full_total_usec = reading->memory_pressure.full_total_usec },
+	};
+}
+
+/* --- a trip --------------------------------------------------------------------------------- */
+
+static void free_trip(struct trip *trip)
+{
+	trip->instance->trip = NULL;
+	trip->timer = sd_event_source_disable_unref(trip->timer);
+	close_and_clear(&trip->slice);
+	free(trip);
+}
+
+static const struct process *largest_of(const struct instance *instance)
+{
+	const struct process *largest[SNAPSHOT_PROCESSES];
+
+	return snapshot_largest(&instance->processes, largest) > 0 ? largest[0] : NULL;
+}
+
+static void add_largest(struct phrase *text, const struct instance *instance)
+{
+	const struct process *process = largest_of(instance);
+	char size[QUANTITY_TEXT_MAX];
+
+	if (process != NULL)
+		phrase_add(text, "; the largest process is %s (pid %d) with %s", process->comm,
+			   (int)process->pid, figure_size(process->rss_bytes, size));
+}
+
+/* Once an episode, however many rungs it has. */
+static void tell(const struct trip *trip)
+{
+	struct instance *instance = trip->instance;
+	const struct log_subject subject = instance_subject(instance);
+	char reading[SNAPSHOT_TEXT_MAX], words[SNAPSHOT_TEXT_MAX * 2];
+	struct phrase text = phrase_on(words, sizeof(words));
+
+	phrase_add(&text, "close to its limit: %s",
+		   snapshot_reading_text(&trip->reading, instance->tripwire.limit, reading,
+					 sizeof(reading)));
+	add_largest(&text, instance);
+	log_event(instance->host->log, LOG_EVENT_MEMORY_SHORT, &subject, "%s", words);
+	if (instance->host->on_short != NULL)
+		instance->host->on_short(instance, &trip->reading.memory, instance->tripwire.limit,
+					 words);
+}
+
+static void add_step(const struct trip *trip, uint64_t frozen_usec)
+{
+	struct instance *instance = trip->instance;
+	char reading[SNAPSHOT_TEXT_MAX], words[SNAPSHOT_TEXT_MAX], size[QUANTITY_TEXT_MAX];
+	struct phrase result = phrase_on(words, sizeof(words));
+	uint64_t high = tripwire_high(&instance->tripwire);
+	struct timespec now;
+
+	phrase_add(&result, "looked at in %.1f ms", (double)frozen_usec / 1000.0);
+	if (trip->reason == TRIP_RUNG)
+		phrase_add(&result, ", the next wire is at %s",
+			   high != LIMIT_MAX ? figure_size(high, size) : "the limit");
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	diagnosis_add_step(&instance->diagnosis,
+			   json_pack("{s:o, s:s, s:s, s:s}", "time", diagnosis_stamp(&now), "step",
+				     trip->reason == TRIP_STALLED ? "kill" : "tripwire", "reading",
+				     snapshot_reading_text(&trip->reading, instance->tripwire.limit,
+							   reading, sizeof(reading)),
+				     "result", words));
+}
+
+/* "58.1M of 60M can't be reclaimed, and all of it waited for memory 61 % of the last 12 s" */
+static void end_stalled(struct instance *instance, const struct watch_reading *reading,
+			const struct stall_finding *finding)
+{
+	char words[SNAPSHOT_TEXT_MAX], fixed[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX],
+		time[QUANTITY_TEXT_MAX];
+	struct phrase text = phrase_on(words, sizeof(words));
+
+	phrase_add(&text, "%s of %s can't be reclaimed, and ",
+		   figure_size(snapshot_unreclaimable(&reading->memory), fixed),
+		   quantity_format_size(instance->tripwire.limit, limit));
+	figure_time(finding->usec, time);
+	if (finding->full_percent >= STALL_FULL)
+		phrase_add(&text, "all of it waited for memory %u %% of the last %s",
+			   finding->full_percent, time);
+	else
+		phrase_add(&text, "for %s it read %llu pages a second that it had just given up",
+			   time, (unsigned long long)finding->refaults_per_second);
+	instance_end_for(instance, CAUSE_STALLED, words);
+}
+
+/* What was seen is kept; the app goes on. */
+static void finish(struct trip *trip)
+{
+	struct instance *instance = trip->instance;
+	const struct watch_reading reading = trip->reading;
+	const struct stall_finding finding = trip->finding;
+	const bool stalled = trip->reason == TRIP_STALLED;
+	uint64_t frozen_usec;
+
+	set_high(instance, tripwire_high(&instance->tripwire));
+	set_slice_frozen(trip->slice, false);
+	frozen_usec = clock_monotonic_usec() - trip->frozen_usec;
+	diagnosis_add_snapshot(&instance->diagnosis, snapshot_make(&(struct snapshot){
+							     .reason = reason_names[trip->reason],
+							     .reading = &trip->reading,
+							     .limit = instance->tripwire.limit,
+							     .processes = &instance->processes,
+							     .frozen_usec = frozen_usec,
+						     }));
+	add_step(trip, frozen_usec);
+	if (trip->begins)
+		tell(trip);
+	free_trip(trip);
+	if (stalled)
+		end_stalled(instance, &reading, &finding);
+}
+
+static void look_at_frozen(struct trip *trip)
+{
+	struct instance *instance = trip->instance;
+	_cleanup_close_ int leaf = -1;
+	struct error ignored;
+
+	watch_read(&instance->watch, &trip->reading);
+	tripwire_rise(&instance->tripwire, trip->reading.leaf_current);
+	if (instance_open_leaf(instance, &leaf, &ignored) >= 0) {
+		process_table_refresh(&instance->processes, leaf, instance->host->reader);
+		process_table_forget_dead(&instance->processes);
+		instance->table_usec = clock_monotonic_usec();
+	}
+	finish(trip);
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void await_frozen(struct trip *trip)
+{
+	uint64_t until = clock_monotonic_usec() + SPIN_USEC;
+	bool frozen;
+
+	/* POLLPRI would tell 10 ms later: kernfs notifies a file 100 times a second at most */
+	do
+		frozen = cgroup_is_frozen(trip->slice);
+	while (!frozen && clock_monotonic_usec() < until);
+	if (frozen || clock_monotonic_usec() - trip->frozen_usec >= FREEZE_PATIENCE_USEC ||
+	    instance_arm_for(trip->instance, &trip->timer, PAUSE_USEC, on_pause_over, trip) < 0)
+		look_at_frozen(trip);
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct trip *trip = userdata;
+	(void)source, (void)usec;
+
+	trip->timer = sd_event_source_disable_unref(trip->timer);
+	await_frozen(trip);
+	return 0;
+}
+
+/* Without memory for it there is no look, and the rung is raised all the same. */
+static bool begin_trip(struct instance *instance, enum trip_reason reason,
+		       const struct tripwire_answer *answer)
+{
+	struct trip *trip = calloc(1, sizeof(*trip));
+	struct error ignored;
+
+	if (trip == NULL)
+		return false;
+	*trip = (struct trip){ .instance = instance,
+			       .reason = reason,
+			       .begins = answer->begins,
+			       .finding = answer->finding,
+			       .slice = -1 };
+	if (cgroup_open(instance->host->root_fd, instance->app_path, &trip->slice, &ignored) < 0) {
+		free(trip);
+		return false;
+	}
+	instance->trip = trip;
+	trip->frozen_usec = clock_monotonic_usec();
+	set_slice_frozen(trip->slice, true);
+	await_frozen(trip);
+	return true;
+}
+
+/* --- when to look --------------------------------------------------------------------------- */
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	struct watch_reading reading;
+	(void)source, (void)usec;
+
+	instance->look_timer = sd_event_source_disable_unref(instance->look_timer);
+	watch_read(&instance->watch, &reading);
+	instance_see_tripwire(instance, &reading, true);
+	return 0;
+}
+
+/* One that is due sooner stays: events come 100 times a second. */
+static void arm_look(struct instance *instance, uint64_t usec)
+{
+	uint64_t due = clock_monotonic_usec() + usec;
+
+	if (usec == 0 || (instance->look_timer != NULL && instance->look_usec <= due))
+		return;
+	if (instance_arm(instance, &instance->look_timer, usec, on_look) >= 0)
+		instance->look_usec = due;
+}
+
+static void renew_limit(struct instance *instance, uint64_t current)
+{
+	uint64_t limit = limit_of(instance);
+
+	if (limit != instance->tripwire.limit ||
+	    instance->tripwire.on != (instance->spec->tripwire && limit_is_set(limit)))
+		tripwire_set_limit(&instance->tripwire, limit, instance->spec->tripwire, current);
+}
+
+void instance_see_tripwire(struct instance *instance, const struct watch_reading *reading,
+			   bool by_clock)
+{
+	struct tripwire_reading now;
+	struct tripwire_answer answer;
+
+	/* at work already; or it has ended, and is being judged */
+	if (instance->trip != NULL || instance->last_words.type != 0 || !reading->memory.valid)
+		return;
+	renew_limit(instance, reading->leaf_current);
+	now = reading_of(instance, reading);
+	tripwire_step(&instance->tripwire, &now, by_clock, &answer);
+	arm_look(instance, answer.look_usec);
+	if (answer.stalled && begin_trip(instance, TRIP_STALLED, &answer))
+		return;
+	if (answer.snapshot &&
+	    begin_trip(instance, instance->tripwire_high == LIMIT_MAX ? TRIP_TOP : TRIP_RUNG,
+		       &answer))
+		return;
+	set_high(instance, answer.high);
+	if (answer.stalled)
+		end_stalled(instance, reading, &answer.finding);
+}
+
+/* --- begin and end -------------------------------------------------------------------------- */
+
+void instance_start_tripwire(struct instance *instance)
+{
+	_cleanup_close_ int slice = -1;
+	struct watch_reading reading;
+	struct tripwire_reading now;
+	struct error ignored;
+
+	/* killed in the middle of a look, an earlier supervisor can have left it frozen */
+	if (cgroup_open(instance->host->root_fd, instance->app_path, &slice, &ignored) >= 0)
+		set_slice_frozen(slice, false);
+	watch_read(&instance->watch, &reading);
+	now = reading_of(instance, &reading);
+	tripwire_init(&instance->tripwire, limit_of(instance), instance->spec->tripwire, &now);
+	instance->tripwire_high = LIMIT_UNSET; /* what it is, is not known */
+	set_high(instance, tripwire_high(&instance->tripwire));
+}
+
+void instance_renew_tripwire(struct instance *instance)
+{
+	struct watch_reading reading;
+
+	/* a trip writes what holds then; one that has no watch has no wires */
+	if (instance->trip != NULL || instance->watch.on_event == NULL)
+		return;
+	watch_read(&instance->watch, &reading);
+	renew_limit(instance, reading.leaf_current);
+	set_high(instance, tripwire_high(&instance->tripwire));
+}
+
+void instance_stop_tripwire(struct instance *instance)
+{
+	struct trip *trip = instance->trip;
+
+	instance->look_timer = sd_event_source_disable_unref(instance->look_timer);
+	if (trip == NULL)
+		return;
+	set_slice_frozen(trip->slice, false);
+	free_trip(trip);
+}
+
+void instance_release_tripwire(struct instance *instance)
+{
+	instance_stop_tripwire(instance);
+	if (instance->watch.on_event != NULL && instance->host->root_fd >= 0)
+		set_high(instance, LIMIT_MAX);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/snapshot.h"
+
+#include "policy/diagnosis.h"
+#include "policy/escape.h"
+#include "policy/figure.h"
+#include "policy/own.h"
+#include "policy/phrase.h"
+
+#include <time.h>
+
+size_t snapshot_largest(const struct process_table *table,
+			const struct process *ret[static SNAPSHOT_PROCESSES])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct process *process = &table->items[i];
+		size_t at = count;
+
+		if (process->gone)
+			continue;
+		while (at > 0 && ret[at - 1]->rss_bytes < process->rss_bytes)
+			at--;
+		if (at == SNAPSHOT_PROCESSES)
+			continue;
+		if (count < SNAPSHOT_PROCESSES)
+			count++;
+		for (size_t j = count - 1; j > at; j--)
+			ret[j] = ret[j - 1];
+		ret[at] = process;
+	}
+	return count;
+}
+
+uint64_t snapshot_unreclaimable(const struct incident_memory *memory)
+{
+	return memory->anon + memory->shmem + memory->slab_unreclaimable + memory->kernel_stack +
+	       memory->pagetables + memory->sock;
+}
+
+const char *snapshot_reading_text(const struct watch_reading *reading, uint64_t limit, char *text,
+				  size_t size)
+{
+	struct phrase line = phrase_on(text, size);
+	char bound[QUANTITY_TEXT_MAX], fixed[QUANTITY_TEXT_MAX];
+	uint64_t share =
+		limit_is_set(limit) && limit > 0 ? reading->memory.current * 100 / limit : 0;
+
+	figure_size(snapshot_unreclaimable(&reading->memory), fixed);
+	if (limit_is_set(limit))
+		phrase_add(&line, "memory %llu %% of %s (%s can't be reclaimed)",
+			   (unsigned long long)share, quantity_format_size(limit, bound), fixed);
+	else
+		phrase_add(&line, "memory %s (%s can't be reclaimed)",
+			   figure_size(reading->memory.current, bound), fixed);
+	if (reading->pressure_valid)
+		phrase_add(&line, ", full avg10 %.1f", reading->memory_pressure.full_avg10 / 100.0);
+	return text;
+}
+
+static json_t *memory_json(const struct snapshot *snapshot)
+{
+	const struct incident_memory *memory = &snapshot->reading->memory;
+	const struct {
+		const char *key;
+		uint64_t value;
+	} rows[] = {
+		{ "current", memory->current },
+		{ "limit", snapshot->limit },
+		{ "swap", memory->swap },
+		{ "anon", memory->anon },
+		{ "file", memory->file },
+		{ "shmem", memory->shmem },
+		{ "slab_reclaimable", memory->slab_reclaimable },
+		{ "slab_unreclaimable", memory->slab_unreclaimable },
+		{ "kernel_stack", memory->kernel_stack },
+		{ "pagetables", memory->pagetables },
+		{ "sock", memory->sock },
+	};
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (limit_is_set(rows[i].value))
+			(void)json_object_set_new(object, rows[i].key,
+						  json_integer((json_int_t)rows[i].value));
+	return object;
+}
+
+static json_t *process_json(const struct process *process)
+{
+	char comm[sizeof(process->comm) * 4];
+	json_t *object =
+		json_pack("{s:i, s:s, s:I}", "pid", (int)process->pid, "comm",
+			  escape_string(process->comm, ESCAPE_FOR_JSON, comm, sizeof(comm)), "rss",
+			  (json_int_t)process->rss_bytes);
+
+	if (process->pid_inside > 0)
+		(void)json_object_set_new(object, "pid_inside", json_integer(process->pid_inside));
+	return object;
+}
+
+static json_t *processes_json(const struct process_table *table)
+{
+	const struct process *largest[SNAPSHOT_PROCESSES];
+	size_t count = snapshot_largest(table, largest);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(array, process_json(largest[i]));
+	return array;
+}
+
+json_t *snapshot_make(const struct snapshot *snapshot)
+{
+	struct timespec now;
+	json_t *object;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	object = json_pack("{s:o, s:s, s:o, s:I, s:o}", "time", diagnosis_stamp(&now), "reason",
+			   snapshot->reason, "memory", memory_json(snapshot), "frozen_usec",
+			   (json_int_t)snapshot->frozen_usec, "processes",
+			   processes_json(snapshot->processes));
+	if (object != NULL && snapshot->stacks != NULL)
+		(void)json_object_set(object, "stacks", snapshot->stacks);
+	return object;
+}
