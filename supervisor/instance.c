@@ -238,6 +238,7 @@ struct event_deltas instance_take_first_reading(struct instance *instance)
 
 	recorder_look(&instance->recorder, &reading);
 	instance->memory = reading.memory;
+	instance_start_tripwire(instance, &reading);
 	return reading.counters;
 }
 

@@ -308,7 +308,8 @@ void instance_disarm_timer(struct instance *instance);
 void instance_set_frozen(struct instance *instance, bool frozen);
 /* leaf: its directory; a lean watch needs none (-1). */
 int instance_start_watch(struct instance *instance, int leaf, struct error *err);
-/* The memory before anything happens; returns the counters. */
+/* The memory before anything happens, and the tripwires that follow from it; returns the counters.
+ */
 struct event_deltas instance_take_first_reading(struct instance *instance);
 
 /* Takes the events of a connected launcher, and its end. */
@@ -338,9 +339,8 @@ const char *instance_keeper_path(const struct instance *instance, char *path, si
 void instance_on_watch(enum watch_event event, void *userdata);
 void instance_init_recorder(struct instance *instance);
 
-/* Arms the lowest rung that is free, and thaws what an earlier supervisor may have left frozen: the
- * watch has started. */
-void instance_start_tripwire(struct instance *instance);
+/* Arms the lowest rung that is free, and thaws what an earlier supervisor may have left frozen. */
+void instance_start_tripwire(struct instance *instance, const struct watch_reading *reading);
 /* What memory.events or the clock has led to; may freeze the app for a moment, or end it. */
 void instance_see_tripwire(struct instance *instance, const struct watch_reading *reading,
 			   bool by_clock);

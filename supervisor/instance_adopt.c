@@ -29,7 +29,6 @@ static int adopt_launcher(struct instance *instance, struct error *err)
 	if (instance_start_watch(instance, -1, err) < 0)
 		instance_say_error(instance, err);
 	(void)instance_take_first_reading(instance);
-	instance_start_tripwire(instance);
 	return instance_attach_launcher(instance, err);
 }
 

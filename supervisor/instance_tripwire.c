@@ -361,18 +361,15 @@ void instance_see_tripwire(struct instance *instance, const struct watch_reading
 
 /* --- begin and end -------------------------------------------------------------------------- */
 
-void instance_start_tripwire(struct instance *instance)
+void instance_start_tripwire(struct instance *instance, const struct watch_reading *reading)
 {
+	const struct tripwire_reading now = reading_of(instance, reading);
 	_cleanup_close_ int slice = -1;
-	struct watch_reading reading;
-	struct tripwire_reading now;
 	struct error ignored;
 
 	/* killed in the middle of a look, an earlier supervisor can have left it frozen */
 	if (cgroup_open(instance->host->root_fd, instance->app_path, &slice, &ignored) >= 0)
 		set_slice_frozen(slice, false);
-	watch_read(&instance->watch, &reading);
-	now = reading_of(instance, &reading);
 	tripwire_init(&instance->tripwire, limit_of(instance), instance->spec->tripwire, &now);
 	instance->tripwire_high = LIMIT_UNSET; /* what it is, is not known */
 	set_high(instance, tripwire_high(&instance->tripwire));
