@@ -27,6 +27,23 @@ uint64_t tripwire_rung(uint64_t limit, unsigned rung)
 										   : 0;
 }
 
+uint64_t tripwire_mark(uint64_t high)
+{
+	return high == LIMIT_MAX ? LIMIT_MAX : high - TRIPWIRE_MARK_BYTES;
+}
+
+/* The kernel rounds down to pages. */
+bool tripwire_is_marked(uint64_t limit, uint64_t high)
+{
+	for (unsigned i = 0; i < TRIPWIRE_RUNGS; i++) {
+		uint64_t rung = tripwire_rung(limit, i);
+
+		if (rung > 0 && tripwire_mark(rung) / 4096 == high / 4096)
+			return true;
+	}
+	return false;
+}
+
 /* The first rung that is clearly above; TRIPWIRE_RUNGS if there is none. */
 static unsigned rung_above(const struct tripwire *tripwire, uint64_t current)
 {

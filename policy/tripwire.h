@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 #define TRIPWIRE_RUNGS 3
+/* A rung that stands where a user's limit could is so much lower: nobody sets such a one. */
+#define TRIPWIRE_MARK_BYTES UINT64_C(4096)
 /* Between rungs, and from the last to the limit, is at least this: charges come in batches of
  * 256 KiB a processor. */
 #define TRIPWIRE_GAP_MIN   (UINT64_C(1) << 20)
@@ -66,6 +68,10 @@ struct tripwire_answer {
 /* The lowest rung is 0. 0 where there is no room for that one: of a limit of a few MiB only the
  * upper ones are above TRIPWIRE_ALARM. */
 uint64_t tripwire_rung(uint64_t limit, unsigned rung);
+
+/* The marked rung; LIMIT_MAX stays. And whether memory.high of a cgroup with this limit is one. */
+uint64_t tripwire_mark(uint64_t high);
+bool tripwire_is_marked(uint64_t limit, uint64_t high);
 
 /* limit: the lowest of those that bound the app; LIMIT_UNSET or LIMIT_MAX: none. moves: as they
  * are now. Arms the lowest rung above `current`. */

@@ -115,6 +115,8 @@ static int make_limits(struct app *app, struct error *err)
 	r = app_cgroup_make(app->host->instance.root_fd, tenant != NULL ? &tenant->tenant : NULL,
 			    &app->spec, err);
 	app->has_slice = r >= 0;
+	if (r >= 0 && tenant != NULL)
+		app->host->on_tenant(app, &tenant->tenant);
 	return r;
 }
 

@@ -41,6 +41,8 @@ struct app_host {
 	void (*on_incident)(struct app *app, const char *id, const struct verdict *verdict);
 	void (*on_settled)(struct app *app);
 	void (*record)(struct app *app); /* synchronously: see instance_host.record */
+	/* The cgroup of its tenant may be new, and has the limits as declared. */
+	void (*on_tenant)(struct app *app, const struct tenant *tenant);
 	/* Sees to it that there is a place for apps: instance.root_fd. */
 	int (*need_scope)(void *userdata, struct error *err);
 	/* The uid of an app that names no user: from now on, and on disk. */

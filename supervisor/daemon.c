@@ -330,6 +330,7 @@ static void close_all(struct daemon *daemon)
 	daemon->saver = sd_event_source_disable_unref(daemon->saver);
 	daemon->trimmer = sd_event_source_disable_unref(daemon->trimmer);
 	daemon->scope_again = sd_event_source_disable_unref(daemon->scope_again);
+	tenant_tripwires_clear(&daemon->tripwires);
 	apps_scope_close(&daemon->scope);
 	reader_stop(&daemon->reader);
 	watch_notifier_close(&daemon->notifier);

@@ -72,6 +72,7 @@ struct daemon {
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
 	struct recorders recorders;
+	struct tenant_tripwires tripwires;
 	struct launcher_slots slots;
 	struct filter_cache filters;
 	struct uids uids;
@@ -201,6 +202,8 @@ uint64_t daemon_state_cursor(const json_t *state);
 void daemon_restore(struct daemon *daemon, const json_t *state);
 /* The kernel's limits of a tenant are those of the one given, as far as that can be. */
 void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant);
+/* Its limits have been written, or its cgroup made. */
+void daemon_renew_tripwire(struct daemon *daemon, const struct tenant *tenant);
 
 /* --- methods --------------------------------------------------------------------------------- */
 

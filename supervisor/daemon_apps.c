@@ -510,6 +510,46 @@ static void on_short(struct app *app, const struct incident_memory *memory, uint
 				 escape_string(text, ESCAPE_FOR_JSON, shown, sizeof(shown))));
 }
 
+/* --- tripwires of tenants ------------------------------------------------------------------- */
+
+void daemon_renew_tripwire(struct daemon *daemon, const struct tenant *tenant)
+{
+	daemon->tripwires.root = daemon->scope.fd;
+	if (daemon->scope.fd >= 0)
+		tenant_tripwires_renew(&daemon->tripwires, tenant);
+}
+
+static void on_tenant(struct app *app, const struct tenant *tenant)
+{
+	daemon_renew_tripwire(daemon_of(app), tenant);
+}
+
+/* At the largest of its apps. */
+static void look_at_tenant(const struct tenant_trip *trip, void *userdata)
+{
+	const struct daemon *daemon = userdata;
+	struct app *largest = NULL;
+	uint64_t most = 0, used;
+	struct error ignored;
+
+	for (size_t i = 0; i < daemon->app_count; i++) {
+		struct app *app = daemon->apps[i];
+
+		if (app->spec.tenant == NULL || strcmp(app->spec.tenant, trip->tenant) != 0 ||
+		    !app_state_has_process(app_state(app)) ||
+		    app_cgroup_read_number(daemon->scope.fd, app->path, "memory.current", &used,
+					   &ignored) < 0 ||
+		    used <= most)
+			continue;
+		largest = app;
+		most = used;
+	}
+	if (largest != NULL)
+		(void)instance_look_for_tenant(&largest->instance, trip);
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
 static void on_settled(struct app *app)
 {
 	struct daemon *daemon = daemon_of(app);
@@ -555,6 +595,12 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_denial = on_denial;
 	daemon->host.on_lifted = on_lifted;
 	daemon->host.on_short = on_short;
+	daemon->host.on_tenant = on_tenant;
+	daemon->tripwires = (struct tenant_tripwires){ .event = daemon->event,
+						       .notifier = &daemon->notifier,
+						       .root = -1,
+						       .look = look_at_tenant,
+						       .userdata = daemon };
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;

@@ -160,11 +160,15 @@ static int set_tenant_limits(const struct reload *reload, const struct tenant *t
 			     struct error *err)
 {
 	const struct limits *before = limits_of(reload->daemon->config, tenant->name);
+	int r;
 
 	if (reload->daemon->scope.fd < 0 ||
 	    (before != NULL && limits_equal(before, &tenant->limits)))
 		return 0;
-	return app_cgroup_set_tenant_limits(reload->daemon->scope.fd, tenant, err);
+	r = app_cgroup_set_tenant_limits(reload->daemon->scope.fd, tenant, err);
+	if (r >= 0)
+		daemon_renew_tripwire(reload->daemon, tenant);
+	return r;
 }
 
 static int live_step(struct reload *reload, struct error *err)

@@ -288,6 +288,7 @@ void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant)
 	    app_cgroup_renew_tenant_limits(daemon->scope.fd, tenant, &err) < 0)
 		log_message(&daemon->log, LOG_LEVEL_ERROR, NULL, "tenant %s: %s", tenant->name,
 			    err.text);
+	daemon_renew_tripwire(daemon, tenant);
 }
 
 /* The scope was stopped while no daemon was there, or the machine has put it away: nothing runs. */

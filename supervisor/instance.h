@@ -41,6 +41,7 @@
 #include "supervisor/process_table.h"
 #include "supervisor/recorder.h"
 #include "supervisor/relay.h"
+#include "supervisor/tenant_tripwire.h"
 #include "supervisor/thread.h"
 #include "supervisor/watch.h"
 
@@ -279,6 +280,9 @@ void instance_see_next_life(struct instance *instance, uint64_t started_usec);
 /* What the counters say so far is not told again. */
 void instance_explain_all(struct instance *instance);
 
+/* Together with others it is close to the limit of its tenant: looks at it. False: it can't, or is
+ * at it already. */
+bool instance_look_for_tenant(struct instance *instance, const struct tenant_trip *trip);
 /* Its limits, or whether it has tripwires, may be others. */
 void instance_renew_tripwire(struct instance *instance);
 

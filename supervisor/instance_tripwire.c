@@ -31,10 +31,11 @@
 /* Whoever has not stopped by then sleeps in the kernel: it can be read as it is. */
 #define FREEZE_PATIENCE_USEC UINT64_C(20000)
 
-enum trip_reason { TRIP_RUNG, TRIP_TOP, TRIP_STALLED };
+enum trip_reason { TRIP_RUNG, TRIP_TENANT, TRIP_TOP, TRIP_STALLED };
 
 static const char *const reason_names[] = {
 	[TRIP_RUNG] = "tripwire",
+	[TRIP_TENANT] = "tripwire",
 	[TRIP_TOP] = "max",
 	[TRIP_STALLED] = "stalled",
 };
@@ -45,6 +46,7 @@ struct trip {
 	enum trip_reason reason;
 	bool begins;
 	struct stall_finding finding;
+	struct tenant_trip tenant; /* limit 0: it is the app's own */
 	int slice;
 	uint64_t frozen_usec; /* CLOCK_MONOTONIC */
 	sd_event_source *timer;
@@ -152,10 +154,18 @@ static void tell(const struct trip *trip)
 {
 	struct instance *instance = trip->instance;
 	const struct log_subject subject = instance_subject(instance);
-	char reading[SNAPSHOT_TEXT_MAX], words[SNAPSHOT_TEXT_MAX * 2];
+	char reading[SNAPSHOT_TEXT_MAX], words[SNAPSHOT_TEXT_MAX * 2], used[QUANTITY_TEXT_MAX],
+		limit[QUANTITY_TEXT_MAX];
 	struct phrase text = phrase_on(words, sizeof(words));
 
-	phrase_add(&text, "close to its limit: %s",
+	if (trip->reason == TRIP_TENANT)
+		phrase_add(&text,
+			   "the largest app of a tenant that is close to its limit, %s of %s: ",
+			   figure_size(trip->tenant.current, used),
+			   quantity_format_size(trip->tenant.limit, limit));
+	else
+		phrase_add(&text, "close to its limit: ");
+	phrase_add(&text, "%s",
 		   snapshot_reading_text(&trip->reading, instance->tripwire.limit, reading,
 					 sizeof(reading)));
 	add_largest(&text, instance);
@@ -177,6 +187,9 @@ static void add_step(const struct trip *trip, uint64_t frozen_usec)
 	if (trip->reason == TRIP_RUNG)
 		phrase_add(&result, ", the next wire is at %s",
 			   high != LIMIT_MAX ? figure_size(high, size) : "the limit");
+	else if (trip->reason == TRIP_TENANT)
+		phrase_add(&result, ", for its tenant uses %s",
+			   figure_size(trip->tenant.current, size));
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	diagnosis_add_step(&instance->diagnosis,
 			   json_pack("{s:o, s:s, s:s, s:s}", "time", diagnosis_stamp(&now), "step",
@@ -223,6 +236,7 @@ static void finish(struct trip *trip)
 							     .reason = reason_names[trip->reason],
 							     .reading = &trip->reading,
 							     .limit = instance->tripwire.limit,
+							     .tenant = trip->tenant,
 							     .processes = &instance->processes,
 							     .frozen_usec = frozen_usec,
 						     }));
@@ -277,19 +291,16 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* Without memory for it there is no look, and the rung is raised all the same. */
-static bool begin_trip(struct instance *instance, enum trip_reason reason,
-		       const struct tripwire_answer *answer)
+static bool begin_trip(const struct trip *what)
 {
 	struct trip *trip = calloc(1, sizeof(*trip));
+	struct instance *instance = what->instance;
 	struct error ignored;
 
 	if (trip == NULL)
 		return false;
-	*trip = (struct trip){ .instance = instance,
-			       .reason = reason,
-			       .begins = answer->begins,
-			       .finding = answer->finding,
-			       .slice = -1 };
+	*trip = *what;
+	trip->slice = -1;
 	if (cgroup_open(instance->host->root_fd, instance->app_path, &trip->slice, &ignored) < 0) {
 		free(trip);
 		return false;
@@ -335,28 +346,51 @@ static void renew_limit(struct instance *instance, uint64_t current)
 		tripwire_set_limit(&instance->tripwire, limit, instance->spec->tripwire, current);
 }
 
+/* It is being looked at already; or it has ended, or is about to by our hand. */
+static bool can_look(const struct instance *instance)
+{
+	return instance->trip == NULL && instance->last_words.type == 0 &&
+	       instance->ended_cause == 0;
+}
+
 void instance_see_tripwire(struct instance *instance, const struct watch_reading *reading,
 			   bool by_clock)
 {
 	struct tripwire_reading now;
 	struct tripwire_answer answer;
+	bool stalled;
 
-	/* at work already; or it has ended, and is being judged */
-	if (instance->trip != NULL || instance->last_words.type != 0 || !reading->memory.valid)
+	if (!can_look(instance) || !reading->memory.valid)
 		return;
 	renew_limit(instance, reading->leaf_current);
 	now = reading_of(instance, reading);
 	tripwire_step(&instance->tripwire, &now, by_clock, &answer);
 	arm_look(instance, answer.look_usec);
-	if (answer.stalled && begin_trip(instance, TRIP_STALLED, &answer))
-		return;
-	if (answer.snapshot &&
-	    begin_trip(instance, instance->tripwire_high == LIMIT_MAX ? TRIP_TOP : TRIP_RUNG,
-		       &answer))
+	/* one that is to stop is killed for that soon enough */
+	stalled = answer.stalled && instance->state == APP_RUNNING;
+	if ((stalled || answer.snapshot) &&
+	    begin_trip(&(struct trip){
+		    .instance = instance,
+		    .reason = stalled				     ? TRIP_STALLED
+			      : instance->tripwire_high == LIMIT_MAX ? TRIP_TOP
+								     : TRIP_RUNG,
+		    .begins = answer.begins,
+		    .finding = answer.finding,
+	    }))
 		return;
 	set_high(instance, answer.high);
-	if (answer.stalled)
+	if (stalled)
 		end_stalled(instance, reading, &answer.finding);
+}
+
+bool instance_look_for_tenant(struct instance *instance, const struct tenant_trip *trip)
+{
+	return can_look(instance) && instance->spec->tripwire && instance->watch.on_event != NULL &&
+	       begin_trip(&(struct trip){
+		       .instance = instance,
+		       .reason = TRIP_TENANT,
+		       .begins = trip->begins,
+		       .tenant = { .current = trip->current, .limit = trip->limit } });
 }
 
 /* --- begin and end -------------------------------------------------------------------------- */

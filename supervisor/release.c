@@ -2,11 +2,14 @@
 #include "supervisor/release.h"
 
 #include "policy/own.h"
+#include "policy/tripwire.h"
 #include "supervisor/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,10 +67,33 @@ static void release_app(int dir, const char *name)
 		release_slice(dir);
 }
 
+static bool read_number(int dir, const char *file, uint64_t *ret)
+{
+	char text[64], *end;
+	struct error ignored;
+
+	if (file_read_at(dir, file, text, sizeof(text), &ignored) < 0)
+		return false;
+	*ret = strtoull(text, &end, 10);
+	return end != text;
+}
+
+/* Here a limit of its own can stand: only what is marked as ours is taken away. */
+static void release_tenant(int dir)
+{
+	uint64_t limit, high;
+	struct error ignored;
+
+	if (read_number(dir, "memory.max", &limit) && read_number(dir, "memory.high", &high) &&
+	    tripwire_is_marked(limit, high))
+		(void)file_write_at(dir, "memory.high", "max", &ignored);
+	each_child(dir, release_app);
+}
+
 static void release_any(int dir, const char *name)
 {
 	if (ends_in(name, ".tenant"))
-		each_child(dir, release_app);
+		release_tenant(dir);
 	else
 		release_app(dir, name);
 }

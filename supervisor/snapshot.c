@@ -121,6 +121,11 @@ json_t *snapshot_make(const struct snapshot *snapshot)
 			   snapshot->reason, "memory", memory_json(snapshot), "frozen_usec",
 			   (json_int_t)snapshot->frozen_usec, "processes",
 			   processes_json(snapshot->processes));
+	if (object != NULL && snapshot->tenant.limit > 0)
+		(void)json_object_set_new(object, "tenant",
+					  json_pack("{s:I, s:I}", "current",
+						    (json_int_t)snapshot->tenant.current, "limit",
+						    (json_int_t)snapshot->tenant.limit));
 	if (object != NULL && snapshot->stacks != NULL)
 		(void)json_object_set(object, "stacks", snapshot->stacks);
 	return object;

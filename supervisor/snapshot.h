@@ -6,6 +6,7 @@
 #pragma once
 
 #include "supervisor/process_table.h"
+#include "supervisor/tenant_tripwire.h"
 #include "supervisor/watch.h"
 
 #include <jansson.h>
@@ -18,6 +19,7 @@ struct snapshot {
 	const struct watch_reading *reading;
 	uint64_t limit; /* bytes; LIMIT_UNSET: none */
 	const struct process_table *processes;
+	struct tenant_trip tenant; /* limit 0: it has to do with no tenant */
 	uint64_t frozen_usec;
 	json_t *stacks; /* borrowed; NULL: none */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* On plain files that are called as the kernel's are. */
 #include "policy/own.h"
+#include "policy/tripwire.h"
 #include "supervisor/file.h"
 #include "supervisor/release.h"
 #include "tests/supervisor/tree.h"
@@ -30,6 +31,10 @@ static void release(void)
 
 Test(release, lets_all_apps_go_and_leaves_what_users_want)
 {
+	char rung[32];
+
+	snprintf(rung, sizeof(rung), "%llu",
+		 (unsigned long long)(tripwire_mark(tripwire_rung(67108864, 1)) / 4096 * 4096));
 	tree_make();
 	tree_file("web.slice/cgroup.freeze", 0644, "1");
 	tree_file("web.slice/memory.high", 0644, "50331648");
@@ -41,7 +46,14 @@ Test(release, lets_all_apps_go_and_leaves_what_users_want)
 	tree_file("acme.tenant/shop.slice/cgroup.freeze", 0644, "1");
 	tree_file("acme.tenant/shop.slice/0/memory.high", 0644, "444");
 	tree_file("init/memory.high", 0644, "444");
+	/* a rung of ours, and a limit that somebody has set */
+	tree_file("beta.tenant/memory.max", 0644, "67108864");
+	tree_file("beta.tenant/memory.high", 0644, rung);
+	tree_file("gamma.tenant/memory.max", 0644, "67108864");
+	tree_file("gamma.tenant/memory.high", 0644, "60397977");
 	release();
+	expect_begins("beta.tenant/memory.high", "max");
+	expect_begins("gamma.tenant/memory.high", "60397977");
 	expect_begins("web.slice/cgroup.freeze", "0");
 	expect_begins("web.slice/memory.high", "50331648");
 	expect_begins("web.slice/0/memory.high", "max");

@@ -54,6 +54,11 @@ def take_in_a_thread():
     time.sleep(600)
 
 
+def hold_a_little():
+    hoard.append(b"x" * (20 * MIB))
+    time.sleep(600)
+
+
 def read_a_file():
     """What a file leaves behind is page cache: it can all be taken back."""
     with open(sys.argv[2], "rb", buffering=0) as file:
@@ -71,6 +76,7 @@ WAYS = {
     "shared": take_shared,
     "child": take_in_a_child,
     "thread": take_in_a_thread,
+    "hold": hold_a_little,
     "file": read_a_file,
 }
 

@@ -3,7 +3,7 @@
  * What is seen of an app before the kernel kills it for memory, however it grows; that nothing is
  * seen of one that only reads; and that nobody stays frozen, or held below its limit.
  */
-#include "tests/system/harness_daemon.h"
+#include "tests/system/harness_hosting.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -174,6 +174,48 @@ Test(tripwire, who_stalls_at_memory_high_is_ended_within_thirty_seconds)
 	run_signal(&run, SIGTERM);
 	run_wait(&run, START_MSEC);
 	bench_close(&bench);
+}
+
+/* --- tenants -------------------------------------------------------------------------------- */
+
+#define CROWD	    "crowd"
+#define CROWD_LIMIT (96 * MIB)
+
+static void start_of_crowd(const struct hosting *hosting, const char *name, const char *way)
+{
+	json_t *app = hosting_app(hosting, CROWD, name, WORDS("python3", "hoard.py", way));
+
+	json_object_set_new(app, "limits", json_pack("{s:s}", "memory", "90M"));
+	json_object_set_new(app, "restart", json_pack("{s:s}", "mode", "never"));
+	app_apply(app);
+	app_await_state(name, "running", START_MSEC);
+}
+
+/* Neither of two is near its own limit, but together they are near that of both. */
+Test(tripwire, of_apps_that_fill_their_tenant_the_largest_is_looked_at)
+{
+	_cleanup_json_ json_t *incident = NULL;
+	_cleanup_free_ char *held = NULL;
+	const json_t *snapshots, *last;
+	struct hosting hosting;
+
+	hosting_open(&hosting, "crowd");
+	hosting_write("tenants.d", json_pack("{s:s, s:[s], s:{s:s}}", "name", CROWD, "users",
+					     USER_NOBODY, "limits", "memory", "96M"));
+	daemon_start();
+	start_of_crowd(&hosting, hosting.blog, "hold");
+	held = limit_read(CROWD, NULL, "memory.high");
+	cr_expect(atoll(held) * 100 >= CROWD_LIMIT * 85 && atoll(held) < CROWD_LIMIT, "%s", held);
+	start_of_crowd(&hosting, hosting.shop, "slowly");
+	incident = app_await_incident(hosting.shop, 1, START_MSEC);
+	cr_expect_str_eq(field_text(incident, "cause"), "oom");
+	cr_expect_str_eq(field_text(incident, "level"), "tenant");
+	snapshots = field(incident, "snapshots");
+	cr_assert_gt(json_array_size(snapshots), 0);
+	last = json_array_get(snapshots, json_array_size(snapshots) - 1);
+	cr_expect_eq(field_number(last, "tenant.limit"), CROWD_LIMIT);
+	cr_expect_geq(field_number(last, "tenant.current") * 100, CROWD_LIMIT * 90);
+	hosting_close(&hosting);
 }
 
 /* --- the daemon goes ------------------------------------------------------------------------ */
