@@ -15,11 +15,13 @@
 #include "policy/figure.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
+#include "policy/stacks.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/file.h"
 #include "supervisor/instance.h"
 #include "supervisor/snapshot.h"
+#include "supervisor/stacks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +53,8 @@ struct trip {
 	uint64_t frozen_usec; /* CLOCK_MONOTONIC */
 	sd_event_source *timer;
 	struct watch_reading reading; /* of the frozen app */
+	struct stacks_request *request;
+	json_t *stacks; /* owned; NULL: none could be read */
 };
 
 /* --- the cgroup's files --------------------------------------------------------------------- */
@@ -128,8 +132,19 @@ static void free_trip(struct trip *trip)
 {
 	trip->instance->trip = NULL;
 	trip->timer = sd_event_source_disable_unref(trip->timer);
+	stacks_cancel(trip->request);
+	json_decref(trip->stacks);
 	close_and_clear(&trip->slice);
 	free(trip);
+}
+
+/* ", at export.py:88 in load()" */
+static void add_place(struct phrase *text, const struct trip *trip)
+{
+	char line[STACKS_LINE_MAX];
+
+	if (trip->stacks != NULL && stacks_line(trip->stacks, 0, line, sizeof(line)) != NULL)
+		phrase_add(text, ", at %s", line);
 }
 
 static const struct process *largest_of(const struct instance *instance)
@@ -169,6 +184,7 @@ static void tell(const struct trip *trip)
 		   snapshot_reading_text(&trip->reading, instance->tripwire.limit, reading,
 					 sizeof(reading)));
 	add_largest(&text, instance);
+	add_place(&text, trip);
 	log_event(instance->host->log, LOG_EVENT_MEMORY_SHORT, &subject, "%s", words);
 	if (instance->host->on_short != NULL)
 		instance->host->on_short(instance, &trip->reading.memory, instance->tripwire.limit,
@@ -184,6 +200,7 @@ static void add_step(const struct trip *trip, uint64_t frozen_usec)
 	struct timespec now;
 
 	phrase_add(&result, "looked at in %.1f ms", (double)frozen_usec / 1000.0);
+	add_place(&result, trip);
 	if (trip->reason == TRIP_RUNG)
 		phrase_add(&result, ", the next wire is at %s",
 			   high != LIMIT_MAX ? figure_size(high, size) : "the limit");
@@ -200,15 +217,16 @@ static void add_step(const struct trip *trip, uint64_t frozen_usec)
 }
 
 /* "58.1M of 60M can't be reclaimed, and all of it waited for memory 61 % of the last 12 s" */
-static void end_stalled(struct instance *instance, const struct watch_reading *reading,
-			const struct stall_finding *finding)
+static void end_stalled(const struct trip *trip)
 {
-	char words[SNAPSHOT_TEXT_MAX], fixed[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX],
+	struct instance *instance = trip->instance;
+	const struct stall_finding *finding = &trip->finding;
+	char words[SNAPSHOT_TEXT_MAX * 2], fixed[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX],
 		time[QUANTITY_TEXT_MAX];
 	struct phrase text = phrase_on(words, sizeof(words));
 
 	phrase_add(&text, "%s of %s can't be reclaimed, and ",
-		   figure_size(snapshot_unreclaimable(&reading->memory), fixed),
+		   figure_size(snapshot_unreclaimable(&trip->reading.memory), fixed),
 		   quantity_format_size(instance->tripwire.limit, limit));
 	figure_time(finding->usec, time);
 	if (finding->full_percent >= STALL_FULL)
@@ -217,6 +235,7 @@ static void end_stalled(struct instance *instance, const struct watch_reading *r
 	else
 		phrase_add(&text, "for %s it read %llu pages a second that it had just given up",
 			   time, (unsigned long long)finding->refaults_per_second);
+	add_place(&text, trip);
 	instance_end_for(instance, CAUSE_STALLED, words);
 }
 
@@ -224,9 +243,6 @@ static void end_stalled(struct instance *instance, const struct watch_reading *r
 static void finish(struct trip *trip)
 {
 	struct instance *instance = trip->instance;
-	const struct watch_reading reading = trip->reading;
-	const struct stall_finding finding = trip->finding;
-	const bool stalled = trip->reason == TRIP_STALLED;
 	uint64_t frozen_usec;
 
 	set_high(instance, tripwire_high(&instance->tripwire));
@@ -239,13 +255,49 @@ static void finish(struct trip *trip)
 							     .tenant = trip->tenant,
 							     .processes = &instance->processes,
 							     .frozen_usec = frozen_usec,
+							     .stacks = trip->stacks,
 						     }));
 	add_step(trip, frozen_usec);
 	if (trip->begins)
 		tell(trip);
+	if (trip->reason == TRIP_STALLED)
+		end_stalled(trip);
 	free_trip(trip);
-	if (stalled)
-		end_stalled(instance, &reading, &finding);
+}
+
+/* What the look before has seen: whose page faults have moved since tells who allocates. */
+static const json_t *stacks_before(const struct instance *instance)
+{
+	const json_t *snapshots = instance->diagnosis.snapshots;
+	size_t count = json_array_size(snapshots);
+
+	return count > 0 ? json_object_get(json_array_get(snapshots, count - 1), "stacks") : NULL;
+}
+
+static void on_stacks(json_t *result, const struct error *err, void *userdata)
+{
+	struct trip *trip = userdata;
+	(void)err;
+
+	trip->request = NULL;
+	trip->stacks = json_incref(result);
+	if (result != NULL)
+		(void)stacks_mark_allocating(stacks_before(trip->instance), result);
+	finish(trip);
+}
+
+/* False: there is nobody, or nobody to read them. */
+static bool read_stacks(struct trip *trip)
+{
+	const struct process *largest[SNAPSHOT_PROCESSES];
+	size_t count = snapshot_largest(&trip->instance->processes, largest);
+	pid_t pids[SNAPSHOT_PROCESSES];
+	struct error ignored;
+
+	for (size_t i = 0; i < count; i++)
+		pids[i] = largest[i]->pid;
+	return count > 0 && stacks_read(trip->instance->host->event, pids, count, on_stacks, trip,
+					&trip->request, &ignored) >= 0;
 }
 
 static void look_at_frozen(struct trip *trip)
@@ -261,7 +313,8 @@ static void look_at_frozen(struct trip *trip)
 		process_table_forget_dead(&instance->processes);
 		instance->table_usec = clock_monotonic_usec();
 	}
-	finish(trip);
+	if (!read_stacks(trip))
+		finish(trip);
 }
 
 static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata);
@@ -321,7 +374,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source, (void)usec;
 
 	instance->look_timer = sd_event_source_disable_unref(instance->look_timer);
-	watch_read(&instance->watch, &reading);
+	recorder_look(&instance->recorder, &reading);
 	instance_see_tripwire(instance, &reading, true);
 	return 0;
 }
@@ -358,7 +411,7 @@ void instance_see_tripwire(struct instance *instance, const struct watch_reading
 {
 	struct tripwire_reading now;
 	struct tripwire_answer answer;
-	bool stalled;
+	struct trip trip = { .instance = instance, .reading = *reading, .slice = -1 };
 
 	if (!can_look(instance) || !reading->memory.valid)
 		return;
@@ -367,20 +420,17 @@ void instance_see_tripwire(struct instance *instance, const struct watch_reading
 	tripwire_step(&instance->tripwire, &now, by_clock, &answer);
 	arm_look(instance, answer.look_usec);
 	/* one that is to stop is killed for that soon enough */
-	stalled = answer.stalled && instance->state == APP_RUNNING;
-	if ((stalled || answer.snapshot) &&
-	    begin_trip(&(struct trip){
-		    .instance = instance,
-		    .reason = stalled				     ? TRIP_STALLED
-			      : instance->tripwire_high == LIMIT_MAX ? TRIP_TOP
-								     : TRIP_RUNG,
-		    .begins = answer.begins,
-		    .finding = answer.finding,
-	    }))
+	if (answer.stalled && instance->state == APP_RUNNING)
+		trip.reason = TRIP_STALLED;
+	else
+		trip.reason = instance->tripwire_high == LIMIT_MAX ? TRIP_TOP : TRIP_RUNG;
+	trip.begins = answer.begins;
+	trip.finding = answer.finding;
+	if ((trip.reason == TRIP_STALLED || answer.snapshot) && begin_trip(&trip))
 		return;
 	set_high(instance, answer.high);
-	if (stalled)
-		end_stalled(instance, reading, &answer.finding);
+	if (trip.reason == TRIP_STALLED)
+		end_stalled(&trip);
 }
 
 bool instance_look_for_tenant(struct instance *instance, const struct tenant_trip *trip)

@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #define SNAPSHOT_PROCESSES 8 /* the largest */
-#define SNAPSHOT_TEXT_MAX  256
+#define SNAPSHOT_TEXT_MAX  512
 
 struct snapshot {
 	const char *reason; /* "tripwire", "max", "stalled" ... */

@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +34,37 @@ static void expect_look(const json_t *snapshot)
 	cr_expect_lt(field_number(snapshot, "frozen_usec"), 5000000);
 }
 
+/* The innermost Python function of the thread that allocates; of a single look, which can't tell,
+ * of whichever takes. */
+static bool is_taking(const json_t *thread, bool single)
+{
+	const json_t *frames = json_object_get(thread, "frames");
+	const char *function =
+		json_string_value(json_object_get(json_array_get(frames, 0), "function"));
+
+	return (single || json_is_true(json_object_get(thread, "allocating"))) &&
+	       function != NULL && strncmp(function, "take_", 5) == 0;
+}
+
+static void expect_line(const json_t *snapshot, bool single)
+{
+	_cleanup_free_ char *text = json_dumps(snapshot, JSON_COMPACT);
+	const json_t *process, *thread;
+	bool found = false;
+	size_t i, j;
+
+	json_array_foreach(field(snapshot, "stacks.processes"), i, process)
+	{
+		json_array_foreach(json_object_get(process, "threads"), j, thread)
+		{
+			found = found || is_taking(thread, single);
+		}
+	}
+	cr_expect(found, "nobody takes: %s", text);
+	fprintf(stderr, "look: %lld bytes, frozen for %lld us\n",
+		field_number(snapshot, "memory.current"), field_number(snapshot, "frozen_usec"));
+}
+
 /* It dies of it, and was looked at before. */
 static void expect_looks(const char *way)
 {
@@ -52,6 +84,7 @@ static void expect_looks(const char *way)
 	count = json_array_size(snapshots);
 	cr_assert(count >= 1 && count <= 3, "%zu looks%s", count, run_story(&run));
 	expect_look(json_array_get(snapshots, count - 1));
+	expect_line(json_array_get(snapshots, count - 1), count == 1);
 	cr_expect_geq(json_array_size(field(incident, "steps")), 1);
 	run_await_times(&run, bench_format(&bench, "pysbx: %s: close to its limit", bench.name), 1,
 			REACTION_MSEC);
