@@ -72,6 +72,7 @@ static void add_event(struct phrase *line, const struct incident *incident)
 		phrase_add(line, "lost: its launcher vanished");
 		break;
 	case CAUSE_HUNG:
+	case CAUSE_UNHEALTHY:
 	case CAUSE_STALLED:
 		phrase_add(line, "ended: %s", cause_name(incident->verdict.cause));
 		break;

@@ -11,12 +11,21 @@
 /* The options that words of ours name; tests/supervisor/test_options.c holds them against the table
  * of options. */
 static const char *const options[FIELD_COUNT] = {
-	[FIELD_MEMORY] = "--mem",	 [FIELD_PIDS] = "--pids",
-	[FIELD_DIRECTORY] = "--chdir",	 [FIELD_USER] = "--user",
-	[FIELD_READABLE] = "--ro",	 [FIELD_WRITABLE] = "--rw",
-	[FIELD_SYSCALLS] = "--syscalls", [FIELD_REQUIRE] = "--require",
-	[FIELD_RESTART] = "--restart",	 [FIELD_MAX_RESTARTS] = "--max-restarts",
-	[FIELD_OOM] = "--oom",		 [FIELD_STOP_GRACE] = "--grace",
+	[FIELD_MEMORY] = "--mem",
+	[FIELD_PIDS] = "--pids",
+	[FIELD_DIRECTORY] = "--chdir",
+	[FIELD_USER] = "--user",
+	[FIELD_READABLE] = "--ro",
+	[FIELD_WRITABLE] = "--rw",
+	[FIELD_SYSCALLS] = "--syscalls",
+	[FIELD_REQUIRE] = "--require",
+	[FIELD_RESTART] = "--restart",
+	[FIELD_MAX_RESTARTS] = "--max-restarts",
+	[FIELD_OOM] = "--oom",
+	[FIELD_STOP_GRACE] = "--grace",
+	[FIELD_CPU] = "--cpu",
+	[FIELD_HEALTH_HTTP] = "--health",
+	[FIELD_HEALTH_RESTART] = "--health-restart",
 };
 
 const char *setting_name(enum spec_door door, enum spec_field field)

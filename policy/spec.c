@@ -28,6 +28,14 @@ static const struct restart_policy default_restart = {
 	.stable_usec = SPEC_STABLE_DEFAULT,
 };
 
+static const struct health_policy default_health = {
+	.interval_usec = SPEC_HEALTH_INTERVAL_DEFAULT,
+	.timeout_usec = LIMIT_UNSET,
+	.failures = SPEC_HEALTH_FAILURES_DEFAULT,
+	.start_usec = SPEC_HEALTH_START_DEFAULT,
+	.restart = HEALTH_RESTART_HUNG,
+};
+
 int spec_init(struct app_spec *spec, struct error *err)
 {
 	(void)err;
@@ -42,6 +50,7 @@ int spec_init(struct app_spec *spec, struct error *err)
 			 .keep = SPEC_LOG_KEEP_DEFAULT,
 			 .rate = SPEC_LOG_RATE_DEFAULT },
 		.stop = { .signal = SIGTERM, .grace_usec = SPEC_GRACE_DEFAULT },
+		.health = default_health,
 	};
 	spec->isolation.network = NETWORK_HOST;
 	return 0;
@@ -66,6 +75,8 @@ void spec_clear(struct app_spec *spec)
 	strings_clear(&spec->isolation.sockets);
 	strings_clear(&spec->isolation.require);
 	free(spec->syscalls.profile);
+	free(spec->health.http);
+	free(spec->health.host);
 	*spec = (struct app_spec){ 0 };
 }
 
@@ -142,9 +153,14 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 		const char *from;
 		char **to;
 	} texts[] = {
-		{ from->name, &copy.name }, { from->tenant, &copy.tenant },
-		{ from->plan, &copy.plan }, { from->directory, &copy.directory },
-		{ from->user, &copy.user }, { from->syscalls.profile, &copy.syscalls.profile },
+		{ from->name, &copy.name },
+		{ from->tenant, &copy.tenant },
+		{ from->plan, &copy.plan },
+		{ from->directory, &copy.directory },
+		{ from->user, &copy.user },
+		{ from->syscalls.profile, &copy.syscalls.profile },
+		{ from->health.http, &copy.health.http },
+		{ from->health.host, &copy.health.host },
 	};
 	const struct {
 		const struct strings *from;
@@ -196,6 +212,10 @@ int spec_complete(struct app_spec *spec, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	if (spec->health.timeout_usec == LIMIT_UNSET)
+		spec->health.timeout_usec = spec->health.interval_usec < SPEC_HEALTH_TIMEOUT_DEFAULT
+						    ? spec->health.interval_usec
+						    : SPEC_HEALTH_TIMEOUT_DEFAULT;
 	if (limits->memory_swap_max == LIMIT_UNSET && limit_is_set(limits->memory_max))
 		limits->memory_swap_max = 0;
 	if (limits->tmp_size == LIMIT_UNSET) {

@@ -49,6 +49,11 @@
 #define SPEC_LOG_SIZE_LIMIT (UINT64_C(1) << 30)	   /* of all files of one app: disks are finite */
 #define SPEC_LOG_KEEP_LIMIT 1000
 #define SPEC_LOG_RATE_LIMIT 1000000
+/* Of the health check: a thousand apps are asked, and each answer is work for the app. */
+#define SPEC_HEALTH_INTERVAL_MIN (1 * USEC_PER_SEC)
+#define SPEC_HEALTH_TIMEOUT_MIN	 (10 * USEC_PER_MSEC)
+#define SPEC_HEALTH_TIMEOUT_MAX	 (300 * USEC_PER_SEC)
+#define SPEC_HEALTH_FAILURES_MAX 100
 
 /* Defaults of what need not be said. */
 #define SPEC_SYSCALLS_DEFAULT "python-web"
@@ -70,7 +75,13 @@
 /* What one chatty but honest app says; more would push all others' lines out of the journal. */
 #define SPEC_LOG_RATE_DEFAULT 1000
 /* gunicorn gives its workers 30 s (graceful_timeout) and then needs a moment of its own. */
-#define SPEC_GRACE_DEFAULT (35 * USEC_PER_SEC)
+#define SPEC_GRACE_DEFAULT	     (35 * USEC_PER_SEC)
+#define SPEC_HEALTH_INTERVAL_DEFAULT (10 * USEC_PER_SEC)
+#define SPEC_HEALTH_TIMEOUT_DEFAULT  (2 * USEC_PER_SEC)
+#define SPEC_HEALTH_FAILURES_DEFAULT 3
+/* Large applications import for half a minute on a small share of a CPU. The first answer ends it.
+ */
+#define SPEC_HEALTH_START_DEFAULT (60 * USEC_PER_SEC)
 
 enum network { NETWORK_HOST, NETWORK_NONE, NETWORK_PRIVATE, NETWORK_COUNT };
 enum restart_mode { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER, RESTART_MODE_COUNT };
@@ -79,6 +90,14 @@ enum log_target { LOG_TO_JOURNAL, LOG_TO_FILE, LOG_TARGET_COUNT };
 /* What becomes of a call that the profile refuses: it fails; it is made, and told; it fails until
  * that has happened too often, and is made from then on (policy/canary.h). */
 enum syscalls_mode { SYSCALLS_ENFORCE, SYSCALLS_LOG, SYSCALLS_CANARY, SYSCALLS_MODE_COUNT };
+/* What ends an app whose health check fails: that it makes no progress; that it isn't well,
+ * whatever the reason; nothing. */
+enum health_restart {
+	HEALTH_RESTART_HUNG,
+	HEALTH_RESTART_UNHEALTHY,
+	HEALTH_RESTART_NEVER,
+	HEALTH_RESTART_COUNT
+};
 
 /* The door that a spec came through: what its user calls the fields (policy/setting.h). */
 enum spec_door {
@@ -129,6 +148,16 @@ struct restart_policy {
 	uint64_t stable_usec;	   /* a run this long sets delay and count back */
 };
 
+struct health_policy {
+	char *http;		/* policy/health_target.h; NULL: no check */
+	char *host;		/* for the Host header; NULL: what http names */
+	uint64_t interval_usec; /* from one check to the next */
+	uint64_t timeout_usec;	/* until the answer's status; at most an interval */
+	uint64_t failures;	/* in a row, until it is unhealthy */
+	uint64_t start_usec;	/* in which failures don't count, until the first that is well */
+	enum health_restart restart;
+};
+
 struct app_spec {
 	enum spec_door door;
 	char *name;
@@ -162,6 +191,7 @@ struct app_spec {
 		int signal; /* SIGTERM by default */
 		uint64_t grace_usec;
 	} stop;
+	struct health_policy health;
 };
 
 /* The fields that messages name. */
@@ -207,6 +237,13 @@ enum spec_field {
 	FIELD_TRIPWIRE,
 	FIELD_STOP_SIGNAL,
 	FIELD_STOP_GRACE,
+	FIELD_HEALTH_HTTP,
+	FIELD_HEALTH_HOST,
+	FIELD_HEALTH_INTERVAL,
+	FIELD_HEALTH_TIMEOUT,
+	FIELD_HEALTH_FAILURES,
+	FIELD_HEALTH_START,
+	FIELD_HEALTH_RESTART,
 	FIELD_COUNT,
 };
 
@@ -239,8 +276,8 @@ int spec_add_io(struct limits *limits, const char *path, struct io_limit **ret, 
 /* Fills what nothing was said about and what follows from the rest: the name from the command;
  * memory_swap_max = 0 where memory_max is a limit (with swap behind it, a leak would thrash the
  * disk long before it meets the limit); tmp_size from memory_max; pids_max, nofile and syscalls,
- * which a hosting plan may give before. Other limits may stay LIMIT_UNSET: the kernel's own default
- * holds. */
+ * which a hosting plan may give before; a health check's timeout of 2s, or of a shorter interval.
+ * Other limits may stay LIMIT_UNSET: the kernel's own default holds. */
 int spec_complete(struct app_spec *spec, struct error *err);
 
 /* Checks the whole, as spec_complete leaves it; the first error found is raised. */
@@ -283,9 +320,11 @@ const char *spec_log_target_name(enum log_target target);
 int spec_log_target_parse(const char *text, enum log_target *ret, struct error *err);
 const char *spec_syscalls_mode_name(enum syscalls_mode mode);
 int spec_syscalls_mode_parse(const char *text, enum syscalls_mode *ret, struct error *err);
+const char *spec_health_restart_name(enum health_restart restart);
+int spec_health_restart_parse(const char *text, enum health_restart *ret, struct error *err);
 
 /* The same by field: FIELD_NETWORK, FIELD_RESTART, FIELD_OOM, FIELD_LOG_TARGET; FIELD_SYSCALLS for
- * the modes. */
+ * the modes; FIELD_HEALTH_RESTART. */
 const char *spec_choice_name(enum spec_field field, unsigned value);
 int spec_choice_parse(enum spec_field field, const char *text, unsigned *ret, struct error *err);
 

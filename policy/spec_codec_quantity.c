@@ -135,6 +135,9 @@ static int write_time(const struct spec_row *row, const void *member, json_t **r
 	char text[QUANTITY_TEXT_MAX];
 
 	(void)row;
+	*ret = NULL;
+	if (*(const uint64_t *)member == LIMIT_UNSET)
+		return 0;
 	return spec_codec_put(json_string(quantity_format_time(*(const uint64_t *)member, text)),
 			      ret, err);
 }

@@ -261,6 +261,8 @@ static int write_row(const struct spec_row *row, const struct app_spec *spec, js
 	json_t *value = NULL;
 	int r;
 
+	if ((row->flags & ROW_HEALTH) != 0 && spec->health.http == NULL)
+		return 0;
 	r = row->codec->write(row, spec_row_member_const(row, spec), &value, err);
 	if (r < 0) {
 		error_prefix(err, "%s", spec_json_labels.of[row->field]);

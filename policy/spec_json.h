@@ -21,7 +21,9 @@
 #define SPEC_FIELDS_OWN                                                                           \
 	(SPEC_FIELD_BIT(FIELD_NAME) | SPEC_FIELD_BIT(FIELD_TENANT) | SPEC_FIELD_BIT(FIELD_PLAN) | \
 	 SPEC_FIELD_BIT(FIELD_COMMAND) | SPEC_FIELD_BIT(FIELD_DIRECTORY) |                        \
-	 SPEC_FIELD_BIT(FIELD_USER) | SPEC_FIELD_BIT(FIELD_GROUPS) | SPEC_FIELD_BIT(FIELD_LISTEN))
+	 SPEC_FIELD_BIT(FIELD_USER) | SPEC_FIELD_BIT(FIELD_GROUPS) |                              \
+	 SPEC_FIELD_BIT(FIELD_LISTEN) | SPEC_FIELD_BIT(FIELD_HEALTH_HTTP) |                       \
+	 SPEC_FIELD_BIT(FIELD_HEALTH_HOST))
 
 /* Starts from spec_init(), then takes `defaults` (the same keys, NULL: none), then `object`; name,
  * command and directory must be there. Values of the app replace those of the defaults; of

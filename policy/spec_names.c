@@ -53,6 +53,13 @@ const struct spec_labels spec_json_labels = {
 		[FIELD_TRIPWIRE] = "tripwire",
 		[FIELD_STOP_SIGNAL] = "stop.signal",
 		[FIELD_STOP_GRACE] = "stop.grace",
+		[FIELD_HEALTH_HTTP] = "health.http",
+		[FIELD_HEALTH_HOST] = "health.host",
+		[FIELD_HEALTH_INTERVAL] = "health.interval",
+		[FIELD_HEALTH_TIMEOUT] = "health.timeout",
+		[FIELD_HEALTH_FAILURES] = "health.failures",
+		[FIELD_HEALTH_START] = "health.start_period",
+		[FIELD_HEALTH_RESTART] = "health.restart",
 	},
 	.indexed = true,
 };
@@ -90,6 +97,13 @@ static const char *const syscalls_mode_names[] = {
 };
 static_assert(ARRAY_SIZE(syscalls_mode_names) == SYSCALLS_MODE_COUNT, "a name for each mode");
 
+static const char *const health_restart_names[] = {
+	[HEALTH_RESTART_HUNG] = "hung",
+	[HEALTH_RESTART_UNHEALTHY] = "unhealthy",
+	[HEALTH_RESTART_NEVER] = "never",
+};
+static_assert(ARRAY_SIZE(health_restart_names) == HEALTH_RESTART_COUNT, "a name for each");
+
 static const struct {
 	const char *const *names;
 	size_t count;
@@ -99,6 +113,7 @@ static const struct {
 	[FIELD_OOM] = { oom_policy_names, ARRAY_SIZE(oom_policy_names) },
 	[FIELD_LOG_TARGET] = { log_target_names, ARRAY_SIZE(log_target_names) },
 	[FIELD_SYSCALLS] = { syscalls_mode_names, ARRAY_SIZE(syscalls_mode_names) },
+	[FIELD_HEALTH_RESTART] = { health_restart_names, ARRAY_SIZE(health_restart_names) },
 };
 
 /* "a", "a or b", "a, b or c" */
@@ -205,6 +220,21 @@ int spec_syscalls_mode_parse(const char *text, enum syscalls_mode *ret, struct e
 
 	if (r == 0)
 		*ret = (enum syscalls_mode)value;
+	return r;
+}
+
+const char *spec_health_restart_name(enum health_restart restart)
+{
+	return spec_choice_name(FIELD_HEALTH_RESTART, restart);
+}
+
+int spec_health_restart_parse(const char *text, enum health_restart *ret, struct error *err)
+{
+	unsigned value = 0;
+	int r = spec_choice_parse(FIELD_HEALTH_RESTART, text, &value, err);
+
+	if (r == 0)
+		*ret = (enum health_restart)value;
 	return r;
 }
 

@@ -11,7 +11,8 @@ static_assert(sizeof(enum network) == sizeof(unsigned) &&
 		      sizeof(enum restart_mode) == sizeof(unsigned) &&
 		      sizeof(enum oom_policy) == sizeof(unsigned) &&
 		      sizeof(enum log_target) == sizeof(unsigned) &&
-		      sizeof(enum syscalls_mode) == sizeof(unsigned),
+		      sizeof(enum syscalls_mode) == sizeof(unsigned) &&
+		      sizeof(enum health_restart) == sizeof(unsigned),
 	      "members read and written as unsigned");
 
 #define IN(member) offsetof(struct app_spec, member)
@@ -84,6 +85,21 @@ const struct spec_row spec_rows[] = {
 	  0 },
 	{ FIELD_STOP_GRACE, ROW_LIVE, "stop", "grace", &spec_codec_time, IN(stop.grace_usec), 0,
 	  0 },
+
+	/* who asks is the daemon: it asks anew */
+	{ FIELD_HEALTH_HTTP, ROW_LIVE, "health", "http", &spec_codec_text, IN(health.http), 0, 0 },
+	{ FIELD_HEALTH_HOST, ROW_LIVE | ROW_HEALTH, "health", "host", &spec_codec_text,
+	  IN(health.host), 0, 0 },
+	{ FIELD_HEALTH_INTERVAL, ROW_LIVE | ROW_HEALTH, "health", "interval", &spec_codec_time,
+	  IN(health.interval_usec), 0, 0 },
+	{ FIELD_HEALTH_TIMEOUT, ROW_LIVE | ROW_HEALTH, "health", "timeout", &spec_codec_time,
+	  IN(health.timeout_usec), 0, 0 },
+	{ FIELD_HEALTH_FAILURES, ROW_LIVE | ROW_HEALTH, "health", "failures", &spec_codec_count,
+	  IN(health.failures), 1, SPEC_HEALTH_FAILURES_MAX },
+	{ FIELD_HEALTH_START, ROW_LIVE | ROW_HEALTH, "health", "start_period", &spec_codec_time,
+	  IN(health.start_usec), 0, 0 },
+	{ FIELD_HEALTH_RESTART, ROW_LIVE | ROW_HEALTH, "health", "restart", &spec_codec_choice,
+	  IN(health.restart), 0, 0 },
 
 	{ FIELD_LOG_TARGET, ROW_LIVE, "log", "target", &spec_codec_choice, IN(log.target), 0, 0 },
 	{ FIELD_LOG_MAX_SIZE, ROW_LIVE, "log", "max_size", &spec_codec_size, IN(log.max_size), 0,

@@ -28,6 +28,7 @@ enum {
 	ROW_REQUIRED = 1, /* an app without it is refused */
 	ROW_LIVE = 2,	  /* a running app takes a new value without a restart */
 	ROW_MAX = 4,	  /* a count may be "max" */
+	ROW_HEALTH = 8,	  /* says something only beside health.http: else it is not written */
 };
 
 struct spec_row {

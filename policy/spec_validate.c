@@ -5,6 +5,7 @@
  * in spec_paths.c.
  */
 #include "policy/egress.h"
+#include "policy/health_target.h"
 #include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/quote.h"
@@ -68,6 +69,13 @@ static const struct range other_ranges[] = {
 	{ FIELD_STABLE, 0, IN(restart.stable_usec), SPEC_STABLE_MIN, SPEC_WAIT_LIMIT,
 	  quantity_format_time },
 	{ FIELD_STOP_GRACE, 0, IN(stop.grace_usec), 0, SPEC_WAIT_LIMIT, quantity_format_time },
+	{ FIELD_HEALTH_INTERVAL, 0, IN(health.interval_usec), SPEC_HEALTH_INTERVAL_MIN,
+	  SPEC_WAIT_LIMIT, quantity_format_time },
+	{ FIELD_HEALTH_TIMEOUT, 0, IN(health.timeout_usec), SPEC_HEALTH_TIMEOUT_MIN,
+	  SPEC_HEALTH_TIMEOUT_MAX, quantity_format_time },
+	{ FIELD_HEALTH_FAILURES, 0, IN(health.failures), 1, SPEC_HEALTH_FAILURES_MAX,
+	  format_count },
+	{ FIELD_HEALTH_START, 0, IN(health.start_usec), 0, SPEC_WAIT_LIMIT, quantity_format_time },
 	{ FIELD_LOG_MAX_SIZE, 0, IN(log.max_size), SPEC_LOG_SIZE_MIN, SPEC_LOG_SIZE_LIMIT,
 	  quantity_format_size },
 	{ FIELD_LOG_KEEP, 0, IN(log.keep), 0, SPEC_LOG_KEEP_LIMIT, format_count },
@@ -156,6 +164,10 @@ static int check_others(const struct spec_check *check)
 	if (r == 0)
 		r = check_order(check, FIELD_BACKOFF, restart->backoff_usec, FIELD_BACKOFF_MAX,
 				restart->backoff_max_usec, quantity_format_time);
+	if (r == 0)
+		r = check_order(check, FIELD_HEALTH_TIMEOUT, check->spec->health.timeout_usec,
+				FIELD_HEALTH_INTERVAL, check->spec->health.interval_usec,
+				quantity_format_time);
 	if (r == 0)
 		r = check_log(check);
 	return r;
@@ -460,6 +472,21 @@ static int check_listen(const struct spec_check *check)
 	return 0;
 }
 
+/* --- health ----------------------------------------------------------------------------------- */
+
+static int check_health(const struct spec_check *check)
+{
+	const struct health_policy *health = &check->spec->health;
+	struct health_target target;
+	struct error found;
+
+	if (health->http != NULL && health_target_parse(health->http, &target, &found) < 0)
+		return spec_refuse(check, FIELD_HEALTH_HTTP, "%s", found.text);
+	if (health->host != NULL && health_host_check(health->host, &found) < 0)
+		return spec_refuse(check, FIELD_HEALTH_HOST, "%s", found.text);
+	return 0;
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels *labels,
@@ -468,7 +495,7 @@ int spec_validate_labelled(const struct app_spec *spec, const struct spec_labels
 	static int (*const checks[])(const struct spec_check *check) = {
 		check_command, check_names,   check_user,   check_groups,     check_environment,
 		check_limits,  check_others,  check_io,	    spec_check_paths, check_egress,
-		check_listen,  check_require, check_signal,
+		check_listen,  check_require, check_signal, check_health,
 	};
 	const struct spec_check check = { spec, labels, err };
 

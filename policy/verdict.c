@@ -15,11 +15,17 @@
 #define EXIT_SIGNAL_BASE 128
 
 static const char *const cause_names[] = {
-	[CAUSE_EXIT] = "exit",	     [CAUSE_SIGNAL] = "signal",
-	[CAUSE_OOM] = "oom",	     [CAUSE_SECCOMP] = "seccomp",
-	[CAUSE_PIDS] = "pids",	     [CAUSE_HUNG] = "hung",
-	[CAUSE_STALLED] = "stalled", [CAUSE_START_FAILED] = "start-failed",
-	[CAUSE_STOPPED] = "stopped", [CAUSE_LOST] = "lost",
+	[CAUSE_EXIT] = "exit",
+	[CAUSE_SIGNAL] = "signal",
+	[CAUSE_OOM] = "oom",
+	[CAUSE_SECCOMP] = "seccomp",
+	[CAUSE_PIDS] = "pids",
+	[CAUSE_HUNG] = "hung",
+	[CAUSE_UNHEALTHY] = "unhealthy",
+	[CAUSE_STALLED] = "stalled",
+	[CAUSE_START_FAILED] = "start-failed",
+	[CAUSE_STOPPED] = "stopped",
+	[CAUSE_LOST] = "lost",
 };
 static_assert(ARRAY_SIZE(cause_names) == CAUSE_COUNT, "a name for each cause");
 

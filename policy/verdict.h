@@ -23,6 +23,8 @@ enum cause {
 	CAUSE_SECCOMP,	    /* SIGSYS */
 	CAUSE_PIDS,	    /* ended in failure in a life in which pids.max refused a fork */
 	CAUSE_HUNG,	    /* made no progress, and pysbx ended it for that */
+	CAUSE_UNHEALTHY,    /* answered its health check badly or not at all, and is to be ended for
+			       that */
 	CAUSE_STALLED,	    /* made none for want of memory, and pysbx ended it for that */
 	CAUSE_START_FAILED, /* no worker ever ran: stage and errno say where */
 	CAUSE_STOPPED,	    /* on our own or the user's word */
@@ -68,8 +70,8 @@ struct death {
 	int stop_signal;     /* that it is asked by; 0: unknown */
 	bool killed_by_us;   /* grace ran out, we used cgroup.kill */
 	bool start_failed;
-	/* Why pysbx itself ended this life: CAUSE_HUNG, CAUSE_STALLED, or 0 if it did not. It is
-	 * the cause only if the worker did die of that SIGKILL. */
+	/* Why pysbx itself ended this life: CAUSE_HUNG, CAUSE_UNHEALTHY, CAUSE_STALLED, or 0 if it
+	 * did not. It is the cause only if the worker did die of that SIGKILL. */
 	enum cause ended_cause;
 	const char
 		*ended_for; /* "waiting in requests.get at views.py:42 for 31 s"; NULL: unknown */

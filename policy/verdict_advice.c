@@ -264,6 +264,13 @@ void verdict_write_advice(const struct death *death, struct verdict *verdict)
 			   "sockets: settimeout), what computes for long belongs into another "
 			   "process; the stacks in the report show where each thread was");
 		break;
+	case CAUSE_UNHEALTHY:
+		phrase_add(&text,
+			   "look at what the health check asks for: what it needs of others (a "
+			   "database) no restart brings back; %s=hung restarts an app that hangs, "
+			   "and no other",
+			   setting_name(death->door, FIELD_HEALTH_RESTART));
+		break;
 	case CAUSE_STALLED:
 		advise_on_own_limit(death, &text);
 		break;

@@ -379,7 +379,9 @@ static void add_no_progress(struct phrase *text, const struct death *death, enum
 	char shown[VERDICT_TEXT_MAX];
 
 	add_main(text, death);
-	phrase_add(text, cause == CAUSE_HUNG ? " made no progress" : " stalled for want of memory");
+	phrase_add(text, cause == CAUSE_HUNG	    ? " made no progress"
+			 : cause == CAUSE_UNHEALTHY ? " was unhealthy"
+						    : " stalled for want of memory");
 	if (death->ended_for != NULL && death->ended_for[0] != '\0')
 		phrase_add(
 			text, ": %s",
@@ -419,6 +421,7 @@ void verdict_write_sentence(const struct death *death, struct verdict *verdict)
 		add_lost(&text, death);
 		break;
 	case CAUSE_HUNG:
+	case CAUSE_UNHEALTHY:
 	case CAUSE_STALLED:
 		add_no_progress(&text, death, verdict->cause);
 		break;

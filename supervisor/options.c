@@ -70,7 +70,8 @@ static int unknown_option(const char *word, size_t rows, struct error *err)
 		names[i] = row_at(i)->name;
 	if (length <= NEAREST_WORD_MAX)
 		memcpy(plain, name, length);
-	nearest = nearest_name(plain, names, rows);
+	/* --health begins like it, too */
+	nearest = strcmp(word, "-h") == 0 ? "help" : nearest_name(plain, names, rows);
 	quote_text(word, shown);
 	if (nearest != NULL)
 		return error_set(err, ERROR_USAGE, 0, "unknown option %s: did you mean --%s?",

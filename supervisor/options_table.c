@@ -276,6 +276,45 @@ static int set_kill_signal(struct run_options *options, const char *value, struc
 	return spec_signal_parse(value, &options->spec.stop.signal, err);
 }
 
+/* --- health check ----------------------------------------------------------------------------- */
+
+static int set_health(struct run_options *options, const char *value, struct error *err)
+{
+	return set_text(&options->spec.health.http, value, err);
+}
+
+static int set_health_host(struct run_options *options, const char *value, struct error *err)
+{
+	return set_text(&options->spec.health.host, value, err);
+}
+
+static int set_health_interval(struct run_options *options, const char *value, struct error *err)
+{
+	return quantity_parse_time(value, &options->spec.health.interval_usec, err);
+}
+
+static int set_health_timeout(struct run_options *options, const char *value, struct error *err)
+{
+	return quantity_parse_time(value, &options->spec.health.timeout_usec, err);
+}
+
+static int set_health_failures(struct run_options *options, const char *value, struct error *err)
+{
+	return quantity_parse_count(value, 1, SPEC_HEALTH_FAILURES_MAX, false,
+				    &options->spec.health.failures, err);
+}
+
+static int set_health_start_period(struct run_options *options, const char *value,
+				   struct error *err)
+{
+	return quantity_parse_time(value, &options->spec.health.start_usec, err);
+}
+
+static int set_health_restart(struct run_options *options, const char *value, struct error *err)
+{
+	return spec_health_restart_parse(value, &options->spec.health.restart, err);
+}
+
 /* --- what pysbx itself does ------------------------------------------------------------------- */
 
 static int set_report(struct run_options *options, const char *value, struct error *err)
@@ -526,6 +565,46 @@ const struct option_row run_option_rows[] = {
 	  .help = "what asks the app to stop (default TERM)",
 	  .field = FIELD_STOP_SIGNAL,
 	  .set = set_kill_signal },
+
+	{ .group = "Health check",
+	  .name = "health",
+	  .argument = "URL",
+	  .help = "ask the app: http://127.0.0.1:8000/healthz, http://[::1]:8000/ or "
+		  "http://unix:/run/app.sock:/healthz",
+	  .field = FIELD_HEALTH_HTTP,
+	  .set = set_health },
+	{ .name = "health-host",
+	  .argument = "NAME",
+	  .help = "the Host header of that request",
+	  .field = FIELD_HEALTH_HOST,
+	  .set = set_health_host },
+	{ .name = "health-interval",
+	  .argument = "TIME",
+	  .help = "from one check to the next (default 10s)",
+	  .field = FIELD_HEALTH_INTERVAL,
+	  .set = set_health_interval },
+	{ .name = "health-timeout",
+	  .argument = "TIME",
+	  .help = "how long an answer may take (default 2s)",
+	  .field = FIELD_HEALTH_TIMEOUT,
+	  .set = set_health_timeout },
+	{ .name = "health-failures",
+	  .argument = "N",
+	  .help = "so many failures in a row make it unhealthy (default 3)",
+	  .field = FIELD_HEALTH_FAILURES,
+	  .set = set_health_failures },
+	{ .name = "health-start-period",
+	  .argument = "TIME",
+	  .help = "how long after a start failures don't count (default 1min)",
+	  .field = FIELD_HEALTH_START,
+	  .set = set_health_start_period },
+	{ .name = "health-restart",
+	  .argument = "WHEN",
+	  .choices = "hung|unhealthy|never",
+	  .help = "restart an unhealthy app that makes no progress (hung, default), any "
+		  "(unhealthy) or none",
+	  .field = FIELD_HEALTH_RESTART,
+	  .set = set_health_restart },
 
 	{ .group = "Output",
 	  .name = "report",

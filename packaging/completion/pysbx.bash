@@ -8,6 +8,8 @@ _pysbx_run()
 		--name --user --group --chdir --env --env-file
 		--ro --rw --unix-socket --syscalls --syscalls-mode --network --egress --listen --require
 		--restart --max-restarts --backoff --oom --no-tripwire --grace --kill-signal
+		--health --health-host --health-interval --health-timeout --health-failures
+		--health-start-period --health-restart
 		--report --on-incident --print-plan --cgroup-root --json --quiet --verbose --version --help'" $2"
 	local flags=' --allow-dangerous --print-plan --json --quiet --verbose --version --help '
 	local i word
@@ -65,6 +67,9 @@ _pysbx_run()
 		;;
 	--mem | --mem-high | --swap | --cpu | --cpu-weight | --pids | --nofile | --tmp-size) ;;
 	--name | --max-restarts | --backoff | --grace) ;;
+	--health) _pysbx_words -W 'http://127.0.0.1: http://unix:/' ;;
+	--health-restart) _pysbx_words -W 'hung unhealthy never' ;;
+	--health-host | --health-interval | --health-timeout | --health-failures | --health-start-period) ;;
 	*)
 		if [[ $cur == -* ]]; then
 			_pysbx_words -W "$options"

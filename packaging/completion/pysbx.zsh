@@ -41,6 +41,13 @@ _pysbx_run() {
 		'--no-tripwire[no looks at it close to its memory limit]' \
 		'--oom=[whom an OOM kill ends]:whom:(worker app)' \
 		'--grace=[how long a stop waits]:time' \
+		'--health=[where to ask whether it is well]:URL' \
+		'--health-host=[the Host header of that]:name' \
+		'--health-interval=[from one check to the next]:time' \
+		'--health-timeout=[how long an answer may take]:time' \
+		'--health-failures=[in a row, until it is unhealthy]:number' \
+		'--health-start-period=[in which failures do not count]:time' \
+		'--health-restart=[when an unhealthy app is ended]:when:(hung unhealthy never)' \
 		"--kill-signal=[what asks the app to stop]:signal:($signals)" \
 		'--report=[append incidents to a file]:file:_files' \
 		'--on-incident=[run a program for each incident]:program:_files' \

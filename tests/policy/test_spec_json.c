@@ -432,6 +432,10 @@ Test(spec_json, reads_back_what_it_writes)
 		APP(",'restart':{'backoff':'1us','stable':'3d 4h 1ms'},'log':{'rate':'max'}"),
 		APP(",'limits':{'io':{'/':{'wbps':'4097B'},'/srv/[a].b':{'wiops':2}}}"),
 		APP(",'stop':{'signal':'RTMIN+3'},'oom':'app','enabled':false"),
+		APP(",'health':{'http':'http://127.0.0.1:8000/a'}"),
+		APP(",'health':{'http':'http://unix:/a:/"
+		    "','host':'a.b','interval':'5s','timeout':'1s',"
+		    "'failures':7,'start_period':0,'restart':'unhealthy'}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {

@@ -681,3 +681,23 @@ Test(spec_validate, refuses_to_listen_where_there_is_no_network)
 	expect_refused(&spec, "listen: nobody is to reach it, says isolation.network: none: write "
 			      "private");
 }
+
+/* --- health ----------------------------------------------------------------------------------- */
+
+Test(spec_validate, refuses_a_health_check_that_can_not_be)
+{
+	EXPECT_REFUSED(spoilt->health.http = strdup("http://10.0.0.1/"),
+		       "health.http: \"http://10.0.0.1/\" is not on this machine's loopback, where "
+		       "the app is asked: write http://127.0.0.1:8000/healthz, or "
+		       "http://unix:/run/app.sock:/healthz");
+	EXPECT_REFUSED(spoilt->health.host = strdup("a b"),
+		       "health.host: \"a b\" is no host: write a name as in example.org, with a "
+		       "port if need be");
+	EXPECT_REFUSED(spoilt->health.interval_usec = 1,
+		       "health.interval: 1us is too little: at least 1s");
+	EXPECT_REFUSED(spoilt->health.timeout_usec = 11 * USEC_PER_SEC,
+		       "health.timeout: 11s is above health.interval, 10s");
+	EXPECT_REFUSED(spoilt->health.failures = 0, "health.failures: 0 is too little: at least 1");
+	EXPECT_REFUSED(spoilt->health.start_usec = 2 * SPEC_WAIT_LIMIT,
+		       "health.start_period: 2d is too much: at most 1d");
+}

@@ -618,6 +618,23 @@ Test(verdict_text, tells_what_a_hung_app_was_ended_for)
 			"pysbx ended it");
 }
 
+Test(verdict_text, tells_what_an_unhealthy_app_was_ended_for)
+{
+	struct death death = { .has_status = true,
+			       .wait_status = SIGNALED(SIGKILL),
+			       .app = "web",
+			       .door = DOOR_SOCKET,
+			       .limits = &limits,
+			       .victim_name = "gunicorn",
+			       .ended_cause = CAUSE_UNHEALTHY,
+			       .ended_for =
+				       "its health check failed 3 times in a row (answered 500)" };
+
+	expect_sentence(&death, "gunicorn, the main process of app web, was unhealthy: its health "
+				"check failed 3 times in a row (answered 500); pysbx ended it");
+	cr_expect_not_null(strstr(judge(&death).advice, "health.restart=hung"));
+}
+
 Test(verdict_text, tells_what_a_stalled_app_was_ended_for)
 {
 	struct death death = { .has_status = true,

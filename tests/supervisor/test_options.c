@@ -357,6 +357,7 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "ADDRESS:PORT", "127.0.0.1:8000" },
 		{ "NAME|PATH", "postgresql" },
 		{ "WALL", "landlock" },
+		{ "URL", "http://127.0.0.1:8000/" },
 		{ "GROUP", "www-data" },
 		{ "NAME[=VALUE]", "A=1" },
 		{ "FIRST[/MAX]", "1s" },
@@ -502,7 +503,7 @@ Test(options, name_both_options_of_a_contradiction)
 
 Test(options, table_is_well_formed)
 {
-	cr_expect_eq(run_option_count, 39);
+	cr_expect_eq(run_option_count, 46);
 	cr_expect_not_null(run_option_rows[0].group);
 	for (size_t i = 0; i < run_option_count; i++) {
 		const struct option_row *row = &run_option_rows[i];
@@ -527,7 +528,8 @@ Test(options, table_has_the_choices_of_the_spec)
 	} expected[] = { { "syscalls-mode", "enforce|log|canary" },
 			 { "network", "host|none|private" },
 			 { "restart", "always|on-failure|never" },
-			 { "oom", "worker|app" } };
+			 { "oom", "worker|app" },
+			 { "health-restart", "hung|unhealthy|never" } };
 	size_t with_choices = 0;
 
 	for (size_t i = 0; i < run_option_count; i++) {
