@@ -363,6 +363,21 @@ static void on_lifted(struct instance *instance, const struct strings *rules, co
 	app->host->on_lifted(app, rules);
 }
 
+static void on_health(struct instance *instance, enum health_state from)
+{
+	struct app *app = app_of(instance);
+
+	forget_record(app);
+	app->host->on_health(app, from);
+}
+
+static void on_throttled(struct instance *instance, const char *text)
+{
+	struct app *app = app_of(instance);
+
+	app->host->on_throttled(app, text);
+}
+
 static void record(struct instance *instance)
 {
 	struct app *app = app_of(instance);
@@ -429,6 +444,8 @@ void app_host_init(struct app_host *host)
 	host->instance.on_denial = on_denial;
 	host->instance.on_lifted = on_lifted;
 	host->instance.on_short = on_short;
+	host->instance.on_health = on_health;
+	host->instance.on_throttled = on_throttled;
 	host->instance.record = record;
 }
 
@@ -599,6 +616,7 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 {
 	bool restart = needs_restart(app, spec), held = app->held;
 	bool other_oom = app->spec.oom != spec->oom;
+	bool other_health = !health_policy_equal(&app->spec.health, &spec->health);
 
 	spec_clear(&app->spec);
 	app->spec = *spec;
@@ -615,6 +633,8 @@ void app_change_commit(struct app *app, struct app_spec *spec)
 	else if (other_oom)
 		set_oom_group(app);
 	instance_renew_tripwire(&app->instance);
+	if (other_health || held)
+		instance_watch_health(&app->instance);
 	if (restart)
 		app_restart(app);
 }

@@ -38,6 +38,8 @@ struct app_host {
 	void (*on_lifted)(struct app *app, const struct strings *rules);
 	void (*on_short)(struct app *app, const struct incident_memory *memory, uint64_t limit,
 			 const char *text);
+	void (*on_health)(struct app *app, enum health_state from);
+	void (*on_throttled)(struct app *app, const char *text);
 	void (*on_incident)(struct app *app, const char *id, const struct verdict *verdict);
 	void (*on_settled)(struct app *app);
 	void (*record)(struct app *app); /* synchronously: see instance_host.record */

@@ -35,6 +35,7 @@
 	X("ended_cause", app->instance.ended_cause, enum cause)                \
 	X("tenant_oom", app->instance.tenant_oom, uint64_t)                    \
 	X("lifted", app->instance.lifted, bool)                                \
+	X("well", app->instance.was_well, bool)                                \
 	X("judged", app->instance.judged, bool)                                \
 	X("judged_usec", app->instance.judged_usec, uint64_t)                  \
 	X("decision", app->instance.decision, enum decision)                   \
@@ -122,6 +123,9 @@ static int digest_spec(const struct app_spec *spec, uint64_t *ret, struct error 
 		if ((spec_rows[i].flags & ROW_LIVE) != 0)
 			(void)json_object_del(group, spec_rows[i].key);
 	}
+	/* all of it is live, and it is there only with a check */
+	if (json_object_size(json_object_get(object, "health")) == 0)
+		(void)json_object_del(object, "health");
 	text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
 	if (text == NULL)
 		return error_no_memory(err);
@@ -252,7 +256,9 @@ static void read_last(struct app *app, const json_t *last)
 
 static void read_ended(struct app *app, const char *ended_for)
 {
-	if (app->instance.ended_cause != CAUSE_HUNG && app->instance.ended_cause != CAUSE_STALLED)
+	if (app->instance.ended_cause != CAUSE_HUNG &&
+	    app->instance.ended_cause != CAUSE_UNHEALTHY &&
+	    app->instance.ended_cause != CAUSE_STALLED)
 		app->instance.ended_cause = 0;
 	free(app->instance.ended_for);
 	app->instance.ended_for = ended_for != NULL ? strdup(ended_for) : NULL;

@@ -86,8 +86,10 @@ const char *ctl_view_state_colour(const char *state)
 	static const struct {
 		const char *state, *sgr;
 	} colours[] = {
-		{ "running", "32" }, { "starting", "33" },  { "stopping", "33" },
-		{ "backoff", "33" }, { "suspended", "36" }, { "failed", "31" },
+		{ "running", "32" },	       { "starting", "33" },
+		{ "stopping", "33" },	       { "backoff", "33" },
+		{ "suspended", "36" },	       { "failed", "31" },
+		{ "running (failing)", "33" }, { "running (unhealthy)", "31" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)
@@ -123,15 +125,30 @@ static int add_age(const struct ctl_view *view, struct table *table, const json_
 	return table_add(table, ctl_view_age(view, json_object_get(object, key), buffer), err);
 }
 
+/* "running", or "running (unhealthy)" */
+static int add_state(struct table *table, const json_t *app, struct error *err)
+{
+	const char *state = ctl_view_string(app, "state"), *health = ctl_view_string(app, "health");
+	char text[64];
+
+	if (strcmp(state, "running") != 0 ||
+	    (strcmp(health, "failing") != 0 && strcmp(health, "unhealthy") != 0))
+		return add_member(table, app, "state", err);
+	(void)snprintf(text, sizeof(text), "running (%s)", health);
+	return table_add(table, text, err);
+}
+
 static int add_app(const struct ctl_view *view, struct table *table, const json_t *app,
 		   struct error *err)
 {
-	static const char *const first[] = { "name", "tenant", "state" };
+	static const char *const first[] = { "name", "tenant" };
 	char pid[QUANTITY_TEXT_MAX];
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(first); i++)
 		r = add_member(table, app, first[i], err);
+	if (r == 0)
+		r = add_state(table, app, err);
 	if (r == 0)
 		r = table_add(table, ctl_view_pid(app, pid), err);
 	if (r == 0)

@@ -143,6 +143,27 @@ static void put_denials(const struct ctl_view *view, const json_t *denials)
 	ctl_view_field(view, "syscalls", text);
 }
 
+/* "unhealthy for 12s: no answer within 2s, 4 times in a row", and why, if that is known. */
+static void put_health(const struct ctl_view *view, const json_t *health)
+{
+	char text[CTL_VIEW_TEXT_MAX], age[QUANTITY_TEXT_MAX];
+	struct phrase line = phrase_on(text, sizeof(text));
+	uint64_t failures = 0;
+
+	if (!json_is_object(health))
+		return;
+	phrase_add(&line, "%s", ctl_view_string(health, "state"));
+	ctl_view_age(view, json_object_get(health, "since"), age);
+	if (age[0] != '\0')
+		phrase_add(&line, " for %s", age);
+	if (ctl_view_string(health, "last")[0] != '\0')
+		phrase_add(&line, ": %s", ctl_view_string(health, "last"));
+	if (number_of(health, "failures", &failures) && failures > 1)
+		phrase_add(&line, ", %" PRIu64 " times in a row", failures);
+	ctl_view_field(view, "health", text);
+	ctl_view_field(view, "", ctl_view_string(health, "why"));
+}
+
 static void put_cpu(const struct ctl_view *view, const json_t *cpu, const json_t *limits)
 {
 	char time[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX];
@@ -238,6 +259,7 @@ void ctl_view_status(const struct ctl_view *view, const json_t *app, const json_
 	put_memory(view, json_object_get(stats, "memory"));
 	put_cpu(view, json_object_get(stats, "cpu"), json_object_get(spec, "limits"));
 	put_pids(view, json_object_get(stats, "pids"));
+	put_health(view, json_object_get(app, "health"));
 	put_denials(view, json_object_get(app, "denials"));
 	put_walls(view, json_object_get(app, "walls"));
 	put_last(view, json_object_get(app, "last"));

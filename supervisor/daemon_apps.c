@@ -470,6 +470,30 @@ static void on_incident(struct app *app, const char *id, const struct verdict *v
 				 cause_name(verdict->cause), "sentence", verdict->sentence));
 }
 
+static void on_health(struct app *app, enum health_state from)
+{
+	const struct health *health = app->instance.health;
+	const struct health_tracker *tracker = health_tracker(health);
+	const struct health_result *last = health_last(tracker);
+	char text[HEALTH_TEXT_MAX] = "";
+
+	if (last != NULL)
+		(void)health_result_text(last, &app->spec.health, text);
+	events_publish(daemon_of(app)->events, "app.health", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s, s:s, s:I, s:s}", "from", health_state_name(from), "to",
+				 health_state_name(tracker->state), "failures",
+				 (json_int_t)tracker->failures, "last", text));
+	/* whether it was ever well is on record */
+	if (from == HEALTH_STARTING)
+		daemon_save_soon(daemon_of(app));
+}
+
+static void on_throttled(struct app *app, const char *text)
+{
+	events_publish(daemon_of(app)->events, "app.throttled", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s}", "why", text));
+}
+
 /* Names are the worker's to choose: what is no UTF-8 is made such. */
 static void on_denial(struct app *app, const struct denial_report *report)
 {
@@ -601,6 +625,8 @@ void daemon_set_callbacks(struct daemon *daemon)
 						       .root = -1,
 						       .look = look_at_tenant,
 						       .userdata = daemon };
+	daemon->host.on_health = on_health;
+	daemon->host.on_throttled = on_throttled;
 	daemon->host.on_settled = on_settled;
 	daemon->host.record = record;
 	daemon->host.need_scope = need_scope;

@@ -296,6 +296,7 @@ static void reset_life(struct instance *instance)
 {
 	instance_conclude_question(instance);
 	end_sources(instance);
+	health_free(TAKE_PTR(instance->health));
 	relay_clear(&instance->relay);
 	recorder_stop(&instance->recorder);
 	watch_stop(&instance->watch);
@@ -312,6 +313,7 @@ static void reset_life(struct instance *instance)
 	free(instance->last_words.text);
 	instance->last_words = (struct instance_end){ 0 };
 	instance->worker_pid = 0;
+	instance->was_well = false;
 	instance->judged = false;
 	instance->collected = false;
 	instance->killed_by_us = false;
@@ -558,6 +560,24 @@ void instance_suspend(struct instance *instance)
 void instance_resume(struct instance *instance)
 {
 	instance_step(instance, EVENT_RESUME);
+}
+
+void instance_keep_health(struct instance *instance)
+{
+	if (instance->health != NULL && instance->diagnosis.health == NULL &&
+	    health_tracker(instance->health)->failures > 0)
+		diagnosis_set_health(&instance->diagnosis, health_describe(instance->health));
+}
+
+/* Without it the app is worse off, but runs. */
+void instance_watch_health(struct instance *instance)
+{
+	struct error err;
+
+	health_free(TAKE_PTR(instance->health));
+	if (instance->spec->health.http != NULL && instance->worker_pid > 0 &&
+	    instance->last_words.type == 0 && health_new(instance, &instance->health, &err) < 0)
+		instance_say_error(instance, &err);
 }
 
 /* --- letting go ------------------------------------------------------------------------------ */

@@ -34,6 +34,7 @@
 #include "policy/tripwire.h"
 #include "policy/verdict.h"
 #include "policy/wall.h"
+#include "supervisor/health.h"
 #include "supervisor/incident_hook.h"
 #include "supervisor/kernel_log.h"
 #include "supervisor/launcher.h"
@@ -150,6 +151,10 @@ struct instance_host {
 	/* An episode of little memory begins. text: as it is logged. */
 	void (*on_short)(struct instance *instance, const struct incident_memory *memory,
 			 uint64_t limit, const char *text);
+	/* Its health (instance->health) has another state than `from` now. */
+	void (*on_health)(struct instance *instance, enum health_state from);
+	/* It is slow because its limits hold it back: text has the numbers. */
+	void (*on_throttled)(struct instance *instance, const char *text);
 	/* Instead of telling a call that is refused, or would be. */
 	void (*learn)(struct instance *instance, const struct seccomp_data *data);
 	/* Puts on record what has just been judged; returns when it is. */
@@ -234,6 +239,9 @@ struct instance {
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */
 
+	bool was_well;	       /* by its health check, in this life, whichever daemon found it */
+	struct health *health; /* owned; NULL: nothing is asked, or it does not run */
+
 	struct launcher former; /* of the life before, still on its way out; pid 0: none */
 	sd_event_source *former_source;
 	sd_event_source *socket_source, *exit_source, *timer, *oom_timer, *stop_timer, *deadline;
@@ -261,10 +269,10 @@ bool instance_permits(const struct instance *instance);
 int instance_add_rule(struct instance *instance, const char *rule, struct error *err);
 /* Passes a signal on to the worker, if there is one. */
 void instance_signal(struct instance *instance, int signal);
-/* pysbx ends this life, because it hangs (CAUSE_HUNG) or stalls (CAUSE_STALLED): SIGKILL for all in
- * the leaf, frozen or not, and a restart as the policy says. text: the part of the sentence that
- * says why, "waiting in requests.get at views.py:42 for 31 s". Only of an app that is running;
- * else, and if it ends already, nothing is done. */
+/* pysbx ends this life, because it hangs (CAUSE_HUNG), stalls (CAUSE_STALLED) or isn't well
+ * (CAUSE_UNHEALTHY): SIGKILL for all in the leaf, frozen or not, and a restart as the policy says.
+ * text: the part of the sentence that says why, "waiting in requests.get at views.py:42 for 31 s".
+ * Only of an app that is running; else, and if it ends already, nothing is done. */
 void instance_end_for(struct instance *instance, enum cause cause, const char *text);
 /* Freezes and thaws its leaf. */
 void instance_suspend(struct instance *instance);
@@ -285,6 +293,10 @@ void instance_explain_all(struct instance *instance);
 bool instance_look_for_tenant(struct instance *instance, const struct tenant_trip *trip);
 /* Its limits, or whether it has tripwires, may be others. */
 void instance_renew_tripwire(struct instance *instance);
+/* Begins its health check, or begins it anew for another one in the spec. */
+void instance_watch_health(struct instance *instance);
+/* What it says goes into the diagnosis, if it says anything. */
+void instance_keep_health(struct instance *instance);
 
 /* The leaf's directory. */
 int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err);

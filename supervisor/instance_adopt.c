@@ -99,6 +99,7 @@ void instance_see_next_life(struct instance *instance, uint64_t started_usec)
 
 	instance_disarm_timer(instance);
 	instance->judged = instance->killed_by_us = instance->stop_requested = false;
+	instance->was_well = false;
 	instance_forget_end(instance);
 	instance->spawned_usec = started_usec;
 	instance_explain_all(instance);

@@ -212,6 +212,7 @@ static void hear_running(struct instance *instance, struct launcher_event *event
 		instance_answer(instance, LAUNCH_PERMIT);
 	if (instance->state == APP_STARTING)
 		tell_started(instance);
+	instance_watch_health(instance);
 	instance_step(instance, EVENT_EXEC);
 }
 
@@ -308,6 +309,8 @@ static void hear_last_words(struct instance *instance, const struct launch_messa
 		return;
 	instance_conclude_question(instance);
 	instance_set_last_words(instance, message);
+	instance_keep_health(instance);
+	health_free(TAKE_PTR(instance->health));
 	start_relay(instance);
 	(void)instance_expect_end(instance);
 	if (message->type == LAUNCH_ENDED && message->signal == SIGTERM)

@@ -54,6 +54,12 @@ static const struct log_event_kind kinds[] = {
 				    LOG_LEVEL_WARNING },
 	[LOG_EVENT_MEMORY_SHORT] = { "memory-short", "856cc5fb490d42feaf38864d75c259ab",
 				     LOG_LEVEL_WARNING },
+	[LOG_EVENT_APP_UNHEALTHY] = { "app-unhealthy", "079d3d84bae44dba803794d28284e05c",
+				      LOG_LEVEL_WARNING },
+	[LOG_EVENT_APP_HEALTHY] = { "app-healthy", "e66a274ba3e049fbb0687b889a8f25f5",
+				    LOG_LEVEL_INFO },
+	[LOG_EVENT_APP_THROTTLED] = { "app-throttled", "7d321fdcb46243b5919fe0ab42e24318",
+				      LOG_LEVEL_WARNING },
 };
 static_assert(ARRAY_SIZE(kinds) == LOG_EVENT_COUNT, "a MESSAGE_ID for each event");
 

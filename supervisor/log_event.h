@@ -40,6 +40,9 @@ enum log_event_id {
 				      now */
 	LOG_EVENT_HOOK_FAILED,	   /* of on_incident: it was not told, or could not do it */
 	LOG_EVENT_MEMORY_SHORT,	   /* an app is close to its limit of memory */
+	LOG_EVENT_APP_UNHEALTHY,   /* its health check fails; the message has how, and what else */
+	LOG_EVENT_APP_HEALTHY,	   /* again */
+	LOG_EVENT_APP_THROTTLED,   /* so slow for its own limits that its health check fails */
 	LOG_EVENT_COUNT,
 };
 

@@ -133,6 +133,13 @@ static json_t *pack_denials(const struct instance *instance)
 			 instance_permits(instance));
 }
 
+static json_t *pack_health(const struct instance *instance)
+{
+	json_t *health = instance->health != NULL ? health_describe(instance->health) : NULL;
+
+	return health != NULL ? health : json_null();
+}
+
 static int get_app(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	const struct app *app = methods_find_app(userdata, call, params, err);
@@ -148,16 +155,16 @@ static int get_app(struct call *call, const json_t *params, void *userdata, stru
 		call,
 		json_pack(
 			"{s:s, s:s?, s:s?, s:s, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, "
-			"s:o}",
+			"s:o, s:o}",
 			"name", app->spec.name, "tenant", app->spec.tenant, "plan",
 			plan_of(userdata, app), "source",
 			app->source == SOURCE_FILE ? "file" : "socket", "state",
 			app_state_name(app_state(app)), "enabled", app->spec.enabled, "pid",
 			pack_id(app_pid(app)), "uid", pack_id(app->instance.uid), "since",
 			methods_time(app->since_usec), "restarts", (json_int_t)app->restarts,
-			"last", pack_last(app->last), "denials", pack_denials(&app->instance),
-			"walls", methods_app_walls(app), "spec",
-			read_declaration(userdata, app, call_tenant(call)), "effective",
+			"last", pack_last(app->last), "health", pack_health(&app->instance),
+			"denials", pack_denials(&app->instance), "walls", methods_app_walls(app),
+			"spec", read_declaration(userdata, app, call_tenant(call)), "effective",
 			effective));
 	return 0;
 }
@@ -176,11 +183,15 @@ static void add_stats(json_t *row, const struct app *app)
 
 static json_t *pack_row(const struct app *app, bool stats)
 {
-	json_t *row = json_pack("{s:s, s:s?, s:s, s:o, s:I, s:o, s:s?}", "name", app->spec.name,
-				"tenant", app->spec.tenant, "state", app_state_name(app_state(app)),
-				"pid", pack_id(app_pid(app)), "restarts", (json_int_t)app->restarts,
-				"since", methods_time(app->since_usec), "last_cause",
-				app->last != NULL ? cause_name(app->last->cause) : NULL);
+	json_t *row =
+		json_pack("{s:s, s:s?, s:s, s:o, s:I, s:o, s:s?, s:s?}", "name", app->spec.name,
+			  "tenant", app->spec.tenant, "state", app_state_name(app_state(app)),
+			  "pid", pack_id(app_pid(app)), "restarts", (json_int_t)app->restarts,
+			  "since", methods_time(app->since_usec), "last_cause",
+			  app->last != NULL ? cause_name(app->last->cause) : NULL, "health",
+			  app->instance.health != NULL
+				  ? health_state_name(health_tracker(app->instance.health)->state)
+				  : NULL);
 
 	if (stats && row != NULL && app->has_slice)
 		add_stats(row, app);
@@ -412,13 +423,15 @@ const struct control_method methods_apps[] = {
 	{ .name = "app.get",
 	  .summary = "Tells all about one app",
 	  .result = "name, tenant, plan, source, state, enabled, pid, uid, since, restarts, last, "
-		    "walls; spec: as it was declared; effective: with what plan and defaults give",
+		    "health, denials, walls; spec: as it was declared; effective: with what plan "
+		    "and defaults give",
 	  .flags = METHOD_TENANT,
 	  PARAMS(name_only),
 	  .handle = get_app },
 	{ .name = "app.list",
 	  .summary = "Lists apps, a line each",
-	  .result = "apps: objects of name, tenant, state, pid, restarts, since, last_cause, and "
+	  .result = "apps: objects of name, tenant, state, pid, restarts, since, last_cause, "
+		    "health, and "
 		    "with stats memory, memory_max, cpu_usec",
 	  .flags = METHOD_TENANT,
 	  PARAMS(list_params),

@@ -95,6 +95,25 @@ Test(app_record, what_is_0_is_left_out)
 	app_free(app);
 }
 
+Test(app_record, a_health_check_that_came_or_went_needs_no_restart)
+{
+	struct app *first = app_of_text(WEB("")),
+		   *next = app_of_text(WEB(",\"health\":{\"http\":\"http://127.0.0.1:80/\"}"));
+	_cleanup_json_ json_t *record = record_of(first), *other = NULL;
+	struct error err;
+	bool same = false;
+
+	cr_assert_eq(app_record_read(next, record, &same, &err), 0, "%s", err.text);
+	cr_expect(same);
+	next->instance.was_well = true;
+	other = record_of(next);
+	cr_assert_eq(app_record_read(first, other, &same, &err), 0, "%s", err.text);
+	cr_expect(same);
+	cr_expect(first->instance.was_well);
+	app_free(first);
+	app_free(next);
+}
+
 Test(app_record, what_was_counted_is_read_back)
 {
 	struct app *first = app_of_text(WEB("")), *next = app_of_text(WEB(""));

@@ -143,6 +143,25 @@ Test(ctl_apps, lists_apps_as_a_table)
 		    "");
 }
 
+Test(ctl_apps, lists_apps_that_are_not_well_as_such)
+{
+	_cleanup_told_ struct told told =
+		tell(SCRIPT({ .method = "app.list",
+			      .params = "{}",
+			      .result = "{\"apps\":[{\"name\":\"a\",\"state\":\"running\","
+					"\"health\":\"unhealthy\"},{\"name\":\"b\",\"state\":"
+					"\"running\",\"health\":\"healthy\"},{\"name\":\"c\","
+					"\"state\":\"suspended\",\"health\":\"failing\"}]}" }),
+		     WORDS("list"));
+
+	expect_told(&told, 0,
+		    "NAME  TENANT  STATE                PID  RESTARTS  SINCE  LAST\n"
+		    "a     -       running (unhealthy)    -         -      -  -\n"
+		    "b     -       running                -         -      -  -\n"
+		    "c     -       suspended              -         -      -  -\n",
+		    "");
+}
+
 Test(ctl_apps, lists_apps_in_colour_and_within_the_terminal)
 {
 	_cleanup_told_ struct told told =
@@ -165,6 +184,8 @@ static const char status_app[] =
 	"\"since\":\"2026-11-27T14:29:00.123Z\",\"restarts\":2,"
 	"\"last\":{\"cause\":\"oom\",\"sentence\":\"The kernel killed it.\","
 	"\"incident\":\"20261127T142858Z-web-0-00000001\",\"time\":\"2026-11-27T14:28:58.000Z\"},"
+	"\"health\":{\"state\":\"unhealthy\",\"since\":\"2026-11-27T16:29:48.000Z\","
+	"\"failures\":4,\"last\":\"no answer within 2s\",\"why\":\"it is busy\"},"
 	"\"denials\":{\"told\":2,\"untold\":40,\"permitted\":true},"
 	"\"walls\":[{\"name\":\"root\",\"state\":\"up\",\"detail\":\"its own\"},"
 	"{\"name\":\"landlock\",\"state\":\"down\",\"detail\":\"Landlock is not in this kernel\"},"
@@ -200,6 +221,8 @@ Test(ctl_apps, status_tells_how_an_app_is)
 		"  memory     121M of 192M (63 %), peak 150M\n"
 		"  cpu        1min 1s used, limit 100%, throttled for 2s 500ms\n"
 		"  processes  5 of 64\n"
+		"  health     unhealthy for 12s: no answer within 2s, 4 times in a row\n"
+		"             it is busy\n"
 		"  syscalls   refused calls are made and only logged, 42 refused, 2 of them told "
 		"in its log\n"
 		"  walls up   root, seccomp\n"

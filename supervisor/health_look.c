@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor/health_look.h"
+
+#include "policy/own.h"
+#include "policy/stacks.h"
+#include "supervisor/cgroup.h"
+#include "supervisor/health.h"
+#include "supervisor/stacks.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct health_look {
+	sd_event *event; /* borrowed */
+	int leaf;
+	bool wants_stacks;
+	struct health_threads threads; /* at its begin */
+	struct stacks_request *request;
+	sd_event_source *timer;
+	struct health_sight sight;
+	health_look_done *done;
+	void *userdata;
+};
+
+void health_look_cancel(struct health_look *look)
+{
+	if (look == NULL)
+		return;
+	stacks_cancel(look->request);
+	look->timer = sd_event_source_disable_unref(look->timer);
+	health_clear_threads(&look->threads);
+	json_decref(look->sight.first);
+	json_decref(look->sight.second);
+	close_and_clear(&look->leaf);
+	free(look);
+}
+
+static void finish(struct health_look *look)
+{
+	struct health_threads now;
+
+	health_read_threads(look->leaf, &now);
+	look->sight.busiest = health_compare_threads(&look->threads, &now, &look->sight.facts);
+	health_clear_threads(&now);
+	if (look->sight.first != NULL && look->sight.second != NULL)
+		(void)stacks_mark_allocating(look->sight.first, look->sight.second);
+	look->done(&look->sight, look->userdata);
+	health_look_cancel(look);
+}
+
+/* --- stacks --------------------------------------------------------------------------------- */
+
+struct pids {
+	size_t count;
+	pid_t items[STACKS_PIDS_MAX];
+};
+
+static bool add_pid(pid_t pid, void *userdata)
+{
+	struct pids *pids = userdata;
+
+	pids->items[pids->count++] = pid;
+	return pids->count < STACKS_PIDS_MAX;
+}
+
+/* False: they aren't read, and done is not called. */
+static bool begin_stacks(struct health_look *look, stacks_done_fn done)
+{
+	struct pids pids = { .count = 0 };
+	struct error ignored;
+
+	return look->wants_stacks &&
+	       cgroup_each_process(look->leaf, add_pid, &pids, &ignored) >= 0 && pids.count > 0 &&
+	       stacks_read(look->event, pids.items, pids.count, done, look, &look->request,
+			   &ignored) >= 0;
+}
+
+static void on_second(json_t *result, const struct error *err, void *userdata)
+{
+	struct health_look *look = userdata;
+	(void)err;
+
+	look->request = NULL;
+	look->sight.second = json_incref(result);
+	finish(look);
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct health_look *look = userdata;
+	(void)source, (void)usec;
+
+	look->timer = sd_event_source_disable_unref(look->timer);
+	if (!begin_stacks(look, on_second))
+		finish(look);
+	return 0;
+}
+
+static int wait_a_while(struct health_look *look)
+{
+	return sd_event_add_time_relative(look->event, &look->timer, CLOCK_MONOTONIC,
+					  HEALTH_LOOK_USEC, 10000, on_time, look);
+}
+
+static void on_first(json_t *result, const struct error *err, void *userdata)
+{
+	struct health_look *look = userdata;
+	(void)err;
+
+	look->request = NULL;
+	look->sight.first = json_incref(result);
+	/* reading them took a while, in which threads ran: the half second begins now */
+	health_clear_threads(&look->threads);
+	health_read_threads(look->leaf, &look->threads);
+	if (wait_a_while(look) < 0)
+		finish(look);
+}
+
+int health_look_start(sd_event *event, int leaf, const struct health_reading *begun, bool stacks,
+		      health_look_done *done, void *userdata, struct health_look **ret,
+		      struct error *err)
+{
+	struct health_look *look = calloc(1, sizeof(*look));
+	int r = 0;
+
+	if (look == NULL)
+		return error_no_memory(err);
+	*look = (struct health_look){ .event = event,
+				      .leaf = fcntl(leaf, F_DUPFD_CLOEXEC, 0),
+				      .wants_stacks = stacks,
+				      .sight = { .begun = *begun },
+				      .done = done,
+				      .userdata = userdata };
+	if (!begin_stacks(look, on_first)) {
+		health_read_threads(look->leaf, &look->threads);
+		r = wait_a_while(look);
+	}
+	if (r < 0) {
+		health_look_cancel(look);
+		return error_set(err, ERROR_SYSTEM, -r, "health check: timer");
+	}
+	*ret = look;
+	return 0;
+}
+
+/* --- which of them --------------------------------------------------------------------------- */
+
+static bool is_below(const char *file, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return strncmp(file, directory, length) == 0 && file[length] == '/' &&
+	       strstr(file, "/site-packages/") == NULL && strstr(file, "/dist-packages/") == NULL;
+}
+
+static bool is_in_app(const json_t *thread, const char *directory)
+{
+	const json_t *frames = json_object_get(thread, "frames");
+
+	for (size_t i = 0; i < json_array_size(frames); i++) {
+		const char *file =
+			json_string_value(json_object_get(json_array_get(frames, i), "file"));
+
+		if (file != NULL && is_below(file, directory))
+			return true;
+	}
+	return false;
+}
+
+/* 0: it tells nothing. */
+static unsigned weigh(const json_t *process, const json_t *thread, pid_t busiest, pid_t main,
+		      const char *directory)
+{
+	unsigned weight = 1;
+
+	if (json_array_size(json_object_get(thread, "frames")) == 0)
+		return 0;
+	if (busiest != 0 && json_integer_value(json_object_get(thread, "tid")) == busiest)
+		weight += 8;
+	if (is_in_app(thread, directory))
+		weight += 4;
+	if (json_integer_value(json_object_get(process, "pid")) != main)
+		weight += 2;
+	return weight;
+}
+
+const char *health_look_place(const json_t *stacks, pid_t busiest, pid_t main,
+			      const char *directory, char *text, size_t size)
+{
+	const json_t *processes = json_object_get(stacks, "processes");
+	json_t *best = NULL, *alone;
+	unsigned most = 0;
+	const char *line;
+
+	for (size_t i = 0; i < json_array_size(processes); i++) {
+		const json_t *process = json_array_get(processes, i);
+		const json_t *threads = json_object_get(process, "threads");
+
+		for (size_t j = 0; j < json_array_size(threads); j++) {
+			json_t *thread = json_array_get(threads, j);
+			unsigned weight = weigh(process, thread, busiest, main, directory);
+
+			if (weight > most) {
+				most = weight;
+				best = thread;
+			}
+		}
+	}
+	if (best == NULL)
+		return NULL;
+	alone = json_pack("{s:[{s:[O]}]}", "processes", "threads", best);
+	line = stacks_line(alone, 0, text, size);
+	json_decref(alone);
+	return line;
+}
