@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define SAMPLES_MAX	 10000 /* that are looked at */
+#define SPARK_MAX	 30
+#define PROCESSES_MAX	 100
 #define PLOT_ROWS	 8
 #define PLOT_MARGIN	 8
 #define PLOT_COLUMNS_MIN 20
@@ -32,6 +34,13 @@ static uint64_t count_at(const struct history *history, const char *key, size_t 
 {
 	json_int_t value =
 		json_integer_value(json_array_get(json_object_get(history->series, key), at));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static uint64_t member_of(const json_t *object, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(object, key));
 
 	return value > 0 ? (uint64_t)value : 0;
 }
@@ -119,6 +128,65 @@ static int add_row(const struct history *history, struct table *table, size_t be
 	return r < 0 ? r : add_number(table, count_at(history, "starts", at), err);
 }
 
+static int add_process(const struct ctl_view *view, struct table *table, const json_t *process,
+		       struct error *err)
+{
+	const json_t *series = json_object_get(process, "rss_series");
+	uint64_t points[SPARK_MAX], most = 0;
+	size_t count = json_array_size(series), shown = count < SPARK_MAX ? count : SPARK_MAX;
+	char text[CHART_TEXT_MAX];
+	int r;
+
+	for (size_t i = 0; i < shown; i++) {
+		json_int_t value = json_integer_value(json_array_get(series, count - shown + i));
+
+		points[i] = value > 0 ? (uint64_t)value : 0;
+		most = points[i] > most ? points[i] : most;
+	}
+	r = table_add(table, ctl_view_scalar(process, "pid", text), err);
+	if (r == 0)
+		r = table_add(table, ctl_view_string(process, "comm"), err);
+	if (r == 0)
+		r = table_add(table, json_is_true(json_object_get(process, "alive")) ? "" : "gone",
+			      err);
+	if (r == 0)
+		r = add_size(table, member_of(process, "rss"), err);
+	if (r == 0)
+		r = table_add(table, figure_time(member_of(process, "cpu_usec"), text), err);
+	return r < 0 ? r
+		     : table_add(table, chart_sparkline(points, shown, most, view->utf8, text),
+				 err);
+}
+
+static int put_processes(const struct ctl_view *view, const struct history *history,
+			 struct error *err)
+{
+	static const struct table_column columns[] = {
+		{ .heading = "PID", .right = true },
+		{ .heading = "NAME" },
+		{ .heading = "STATE" },
+		{ .heading = "RSS", .right = true },
+		{ .heading = "CPU", .right = true },
+		{ .heading = "RSS, 10 S EACH" },
+	};
+	_cleanup_table_ struct table table = { columns, ARRAY_SIZE(columns), { 0 } };
+	const json_t *processes = json_object_get(history->series, "processes"), *process;
+	size_t index;
+
+	if (json_array_size(processes) == 0)
+		return 0;
+	json_array_foreach(processes, index, process)
+	{
+		int r = index < PROCESSES_MAX ? add_process(view, &table, process, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	fputc('\n', view->out);
+	table_print(&table, view->columns, view->colour, view->out);
+	return 0;
+}
+
 int ctl_view_history(const struct ctl_view *view, const json_t *result, size_t rows,
 		     struct error *err)
 {
@@ -143,7 +211,7 @@ int ctl_view_history(const struct ctl_view *view, const json_t *result, size_t r
 		before = at;
 	}
 	table_print(&table, view->columns, view->colour, view->out);
-	return 0;
+	return put_processes(view, &history, err);
 }
 
 /* --- plot ------------------------------------------------------------------------------------- */

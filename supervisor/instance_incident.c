@@ -345,9 +345,7 @@ static void tell(struct instance *instance, const struct incident *incident,
 static void add_history(struct instance *instance)
 {
 	diagnosis_set_history(&instance->diagnosis,
-			      recording_to_json(&instance->recorder.recording, 0,
-						RECORDING_INCIDENT_SAMPLES, clock_monotonic_usec(),
-						clock_realtime_usec()));
+			      recorder_to_json(&instance->recorder, 0, RECORDING_INCIDENT_SAMPLES));
 }
 
 static void report(struct instance *instance, const struct facts *facts, const struct death *death,

@@ -61,6 +61,13 @@ static void complete(struct recording_sample *sample, void *userdata)
 				&sample->listen_backlog);
 }
 
+static int open_leaf(int *ret_fd, void *userdata)
+{
+	struct error ignored;
+
+	return instance_open_leaf(userdata, ret_fd, &ignored);
+}
+
 static void on_reading(const struct watch_reading *reading, void *userdata)
 {
 	struct instance *instance = userdata;
@@ -72,7 +79,7 @@ static void on_reading(const struct watch_reading *reading, void *userdata)
 
 void instance_init_recorder(struct instance *instance)
 {
-	const struct recorder_owner owner = { complete, on_reading, instance };
+	const struct recorder_owner owner = { complete, open_leaf, on_reading, instance };
 
 	recorder_init(&instance->recorder, instance->host->recorders, &instance->watch, &owner);
 }

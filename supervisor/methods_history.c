@@ -50,9 +50,8 @@ static int get_history(struct call *call, const json_t *params, void *userdata, 
 	look_now(app, now);
 	limits = &app->spec.limits;
 	now = clock_monotonic_usec();
-	history =
-		recording_to_json(&app->instance.recorder.recording, since < now ? now - since : 0,
-				  RECORDING_JSON_SAMPLES, now, clock_realtime_usec());
+	history = recorder_to_json(&app->instance.recorder, since < now ? now - since : 0,
+				   RECORDING_JSON_SAMPLES);
 	if (history == NULL)
 		return error_no_memory(err);
 	call_reply(call, json_pack("{s:s, s:s, s:s, s:{s:o, s:o, s:o, s:o}, s:o}", "name",

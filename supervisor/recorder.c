@@ -3,10 +3,12 @@
 
 #include "policy/limits.h"
 #include "policy/own.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
 #include "supervisor/file.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* How late a look may be: so that all of them, and others' timers, are one wake-up. */
 #define SLACK_NEAR_USEC	 UINT64_C(5000)
@@ -149,6 +151,57 @@ static void record(struct recorder *recorder, const struct recording_sample *sam
 		recorder->listeners[i].callback(sample, recorder->listeners[i].userdata);
 }
 
+/* --- processes ------------------------------------------------------------------------------- */
+
+struct crowd {
+	struct process_seen seen[RECORDER_PROCESSES_MAX];
+	size_t count;
+};
+
+static bool see_process(pid_t pid, void *userdata)
+{
+	struct crowd *crowd = userdata;
+	char text[1024];
+
+	if (file_read_proc(pid, "stat", text, sizeof(text)) > 0 &&
+	    process_stat_read(text, &crowd->seen[crowd->count]))
+		crowd->count++;
+	return crowd->count < RECORDER_PROCESSES_MAX;
+}
+
+static void look_at_processes(struct recorder *recorder, uint64_t now)
+{
+	_cleanup_close_ int leaf = -1;
+	struct crowd crowd = { .count = 0 };
+	struct error ignored;
+
+	if (recorder->owner.open_leaf == NULL || !recorder->at_work ||
+	    recorder->pace == RECORDING_IDLE ||
+	    now < recorder->processes_usec + RECORDER_PROCESSES_USEC ||
+	    recorder->owner.open_leaf(&leaf, recorder->owner.userdata) < 0)
+		return;
+	recorder->processes_usec = now;
+	(void)cgroup_each_process(leaf, see_process, &crowd, &ignored);
+	recording_processes_note(&recorder->processes, crowd.seen, crowd.count, now,
+				 (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+json_t *recorder_to_json(const struct recorder *recorder, uint64_t since_usec, size_t most)
+{
+	json_t *object = recording_to_json(&recorder->recording, since_usec, most,
+					   clock_monotonic_usec(), clock_realtime_usec());
+	json_t *processes =
+		recording_processes_to_json(&recorder->processes, (uint64_t)sysconf(_SC_PAGESIZE),
+					    (uint64_t)sysconf(_SC_CLK_TCK));
+
+	if (object != NULL && processes != NULL)
+		(void)json_object_set(object, "processes", processes);
+	json_decref(processes);
+	return object;
+}
+
+/* --- a look ---------------------------------------------------------------------------------- */
+
 static void look(struct recorder *recorder, struct watch_reading *reading)
 {
 	const struct recorder_owner *owner = &recorder->owner;
@@ -157,6 +210,7 @@ static void look(struct recorder *recorder, struct watch_reading *reading)
 	reading->sample.time_usec = clock_monotonic_usec();
 	reading->sample.starts = recorder->starts;
 	recorder->whole_usec = reading->sample.time_usec;
+	look_at_processes(recorder, reading->sample.time_usec);
 	if (owner->complete != NULL)
 		owner->complete(&reading->sample, owner->userdata);
 	if (owner->on_reading != NULL)
@@ -246,6 +300,8 @@ static void look_at_all_idle(struct recorders *all, uint64_t now)
 	while ((recorder = take_next(all)) != NULL) {
 		if (recording_bytes(&recorder->recording) > RECORDER_SMALL)
 			recording_expire(&recorder->recording, now);
+		if (recorder->processes.items != NULL)
+			recording_processes_expire(&recorder->processes, now);
 		if (moved)
 			look_at_idle(recorder, now);
 	}
@@ -298,6 +354,7 @@ void recorder_clear(struct recorder *recorder)
 {
 	recorder_stop(recorder);
 	recording_clear(&recorder->recording);
+	recording_processes_clear(&recorder->processes);
 }
 
 int recorder_on_sample(struct recorder *recorder, recorder_listener *callback, void *userdata)

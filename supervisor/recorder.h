@@ -17,6 +17,7 @@
 #pragma once
 
 #include "policy/recording.h"
+#include "policy/recording_processes.h"
 #include "supervisor/watch.h"
 
 #include <systemd/sd-event.h>
@@ -31,7 +32,10 @@
 #define RECORDER_BATCH_SHARE 500 /* one part in so many: 0.2 % of a core */
 /* An idle app that moves is read as a whole so often; its processor time and memory each time. */
 #define RECORDER_WHOLE_USEC UINT64_C(60000000)
-#define RECORDER_SMALL	    2048 /* bytes of a recording: not worth being looked at for old ones */
+/* So often the processes of one that is not idle are looked at, so many of them. */
+#define RECORDER_PROCESSES_USEC UINT64_C(2000000)
+#define RECORDER_PROCESSES_MAX	128
+#define RECORDER_SMALL		2048 /* bytes of a recording: not worth being looked at for old ones */
 
 struct recorder;
 
@@ -54,6 +58,8 @@ typedef void recorder_listener(const struct recording_sample *sample, void *user
 struct recorder_owner {
 	/* Adds to a whole sample what no cgroup tells. */
 	void (*complete)(struct recording_sample *sample, void *userdata);
+	/* Opens the cgroup that its processes are in. */
+	int (*open_leaf)(int *ret_fd, void *userdata);
 	/* Hears whole readings, before the listeners do. */
 	void (*on_reading)(const struct watch_reading *reading, void *userdata);
 	void *userdata;
@@ -74,6 +80,8 @@ struct recorder {
 	uint64_t memory_max;
 	uint64_t starts;
 	struct recording recording;
+	struct recording_processes processes;
+	uint64_t processes_usec; /* when they were last looked at */
 	struct {
 		recorder_listener *callback;
 		void *userdata;
@@ -101,6 +109,9 @@ void recorder_stop(struct recorder *recorder);
 
 /* Looks now at all of it, keeps that and tells it. ret: may be NULL. */
 void recorder_look(struct recorder *recorder, struct watch_reading *ret);
+
+/* recording_to_json(), and in it "processes": recording_processes_to_json(). */
+json_t *recorder_to_json(const struct recorder *recorder, uint64_t since_usec, size_t most);
 
 /* From the next look on: LIMIT_MAX or LIMIT_UNSET if there is no limit. */
 static inline void recorder_set_memory_max(struct recorder *recorder, uint64_t memory_max)

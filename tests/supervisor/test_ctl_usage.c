@@ -26,6 +26,23 @@ Test(ctl_usage, history_is_a_table)
 		"-0.0s  50.0   0.0   64.0M     0     0      0    12.2     0     3      0     2\n");
 }
 
+Test(ctl_usage, history_names_the_processes)
+{
+	_cleanup_told_ struct told told = tell(
+		SCRIPT({ .method = "app.history",
+			 .params = "{\"name\":\"web\"}",
+			 .result = "{\"history\":{\"time_msec\":[1000],\"processes\":[{"
+				   "\"pid\":12,\"comm\":\"a\\u001bb\",\"alive\":false,\"rss\":"
+				   "1048576,\"cpu_usec\":2000000,\"rss_series\":[524288,1048576]}"
+				   "]}}" }),
+		WORDS("history", "web"));
+
+	cr_expect_eq(told.code, 0, "%s", told.errors);
+	cr_expect_not_null(strstr(told.out, "\nPID  NAME    STATE   RSS  CPU  RSS, 10 S EACH\n"
+					    " 12  a\\x1bb  gone   1.0M   2s  ▄█\n"),
+			   "%s", told.out);
+}
+
 Test(ctl_usage, history_shows_so_many_rows)
 {
 	_cleanup_told_ struct told told = tell(SCRIPT({ .method = "app.history",

@@ -43,6 +43,13 @@ static void complete(struct recording_sample *sample, void *userdata)
 	sample->listen_queue = 7;
 }
 
+static int open_leaf(int *ret_fd, void *userdata)
+{
+	(void)userdata;
+	*ret_fd = dup(leaf);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
 static void on_reading(const struct watch_reading *reading, void *userdata)
 {
 	(void)userdata;
@@ -66,7 +73,7 @@ static void end_life(void)
 
 static void prepare(void)
 {
-	const struct recorder_owner owner = { complete, on_reading, NULL };
+	const struct recorder_owner owner = { complete, open_leaf, on_reading, NULL };
 	_cleanup_close_ int slice = -1;
 
 	if (!cgroup_fixture_open(&mounted))
@@ -241,4 +248,20 @@ Test(recorder, tells_so_many_and_no_more)
 	cr_expect_eq(recorder_on_sample(&recorder, on_sample, NULL), -ENOSPC);
 	recorder_look(&recorder, NULL);
 	cr_expect_eq(heard, RECORDER_LISTENERS_MAX);
+}
+
+Test(recorder, knows_the_processes_of_a_busy_app)
+{
+	json_t *history, *process;
+
+	start_child(true);
+	usleep(60000);
+	recorder_look(&recorder, NULL);
+	history = recorder_to_json(&recorder, 0, RECORDING_JSON_SAMPLES);
+	process = json_array_get(json_object_get(history, "processes"), 0);
+	cr_expect_eq(json_integer_value(json_object_get(process, "pid")), child);
+	cr_expect_gt(json_integer_value(json_object_get(process, "rss")), 4096);
+	cr_expect(json_is_true(json_object_get(process, "alive")));
+	cr_expect_eq(json_array_size(json_object_get(process, "rss_series")), 1);
+	json_decref(history);
 }
