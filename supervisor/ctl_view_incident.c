@@ -3,6 +3,7 @@
  * One incident, for a terminal and for a ticket: the same fields, the same picture of the last
  * minutes, the stack at the fault, the last lines of the log.
  */
+#include "policy/chart.h"
 #include "policy/diagnosis.h"
 #include "policy/escape.h"
 #include "policy/figure.h"
@@ -10,11 +11,11 @@
 #include "policy/layout.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
-#include "policy/plot.h"
 #include "supervisor/ctl_view.h"
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LOG_MARK       "    | " /* a line of a log may not pass for a field of ours */
@@ -239,7 +240,7 @@ static void put_fields(const struct writer *writer, const json_t *incident)
 
 static unsigned plot_columns(const struct writer *writer)
 {
-	unsigned used = (unsigned)strlen(LOG_MARK) + EDGE_COLUMNS + 1;
+	unsigned used = (unsigned)strlen(OWN_MARK) + EDGE_COLUMNS;
 	unsigned columns = writer->view->columns;
 
 	if (writer->markdown || columns == 0 || columns > used + PLOT_COLUMNS)
@@ -247,57 +248,103 @@ static unsigned plot_columns(const struct writer *writer)
 	return columns > used + 10 ? columns - used : 10;
 }
 
-static void put_plot_row(const struct writer *writer, const struct plot *plot, unsigned row)
+static const char *label_of_size(uint64_t value, char *text)
 {
-	char bars[PLOT_LINE_MAX], text[PLOT_LINE_MAX + EDGE_COLUMNS + 8],
-		edge[QUANTITY_TEXT_MAX] = "";
-
-	if (row == 0)
-		figure_size((uint64_t)plot->top, edge);
-	else if (row == plot->rows - 1)
-		snprintf(edge, sizeof(edge), "0");
-	snprintf(text, sizeof(text), "%*s %s%s", EDGE_COLUMNS - 1, edge, plot->unicode ? "│" : "|",
-		 plot_row(plot, row, bars));
-	put_own_line(writer, text);
+	return figure_size(value, text);
 }
 
-/* "  (limit)  5min before                        the end" */
-static void put_plot_times(const struct writer *writer, const struct plot *plot)
+/* What the history has, as chart.h takes it. */
+struct levels {
+	uint64_t *times, *values; /* owned */
+	size_t count;
+};
+
+static void levels_clear(struct levels *levels)
 {
-	char text[PLOT_COLUMNS_MAX + 64], span[QUANTITY_TEXT_MAX], begin[QUANTITY_TEXT_MAX + 16];
+	free(levels->times);
+	free(levels->values);
+}
+
+/* False without memory. A time that goes back stands still. */
+static bool take_levels(const struct history *history, struct levels *ret)
+{
+	ret->times = calloc(history->count, sizeof(*ret->times));
+	ret->values = calloc(history->count, sizeof(*ret->values));
+	ret->count = history->count;
+	for (size_t i = 0; ret->times != NULL && ret->values != NULL && i < ret->count; i++) {
+		ret->times[i] = (uint64_t)history_time_msec(history, i);
+		ret->values[i] = (uint64_t)history_value(history, i);
+		if (i > 0 && ret->times[i] < ret->times[i - 1])
+			ret->times[i] = ret->times[i - 1];
+	}
+	return ret->times != NULL && ret->values != NULL;
+}
+
+/* "5min before                        the end" */
+static void put_times(const struct writer *writer, uint64_t msec, unsigned columns)
+{
+	char text[CHART_COLUMNS_MAX + 64], span[QUANTITY_TEXT_MAX], begin[QUANTITY_TEXT_MAX + 16];
 	static const char end[] = "the end";
 	size_t used;
 
-	figure_time((uint64_t)(plot->to_msec - plot->from_msec) * USEC_PER_MSEC, span);
+	figure_time(msec * USEC_PER_MSEC, span);
 	snprintf(begin, sizeof(begin), "%s before", span);
 	used = strlen(begin);
-	snprintf(text, sizeof(text), "%*s%s%*s", EDGE_COLUMNS + 1, "", begin,
-		 plot->columns > used + sizeof(end) ? (int)(plot->columns - used) : 0,
-		 plot->columns > used + sizeof(end) ? end : "");
+	snprintf(text, sizeof(text), "%*s%s%*s", EDGE_COLUMNS, "", begin,
+		 columns > used + sizeof(end) ? (int)(columns - used) : 0,
+		 columns > used + sizeof(end) ? end : "");
 	put_own_line(writer, text);
+}
+
+static void put_rows(const struct writer *writer, const struct chart *chart)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	char *line, *rest;
+
+	if (out == NULL)
+		return;
+	chart_print(chart, out);
+	if (fclose(out) != 0)
+		return;
+	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+		put_own_line(writer, line);
+}
+
+static void draw(const struct writer *writer, const struct levels *levels, uint64_t limit)
+{
+	uint64_t bins[CHART_COLUMNS_MAX];
+	unsigned columns = plot_columns(writer);
+	const struct chart chart = { .values = bins,
+				     .count = columns,
+				     .rows = PLOT_ROWS,
+				     .top = limit,
+				     .utf8 = writer->view->utf8,
+				     .margin = EDGE_COLUMNS,
+				     .label = label_of_size };
+
+	chart_bin_levels(levels->times, levels->values, levels->count, bins, columns);
+	put_rows(writer, &chart);
+	put_times(writer, levels->times[levels->count - 1] - levels->times[0], columns);
 }
 
 /* Memory against its limit. */
 static void put_plot(const struct writer *writer, const json_t *incident)
 {
-	const json_t *recorded = json_object_get(incident, "history");
+	__attribute__((cleanup(levels_clear))) struct levels levels = { 0 };
 	struct history history;
 	uint64_t limit = 0;
-	struct plot plot;
 
-	if (!history_of(recorded, "memory_current", &history) ||
-	    history_time_msec(&history, history.count - 1) <= history_time_msec(&history, 0))
+	if (!history_of(json_object_get(incident, "history"), "memory_current", &history) ||
+	    !take_levels(&history, &levels) || levels.times[levels.count - 1] <= levels.times[0])
 		return;
 	(void)number_of(json_object_get(incident, "limits"), "memory_max", &limit);
-	plot_make(&history, (int64_t)limit, plot_columns(writer), PLOT_ROWS, writer->view->utf8,
-		  &plot);
 	if (writer->markdown)
 		begin_block(writer, "Memory");
 	else
 		put_field(writer, "picture", limit > 0 ? "memory, up to its limit" : "memory");
-	for (unsigned i = 0; i < plot.rows; i++)
-		put_plot_row(writer, &plot, i);
-	put_plot_times(writer, &plot);
+	draw(writer, &levels, limit);
 }
 
 /* --- the stack at the fault ------------------------------------------------------------------- */

@@ -158,6 +158,9 @@ bool field_is_null(const json_t *object, const char *path);
 /* Has one of the strings of an array this text in it? */
 bool field_lines_have(const json_t *object, const char *path, const char *text);
 
+/* It is what the installed JSON Schema says. So is each that the functions here return. */
+void expect_incident_is_valid(const json_t *incident);
+
 /* The incident is told on stderr and kept in the incident directory; both say what the report says.
  */
 void expect_incident_is_told(struct run *run, const json_t *incident);

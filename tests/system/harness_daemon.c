@@ -523,13 +523,16 @@ size_t app_count_incidents(const char *name)
 json_t *app_await_incident(const char *name, size_t count, int msec)
 {
 	_cleanup_json_ json_t *incidents = NULL;
+	json_t *newest;
 
 	cr_assert(AWAIT(app_count_incidents(name) >= count, msec),
 		  "app %s has %zu incidents, not %zu\n%s", name, app_count_incidents(name), count,
 		  story());
 	incidents = list_incidents(name);
-	return daemon_call("incident.get", "{s:s}", "id",
-			   field_text(json_array_get(incidents, 0), "id"));
+	newest = daemon_call("incident.get", "{s:s}", "id",
+			     field_text(json_array_get(incidents, 0), "id"));
+	expect_incident_is_valid(newest);
+	return newest;
 }
 
 /* --- the journal ------------------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/incident.h"
+#include "tests/policy/json_schema.h"
 #include "tests/system/harness.h"
 
 #include <arpa/inet.h>
@@ -42,6 +43,11 @@ static size_t count_incidents(struct run *run)
 	return json_array_size(incidents);
 }
 
+void expect_incident_is_valid(const json_t *incident)
+{
+	json_schema_expect(PYSBX_DATADIR "/incident.schema.json", incident);
+}
+
 json_t *run_await_incident(struct run *run, size_t count, int msec)
 {
 	_cleanup_json_ json_t *incidents = NULL;
@@ -49,6 +55,7 @@ json_t *run_await_incident(struct run *run, size_t count, int msec)
 	cr_assert(AWAIT(count_incidents(run) >= count, msec), "no incident number %zu%s", count,
 		  run_story(run));
 	incidents = run_incidents(run);
+	expect_incident_is_valid(json_array_get(incidents, count - 1));
 	return json_incref(json_array_get(incidents, count - 1));
 }
 
