@@ -163,8 +163,11 @@ static void see_stall(struct tripwire *tripwire, const struct tripwire_reading *
 	if (tripwire->rung == TRIPWIRE_RUNGS)
 		return;
 	answer->stalled = false;
-	if (!by_clock || !tripwire->stall.slow)
+	if (by_clock)
+		tripwire->slow_looks = tripwire->stall.slow ? tripwire->slow_looks + 1 : 0;
+	if (tripwire->slow_looks < TRIPWIRE_SLOW_LOOKS)
 		return;
+	tripwire->slow_looks = 0;
 	tripwire->rung = TRIPWIRE_RUNGS;
 	stall_forget(&tripwire->stall);
 }

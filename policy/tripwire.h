@@ -34,6 +34,8 @@
 /* Looks without being told, while something is going on; and while it only may. */
 #define TRIPWIRE_LOOK_USEC	UINT64_C(1000000)
 #define TRIPWIRE_SLOW_LOOK_USEC UINT64_C(5000000)
+/* In a row: then it waits for the rungs, whatever it is made of (locked files, say). */
+#define TRIPWIRE_SLOW_LOOKS 10
 
 struct tripwire_reading {
 	uint64_t now_usec;
@@ -51,6 +53,7 @@ struct tripwire {
 	uint64_t snapped;	  /* what could not be reclaimed at the newest look; 0: none */
 	bool told;		  /* that an episode has begun */
 	bool moved;		  /* since the last look by the clock */
+	unsigned slow_looks;	  /* by the clock, in a row, while it waited */
 	uint64_t calm_since_usec; /* 0: it isn't */
 	struct stall stall;
 };

@@ -34,35 +34,35 @@ static void expect_look(const json_t *snapshot)
 	cr_expect_lt(field_number(snapshot, "frozen_usec"), 5000000);
 }
 
-/* The innermost Python function of the thread that allocates; of a single look, which can't tell,
- * of whichever takes. */
-static bool is_taking(const json_t *thread, bool single)
+static bool takes(const json_t *thread)
 {
-	const json_t *frames = json_object_get(thread, "frames");
-	const char *function =
-		json_string_value(json_object_get(json_array_get(frames, 0), "function"));
+	const json_t *frame = json_array_get(json_object_get(thread, "frames"), 0);
+	const char *function = json_string_value(json_object_get(frame, "function"));
 
-	return (single || json_is_true(json_object_get(thread, "allocating"))) &&
-	       function != NULL && strncmp(function, "take_", 5) == 0;
+	return function != NULL && strncmp(function, "take_", 5) == 0;
 }
 
-static void expect_line(const json_t *snapshot, bool single)
+/* Of the thread that allocates, if one is marked (page faults tell of what is written to a file
+ * nothing, of huge pages little), else of any, the innermost function is the one that takes. */
+static void expect_line(const json_t *snapshot)
 {
 	_cleanup_free_ char *text = json_dumps(snapshot, JSON_COMPACT);
+	bool marked = strstr(text, "\"allocating\":true") != NULL, found = false;
 	const json_t *process, *thread;
-	bool found = false;
 	size_t i, j;
 
 	json_array_foreach(field(snapshot, "stacks.processes"), i, process)
 	{
 		json_array_foreach(json_object_get(process, "threads"), j, thread)
 		{
-			found = found || is_taking(thread, single);
+			if (!marked || json_is_true(json_object_get(thread, "allocating")))
+				found = found || takes(thread);
 		}
 	}
 	cr_expect(found, "nobody takes: %s", text);
-	fprintf(stderr, "look: %lld bytes, frozen for %lld us\n",
-		field_number(snapshot, "memory.current"), field_number(snapshot, "frozen_usec"));
+	fprintf(stderr, "look: at %lld bytes, frozen for %lld us%s\n",
+		field_number(snapshot, "memory.current"), field_number(snapshot, "frozen_usec"),
+		marked ? ", a thread is marked" : "");
 }
 
 /* It dies of it, and was looked at before. */
@@ -84,7 +84,7 @@ static void expect_looks(const char *way)
 	count = json_array_size(snapshots);
 	cr_assert(count >= 1 && count <= 3, "%zu looks%s", count, run_story(&run));
 	expect_look(json_array_get(snapshots, count - 1));
-	expect_line(json_array_get(snapshots, count - 1), count == 1);
+	expect_line(json_array_get(snapshots, count - 1));
 	cr_expect_geq(json_array_size(field(incident, "steps")), 1);
 	run_await_times(&run, bench_format(&bench, "pysbx: %s: close to its limit", bench.name), 1,
 			REACTION_MSEC);
@@ -139,7 +139,7 @@ static void expect_not_frozen(struct run *run)
 Test(tripwire, a_large_file_is_read_without_a_word)
 {
 	_cleanup_json_ json_t *incidents = NULL;
-	const char *file;
+	const char *file, *high;
 	struct bench bench;
 	struct run run;
 
@@ -155,8 +155,9 @@ Test(tripwire, a_large_file_is_read_without_a_word)
 	cr_expect_gt(run_counter(&run, "memory.events", "high"), 0, "no wire was touched");
 	expect_not_frozen(&run);
 	cr_expect_null(strstr(run_stderr(&run), "close to its limit"), "%s", run_story(&run));
-	/* and a wire is still there */
-	cr_expect_geq(atoll(run_limit(&run, "0/memory.high")) * 100, LIMIT * 90);
+	/* and the wire is still there, or was in its way: the guest reads slowly */
+	high = run_limit(&run, "0/memory.high");
+	cr_expect(strcmp(high, "max") == 0 || atoll(high) * 100 >= LIMIT * 90, "%s", high);
 	run_signal(&run, SIGTERM);
 	run_wait(&run, START_MSEC);
 	incidents = run_incidents(&run);
