@@ -9,6 +9,7 @@
 #include "supervisor/stacks_process.h"
 
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -56,12 +57,11 @@ static size_t read_once(pid_t pid, uint64_t *ret_usec)
 static uint64_t run_once(const char *program, const char *pid)
 {
 	uint64_t start = clock_monotonic_usec();
-	pid_t child = vfork();
+	char *const words[] = { (char *)program, (char *)pid, NULL };
+	pid_t child;
 
-	if (child == 0) {
-		execl(program, program, pid, (char *)NULL);
-		_exit(127);
-	}
+	if (posix_spawn(&child, program, NULL, NULL, words, NULL) != 0)
+		abort();
 	(void)waitpid(child, NULL, 0);
 	return clock_monotonic_usec() - start;
 }

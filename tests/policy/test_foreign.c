@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#define PAGE ((uint64_t)FOREIGN_PAGE)
+
 static unsigned loads;
 
 /* Pages of their own number, but for those that are a multiple of 8. */
@@ -24,9 +26,9 @@ Test(foreign, reads_over_the_border_of_pages)
 	_cleanup_foreign_ struct foreign *foreign = foreign_new(read_page, NULL);
 	unsigned char bytes[3 * FOREIGN_PAGE];
 
-	cr_assert(foreign_read(foreign, 2 * FOREIGN_PAGE - 2, bytes, 4));
+	cr_assert(foreign_read(foreign, 2 * PAGE - 2, bytes, 4));
 	cr_expect_eq(memcmp(bytes, "\1\1\2\2", 4), 0);
-	cr_assert(foreign_read(foreign, 2 * FOREIGN_PAGE - 2, bytes, sizeof(bytes)));
+	cr_assert(foreign_read(foreign, 2 * PAGE - 2, bytes, sizeof(bytes)));
 	cr_expect_eq(bytes[sizeof(bytes) - 1], 4);
 	cr_expect_eq(loads, 4, "a page is asked for once");
 }
@@ -36,12 +38,12 @@ Test(foreign, tells_what_can_not_be_read)
 	_cleanup_foreign_ struct foreign *foreign = foreign_new(read_page, NULL);
 	unsigned char bytes[FOREIGN_PAGE];
 
-	cr_expect(!foreign_read(foreign, 8 * FOREIGN_PAGE - 1, bytes, 2));
-	cr_expect(foreign_read(foreign, 8 * FOREIGN_PAGE - 1, bytes, 1));
-	cr_expect(!foreign_read(foreign, 8 * FOREIGN_PAGE, bytes, 1));
+	cr_expect(!foreign_read(foreign, 8 * PAGE - 1, bytes, 2));
+	cr_expect(foreign_read(foreign, 8 * PAGE - 1, bytes, 1));
+	cr_expect(!foreign_read(foreign, 8 * PAGE, bytes, 1));
 	cr_expect(!foreign_read(foreign, UINT64_MAX, bytes, 1));
 	cr_expect(!foreign_read(foreign, UINT64_MAX - 4, bytes, FOREIGN_PAGE));
-	cr_expect(foreign_equals(foreign, 9 * FOREIGN_PAGE, "") == false);
+	cr_expect(foreign_equals(foreign, 9 * PAGE, "") == false);
 }
 
 Test(foreign, ends_when_its_budget_is_spent)
@@ -64,6 +66,6 @@ Test(foreign, ends_when_too_many_pages_were_asked_for)
 	uint64_t address = FOREIGN_PAGE;
 
 	while (foreign_read(foreign, address, &byte, 1))
-		address += address / FOREIGN_PAGE % 8 == 7 ? 2ULL * FOREIGN_PAGE : FOREIGN_PAGE;
+		address += address / PAGE % 8 == 7 ? 2 * PAGE : PAGE;
 	cr_expect_eq(loads, FOREIGN_LOADS_MAX);
 }
