@@ -168,13 +168,13 @@ static json_t *pack_points(const struct recording_process *process)
 static json_t *pack_process(const struct recording_process *process, uint64_t newest_usec,
 			    uint64_t page_size, uint64_t ticks_per_second)
 {
+	const uint64_t rss = process->seen.rss_pages * page_size;
 	char comm[RECORDING_PROCESS_COMM * 4 + 1];
 
 	return json_pack(
 		"{s:i, s:s, s:b, s:I, s:I, s:I, s:o}", "pid", process->seen.pid, "comm",
 		escape_string(process->seen.comm, ESCAPE_FOR_JSON, comm, sizeof(comm)), "alive",
-		process->last_usec == newest_usec, "rss",
-		(json_int_t)(process->seen.rss_pages * page_size), "cpu_usec",
+		process->last_usec == newest_usec, "rss", (json_int_t)rss, "cpu_usec",
 		(json_int_t)((double)process->seen.cpu_ticks * 1e6 / (double)ticks_per_second),
 		"seen_usec", (json_int_t)(process->last_usec - process->first_usec), "rss_series",
 		pack_points(process));
@@ -182,8 +182,8 @@ static json_t *pack_process(const struct recording_process *process, uint64_t ne
 
 static int compare(const void *a, const void *b)
 {
-	const struct recording_process *const *left = a, *const *right = b;
-	uint64_t x = (*left)->seen.rss_pages, y = (*right)->seen.rss_pages;
+	uint64_t x = ((const struct recording_process *)a)->seen.rss_pages;
+	uint64_t y = ((const struct recording_process *)b)->seen.rss_pages;
 
 	return (x < y) - (x > y);
 }
@@ -191,21 +191,21 @@ static int compare(const void *a, const void *b)
 json_t *recording_processes_to_json(const struct recording_processes *processes, uint64_t page_size,
 				    uint64_t ticks_per_second)
 {
-	const struct recording_process *order[RECORDING_PROCESSES_MAX];
+	struct recording_process order[RECORDING_PROCESSES_MAX];
 	uint64_t newest = 0;
 	json_t *array;
 
 	if (processes->count == 0)
 		return NULL;
 	for (size_t i = 0; i < processes->count; i++) {
-		order[i] = &processes->items[i];
-		if (order[i]->last_usec > newest)
-			newest = order[i]->last_usec;
+		order[i] = processes->items[i];
+		if (order[i].last_usec > newest)
+			newest = order[i].last_usec;
 	}
 	qsort(order, processes->count, sizeof(order[0]), compare);
 	array = json_array();
 	for (size_t i = 0; i < processes->count; i++)
 		(void)json_array_append_new(
-			array, pack_process(order[i], newest, page_size, ticks_per_second));
+			array, pack_process(&order[i], newest, page_size, ticks_per_second));
 	return array;
 }

@@ -57,8 +57,11 @@ static void complete(struct recording_sample *sample, void *userdata)
 {
 	const struct instance *instance = userdata;
 
-	listeners_count_waiting(&instance->listeners, &sample->listen_queue,
-				&sample->listen_backlog);
+	uint64_t waiting, room;
+
+	listeners_count_waiting(&instance->listeners, &waiting, &room);
+	sample->listen_queue += waiting;
+	sample->listen_backlog += room;
 }
 
 static int open_leaf(int *ret_fd, void *userdata)

@@ -8,6 +8,7 @@
 #include "supervisor/file.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* How late a look may be: so that all of them, and others' timers, are one wake-up. */
@@ -173,6 +174,7 @@ static void look_at_processes(struct recorder *recorder, uint64_t now)
 {
 	_cleanup_close_ int leaf = -1;
 	struct crowd crowd = { .count = 0 };
+	struct stat status;
 	struct error ignored;
 
 	if (recorder->owner.open_leaf == NULL || !recorder->at_work ||
@@ -181,9 +183,19 @@ static void look_at_processes(struct recorder *recorder, uint64_t now)
 	    recorder->owner.open_leaf(&leaf, recorder->owner.userdata) < 0)
 		return;
 	recorder->processes_usec = now;
+	recorder->leaf_id = fstat(leaf, &status) == 0 ? status.st_ino : 0;
 	(void)cgroup_each_process(leaf, see_process, &crowd, &ignored);
 	recording_processes_note(&recorder->processes, crowd.seen, crowd.count, now,
 				 (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+/* Of the sockets that its processes listen on themselves; those that are held are its owner's to
+ * add. */
+static void look_at_sockets(struct recorder *recorder, struct recording_sample *sample)
+{
+	if (recorder->all != NULL && recorder->pace != RECORDING_IDLE)
+		accept_queue_count(&recorder->all->sockets, recorder->leaf_id, sample->time_usec,
+				   &sample->listen_queue, &sample->listen_backlog);
 }
 
 json_t *recorder_to_json(const struct recorder *recorder, uint64_t since_usec, size_t most)
@@ -211,6 +223,7 @@ static void look(struct recorder *recorder, struct watch_reading *reading)
 	reading->sample.starts = recorder->starts;
 	recorder->whole_usec = reading->sample.time_usec;
 	look_at_processes(recorder, reading->sample.time_usec);
+	look_at_sockets(recorder, &reading->sample);
 	if (owner->complete != NULL)
 		owner->complete(&reading->sample, owner->userdata);
 	if (owner->on_reading != NULL)
@@ -340,6 +353,7 @@ void recorders_clear(struct recorders *all)
 {
 	all->timer = sd_event_source_disable_unref(all->timer);
 	all->due_usec = 0;
+	accept_queue_clear(&all->sockets);
 }
 
 void recorder_init(struct recorder *recorder, struct recorders *all, struct watch *watch,

@@ -18,6 +18,7 @@
 
 #include "policy/recording.h"
 #include "policy/recording_processes.h"
+#include "supervisor/accept_queue.h"
 #include "supervisor/watch.h"
 
 #include <systemd/sd-event.h>
@@ -49,6 +50,7 @@ struct recorders {
 	unsigned open;			/* apps whose files are kept open */
 	uint64_t due_usec;		/* of the timer; 0: off */
 	uint64_t batch_due_usec;
+	struct accept_queue sockets;
 	uint64_t used_usec; /* of all apps, at the last batch */
 };
 
@@ -82,6 +84,7 @@ struct recorder {
 	struct recording recording;
 	struct recording_processes processes;
 	uint64_t processes_usec; /* when they were last looked at */
+	uint64_t leaf_id;	 /* of the cgroup that they were in then */
 	struct {
 		recorder_listener *callback;
 		void *userdata;

@@ -19,7 +19,7 @@ Test(chart, draws_bars_in_eighths)
 	cr_expect_str_eq(chart_bar(300, 100, 4, true, text), "████");
 	cr_expect_str_eq(chart_bar(60, 100, 4, false, text), "##  ");
 	cr_expect_str_eq(chart_bar(60, 0, 4, false, text), "    ");
-	cr_expect_eq(strlen(chart_bar(1, 1, 100000, true, text)), CHART_COLUMNS_MAX * 3);
+	cr_expect_eq(strlen(chart_bar(1, 1, 100000, true, text)), (size_t)CHART_COLUMNS_MAX * 3);
 }
 
 Test(chart, draws_a_sparkline_in_which_what_is_unknown_is_blank)

@@ -207,10 +207,11 @@ Test(recorder, keeps_what_it_saw_over_the_lives_of_the_worker)
 
 Test(recorder, keeps_files_open_of_a_busy_app_alone)
 {
-	unsigned before = count_descriptors();
+	unsigned before;
 
+	/* opens the one socket that all have */
 	recorder_look(&recorder, NULL);
-	cr_expect_eq(count_descriptors(), before);
+	before = count_descriptors();
 	for (unsigned i = 1; i < RECORDER_OPEN_AFTER; i++)
 		recorder_look(&recorder, NULL);
 	cr_expect_gt(count_descriptors(), before);

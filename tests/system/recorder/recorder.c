@@ -133,17 +133,16 @@ Test(recorder, leaves_an_idle_app_alone_and_wakes_when_it_is_busy)
 
 	daemon_reset();
 	bench_open(&bench, "idle");
+	free(shell_output("mkfifo -m 666 %s/go", bench.data));
 	daemon_start();
-	name = start_app(&bench, "wakes", json_object(),
-			 WORDS("sh", "-c",
-			       bench_format(&bench,
-					    "until [ -e %s/go ]; do sleep 5; done; exec python3 "
-					    "spin.py",
-					    bench.data)));
-	cr_assert(AWAIT(pace_is(name, "idle"), 2 * REACTION_MSEC));
+	name = start_app(
+		&bench, "wakes", json_object(),
+		WORDS("sh", "-c",
+		      bench_format(&bench, "read line <%s/go; exec python3 spin.py", bench.data)));
+	cr_assert(AWAIT(pace_is(name, "idle"), START_MSEC));
 	before = history_count(name);
 	cr_expect_lt(before, 40);
-	write_text(bench_format(&bench, "%s/go", bench.data), "", 0644);
+	free(shell_output("echo go >%s/go", bench.data));
 	cr_assert(AWAIT(pace_is(name, "busy"), REACTION_MSEC));
 	answer = history_of(name);
 	expect_whole(field(answer, "history"));
