@@ -167,62 +167,90 @@ size_t recording_series(const struct recording *recording, recording_field field
 
 /* --- how often ------------------------------------------------------------------------------- */
 
-static bool is_near(const struct recording *recording, uint64_t memory_max)
+/* What a decision looks at, found in one walk: find_then() for two windows. */
+struct then {
+	const struct recording_sample *newest;
+	struct recording_sample quiet, recent; /* RECORDING_QUIET_USEC and GROWTH_WINDOW_USEC ago */
+	bool known;			       /* there is any beside the newest */
+};
+
+static void find_both(const struct recording *recording, struct then *ret)
 {
-	const struct recording_sample *newest = recording_newest(recording);
+	bool quiet = false, recent = false;
+	struct recording_sample sample;
+	struct recording_cursor cursor;
+
+	*ret = (struct then){ .newest = recording_newest(recording) };
+	recording_begin(recording, &cursor);
+	while (!recent && recording_next(&cursor, &sample) &&
+	       sample.time_usec < ret->newest->time_usec) {
+		uint64_t age = ret->newest->time_usec - sample.time_usec;
+
+		if (!quiet)
+			ret->quiet = sample;
+		ret->recent = sample;
+		quiet = age <= RECORDING_QUIET_USEC;
+		recent = age <= GROWTH_WINDOW_USEC;
+		ret->known = true;
+	}
+}
+
+/* At the rate of the last seconds. */
+static bool gets_there_soon(const struct then *then, uint64_t held, uint64_t memory_max)
+{
+	struct recording_change growth;
+
+	fill_change(recording_unreclaimable(&then->recent), held,
+		    then->newest->time_usec - then->recent.time_usec, &growth);
+	return growth.per_second > 0 &&
+	       held + (uint64_t)growth.per_second * (RECORDING_NEAR_AHEAD_USEC / 1000000) >=
+		       memory_max;
+}
+
+static bool is_near(const struct then *then, uint64_t memory_max)
+{
+	const struct recording_sample *newest = then->newest;
 	uint64_t held = recording_unreclaimable(newest);
-	struct recording_change growth, moved, events;
 
 	if (newest->memory_full_avg10 >= RECORDING_NEAR_FULL_AVG10)
 		return true;
-	if (recording_share(held, memory_max) == 0)
+	if (!then->known || recording_share(held, memory_max) == 0)
 		return false;
-	if (recording_change_of_unreclaimable(recording, GROWTH_WINDOW_USEC, &growth) &&
-	    growth.per_second > 0 &&
-	    held + (uint64_t)growth.per_second * (RECORDING_NEAR_AHEAD_USEC / 1000000) >=
-		    memory_max)
+	if (gets_there_soon(then, held, memory_max))
 		return true;
 	if (recording_share(held, memory_max) < RECORDING_NEAR_PERCENT_X100)
 		return false;
 	/* one that rests there is well sized, and needs no looking at ten times a second */
-	if (recording_change(recording, offsetof(struct recording_sample, events_max),
-			     RECORDING_QUIET_USEC, &events) &&
-	    events.by > 0)
-		return true;
-	if (recording_change(recording, offsetof(struct recording_sample, events_high),
-			     RECORDING_QUIET_USEC, &events) &&
-	    events.by > 0)
-		return true;
-	return recording_change_of_unreclaimable(recording, RECORDING_QUIET_USEC, &moved) &&
-	       moved.by > 0 &&
-	       recording_share((uint64_t)moved.by, memory_max) >= RECORDING_MOVED_PERCENT_X100;
+	return newest->events_max > then->quiet.events_max ||
+	       newest->events_high > then->quiet.events_high ||
+	       recording_share(growth(recording_unreclaimable(&then->quiet), held), memory_max) >=
+		       RECORDING_MOVED_PERCENT_X100;
 }
 
 /* What an idle app used since the sample before, it used since it was last looked at: had it moved
  * earlier, there would be a sample of that. */
-static bool is_busy(const struct recording *recording)
+static bool is_busy(const struct recording *recording, const struct then *then)
 {
 	const struct recording_sample *oldest = &recording->coarse.edges[0];
-	struct recording_change cpu;
-	uint64_t usec;
+	uint64_t usec = then->newest->time_usec - then->quiet.time_usec;
 
-	if (recording_newest(recording)->time_usec - oldest->time_usec < RECORDING_FRESH_USEC)
+	if (!then->known || then->newest->time_usec - oldest->time_usec < RECORDING_FRESH_USEC)
 		return true;
-	if (!recording_change(recording, offsetof(struct recording_sample, cpu_usage_usec),
-			      RECORDING_QUIET_USEC, &cpu))
-		return true;
-	usec = cpu.usec < RECORDING_QUIET_USEC ? cpu.usec : RECORDING_QUIET_USEC;
-	return recording_share((uint64_t)(cpu.by > 0 ? cpu.by : 0), usec) >=
+	return recording_share(growth(then->quiet.cpu_usage_usec, then->newest->cpu_usage_usec),
+			       usec < RECORDING_QUIET_USEC ? usec : RECORDING_QUIET_USEC) >=
 	       RECORDING_BUSY_PERCENT_X100;
 }
 
 enum recording_pace recording_pace(const struct recording *recording, uint64_t memory_max)
 {
+	struct then then;
+
 	if (recording_newest(recording) == NULL)
 		return RECORDING_BUSY;
-	if (is_near(recording, memory_max))
+	find_both(recording, &then);
+	if (is_near(&then, memory_max))
 		return RECORDING_NEAR;
-	return is_busy(recording) ? RECORDING_BUSY : RECORDING_IDLE;
+	return is_busy(recording, &then) ? RECORDING_BUSY : RECORDING_IDLE;
 }
 
 static const struct {

@@ -136,6 +136,7 @@ static void choose_pace(struct recorder *recorder, uint64_t now)
 	if (pace == RECORDING_IDLE && recorder->all->alone)
 		pace = RECORDING_BUSY;
 	set_pace(recorder, pace);
+	recorder->paced_usec = now;
 	recorder->looks = pace == RECORDING_IDLE ? 0 : recorder->looks + 1;
 	keep_open(recorder, recorder->looks >= RECORDER_OPEN_AFTER);
 	recorder->due_usec = next_due(pace, now);
@@ -146,7 +147,11 @@ static void record(struct recorder *recorder, const struct recording_sample *sam
 {
 	if (recorder->all != NULL && recorder->at_work) {
 		(void)recording_add(&recorder->recording, sample);
-		choose_pace(recorder, sample->time_usec);
+		/* events can come a hundred times a second: a decision walks the recording */
+		if (sample->time_usec >= recorder->paced_usec + RECORDING_CLOSEST_USEC)
+			choose_pace(recorder, sample->time_usec);
+		else
+			recorder->due_usec = next_due(recorder->pace, sample->time_usec);
 	}
 	for (size_t i = 0; i < recorder->listener_count; i++)
 		recorder->listeners[i].callback(sample, recorder->listeners[i].userdata);

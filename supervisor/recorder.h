@@ -78,6 +78,7 @@ struct recorder {
 	enum recording_pace pace;
 	unsigned looks;	     /* in a row that were not idle */
 	uint64_t due_usec;   /* of one that is not idle */
+	uint64_t paced_usec; /* when the pace was last decided */
 	uint64_t whole_usec; /* when it was last read as a whole */
 	uint64_t memory_max;
 	uint64_t starts;
