@@ -148,6 +148,17 @@ static bool clean_processes(json_t *processes, const char *directory)
 	return true;
 }
 
+/* Of those that the recorder saw nothing but the host's number tells which is which: the name does.
+ */
+static void clean_history(json_t *history)
+{
+	json_t *process;
+	size_t i;
+
+	json_array_foreach(json_object_get(history, "processes"), i, process)(void)
+		json_object_del(process, "pid");
+}
+
 static bool clean_stacks(json_t *stacks, const char *directory)
 {
 	return clean_processes(json_object_get(stacks, "processes"), directory);
@@ -182,6 +193,7 @@ static bool clean(json_t *incident)
 	json_int_t pid = json_integer_value(json_object_get(victim, "pid"));
 	json_int_t inside = json_integer_value(json_object_get(victim, "pid_inside"));
 
+	clean_history(json_object_get(incident, "history"));
 	return clean_words(incident, "sentence", pid, inside) &&
 	       clean_words(incident, "advice", pid, inside) &&
 	       (!is_of_host(level) || set(incident, "advice", json_string(host_advice))) &&

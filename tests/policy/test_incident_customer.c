@@ -11,6 +11,7 @@ static const char incident[] =
 	"'victim':{'pid':4711,'pid_inside':3,'comm':'gunicorn'},"
 	"'events':{'above':{'oom':9},'app':{'oom':1}},'kernel':['oom_memcg=/pysbx.slice/x "
 	"pid=4711'],"
+	"'history':{'time_msec':[1],'processes':[{'pid':4711,'comm':'y'}]},"
 	"'steps':[{'step':'recycle','reading':'x','result':'SIGTERM to pid 4712 and pid 4713'}],"
 	"'stacks':{'processes':[{'pid':4711,'pid_inside':3,'error':'/proc/4711/root/x: no',"
 	"'threads':[{'tid':4714,'frames':["

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is written is what packaging/incident.schema.json says. */
 #include "policy/incident.h"
+#include "policy/incident_customer.h"
 #include "policy/own.h"
 #include "tests/policy/json_schema.h"
 
@@ -20,10 +21,12 @@ static json_t *json_of(const struct incident *incident)
 
 static void expect_valid(const struct incident *incident)
 {
-	json_t *value = json_of(incident);
+	json_t *value = json_of(incident), *shown = incident_for_customer(value);
 
 	json_schema_expect(SCHEMA, value);
+	json_schema_expect(SCHEMA, shown);
 	json_decref(value);
+	json_decref(shown);
 }
 
 /* As it is when nothing is known. */
