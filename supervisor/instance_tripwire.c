@@ -280,6 +280,7 @@ static void on_stacks(json_t *result, const struct error *err, void *userdata)
 	(void)err;
 
 	trip->request = NULL;
+	process_table_take_answers(&trip->instance->processes, trip->instance->host->reader);
 	trip->stacks = json_incref(result);
 	if (result != NULL)
 		(void)stacks_mark_allocating(stacks_before(trip->instance), result);
@@ -294,8 +295,11 @@ static bool read_stacks(struct trip *trip)
 	pid_t pids[SNAPSHOT_PROCESSES];
 	struct error ignored;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		pids[i] = largest[i]->pid;
+		/* an answer that is not there when the stacks are is left out */
+		reader_ask(trip->instance->host->reader, pids[i], READER_PSS);
+	}
 	return count > 0 && stacks_read(trip->instance->host->event, pids, count, on_stacks, trip,
 					&trip->request, &ignored) >= 0;
 }

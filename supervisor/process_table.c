@@ -113,7 +113,9 @@ void process_table_take_answers(struct process_table *table, const struct reader
 	while (reader_take(reader, &answer)) {
 		struct process *process = find(table, answer.pid);
 
-		if (process != NULL && answer.text[0] != '\0')
+		if (process != NULL && answer.question == READER_PSS)
+			process->pss_bytes = answer.pss_bytes;
+		else if (process != NULL && answer.text[0] != '\0')
 			memcpy(process->command_line, answer.text, sizeof(answer.text));
 	}
 }
@@ -127,7 +129,7 @@ void process_table_refresh(struct process_table *table, int dir, const struct re
 	for (size_t i = 0; i < table->count; i++) {
 		if (table->items[i].asked < PROCESS_ASK_MAX) {
 			table->items[i].asked++;
-			reader_ask(reader, table->items[i].pid);
+			reader_ask(reader, table->items[i].pid, READER_COMMAND_LINE);
 		}
 	}
 }

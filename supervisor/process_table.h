@@ -22,6 +22,7 @@ struct process {
 	int pidfd;
 	bool gone; /* seen dead by process_table_find_dead */
 	uint64_t rss_bytes;
+	uint64_t pss_bytes; /* when it was last asked for; 0: never, or unknown */
 	char comm[64];
 	unsigned asked;
 	char command_line[READER_TEXT_MAX]; /* as in struct reader_answer; "" if unknown */

@@ -2,6 +2,7 @@
 #include "supervisor/reader.h"
 
 #include "policy/own.h"
+#include "supervisor/file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -59,11 +61,40 @@ static void read_command_line(struct reader_answer *answer)
 	}
 }
 
+static void read_pss(struct reader_answer *answer)
+{
+	static const char key[] = "\nPss:";
+	char text[4096];
+	const char *line;
+
+	if (file_read_proc(answer->pid, "smaps_rollup", text, sizeof(text)) == 0)
+		return;
+	line = strstr(text, key);
+	if (line != NULL)
+		answer->pss_bytes = strtoull(line + strlen(key), NULL, 10) * 1024;
+}
+
+struct asked {
+	pid_t pid;
+	enum reader_question question;
+};
+
+static void answer_one(const struct asked *asked)
+{
+	struct reader_answer answer = { .pid = asked->pid, .question = asked->question };
+
+	if (asked->question == READER_PSS)
+		read_pss(&answer);
+	else
+		read_command_line(&answer);
+	(void)send(READER_FD, &answer, sizeof(answer), MSG_NOSIGNAL);
+}
+
 /* Keeps nothing of the supervisor's but the socket: an open pipe or lock here would outlive it. */
 static void __attribute__((noreturn)) answer_questions(int socket_fd)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct reader_answer answer;
+	struct asked asked;
 	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -76,15 +107,13 @@ static void __attribute__((noreturn)) answer_questions(int socket_fd)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	for (;;) {
-		ssize_t n = recv(READER_FD, &answer.pid, sizeof(answer.pid), 0);
+		ssize_t n = recv(READER_FD, &asked, sizeof(asked), 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n != (ssize_t)sizeof(answer.pid))
+		if (n != (ssize_t)sizeof(asked))
 			_exit(0);
-		memset(answer.text, 0, sizeof(answer.text));
-		read_command_line(&answer);
-		(void)send(READER_FD, &answer, sizeof(answer), MSG_NOSIGNAL);
+		answer_one(&asked);
 	}
 }
 
@@ -110,10 +139,12 @@ int reader_start(struct reader *reader, struct error *err)
 	return 0;
 }
 
-void reader_ask(const struct reader *reader, pid_t pid)
+void reader_ask(const struct reader *reader, pid_t pid, enum reader_question question)
 {
+	const struct asked asked = { pid, question };
+
 	if (reader->socket >= 0)
-		(void)send(reader->socket, &pid, sizeof(pid), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)send(reader->socket, &asked, sizeof(asked), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 bool reader_take(const struct reader *reader, struct reader_answer *ret)

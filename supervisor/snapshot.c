@@ -95,6 +95,9 @@ static json_t *process_json(const struct process *process)
 			  escape_string(process->comm, ESCAPE_FOR_JSON, comm, sizeof(comm)), "rss",
 			  (json_int_t)process->rss_bytes);
 
+	if (process->pss_bytes > 0)
+		(void)json_object_set_new(object, "pss",
+					  json_integer((json_int_t)process->pss_bytes));
 	if (process->pid_inside > 0)
 		(void)json_object_set_new(object, "pid_inside", json_integer(process->pid_inside));
 	return object;
