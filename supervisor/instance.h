@@ -352,6 +352,9 @@ void instance_hear_counted(struct instance *instance, const struct launch_denial
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 
+/* In its leaf, that no incident has told about. */
+uint64_t instance_new_oom_kills(const struct instance *instance,
+				const struct watch_reading *reading);
 void instance_on_watch(enum watch_event event, void *userdata);
 void instance_init_recorder(struct instance *instance);
 

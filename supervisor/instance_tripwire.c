@@ -47,6 +47,7 @@ struct trip {
 	struct instance *instance;
 	enum trip_reason reason;
 	bool begins;
+	bool late; /* the kernel has killed meanwhile: it is no look before that */
 	struct stall_finding finding;
 	struct tenant_trip tenant; /* limit 0: it is the app's own */
 	int slice;
@@ -239,15 +240,10 @@ static void end_stalled(const struct trip *trip)
 	instance_end_for(instance, CAUSE_STALLED, words);
 }
 
-/* What was seen is kept; the app goes on. */
-static void finish(struct trip *trip)
+static void keep(const struct trip *trip, uint64_t frozen_usec)
 {
 	struct instance *instance = trip->instance;
-	uint64_t frozen_usec;
 
-	set_high(instance, tripwire_high(&instance->tripwire));
-	set_slice_frozen(trip->slice, false);
-	frozen_usec = clock_monotonic_usec() - trip->frozen_usec;
 	diagnosis_add_snapshot(&instance->diagnosis, snapshot_make(&(struct snapshot){
 							     .reason = reason_names[trip->reason],
 							     .reading = &trip->reading,
@@ -258,6 +254,17 @@ static void finish(struct trip *trip)
 							     .stacks = trip->stacks,
 						     }));
 	add_step(trip, frozen_usec);
+}
+
+/* What was seen is kept; the app goes on. */
+static void finish(struct trip *trip)
+{
+	struct instance *instance = trip->instance;
+
+	set_high(instance, tripwire_high(&instance->tripwire));
+	set_slice_frozen(trip->slice, false);
+	if (!trip->late)
+		keep(trip, clock_monotonic_usec() - trip->frozen_usec);
 	if (trip->begins)
 		tell(trip);
 	if (trip->reason == TRIP_STALLED)
@@ -311,13 +318,14 @@ static void look_at_frozen(struct trip *trip)
 	struct error ignored;
 
 	watch_read(&instance->watch, &trip->reading);
+	trip->late = instance_new_oom_kills(instance, &trip->reading) > 0;
 	tripwire_rise(&instance->tripwire, trip->reading.leaf_current);
 	if (instance_open_leaf(instance, &leaf, &ignored) >= 0) {
 		process_table_refresh(&instance->processes, leaf, instance->host->reader);
 		process_table_forget_dead(&instance->processes);
 		instance->table_usec = clock_monotonic_usec();
 	}
-	if (!read_stacks(trip))
+	if (trip->late || !read_stacks(trip))
 		finish(trip);
 }
 
@@ -416,6 +424,7 @@ void instance_see_tripwire(struct instance *instance, const struct watch_reading
 	struct tripwire_reading now;
 	struct tripwire_answer answer;
 	struct trip trip = { .instance = instance, .reading = *reading, .slice = -1 };
+	bool late;
 
 	if (!can_look(instance) || !reading->memory.valid)
 		return;
@@ -423,14 +432,16 @@ void instance_see_tripwire(struct instance *instance, const struct watch_reading
 	now = reading_of(instance, reading);
 	tripwire_step(&instance->tripwire, &now, by_clock, &answer);
 	arm_look(instance, answer.look_usec);
+	/* a look after a kill would push out those before it */
+	late = instance_new_oom_kills(instance, reading) > 0;
 	/* one that is to stop is killed for that soon enough */
-	if (answer.stalled && instance->state == APP_RUNNING)
+	if (answer.stalled && !late && instance->state == APP_RUNNING)
 		trip.reason = TRIP_STALLED;
 	else
 		trip.reason = instance->tripwire_high == LIMIT_MAX ? TRIP_TOP : TRIP_RUNG;
 	trip.begins = answer.begins;
 	trip.finding = answer.finding;
-	if ((trip.reason == TRIP_STALLED || answer.snapshot) && begin_trip(&trip))
+	if (!late && (trip.reason == TRIP_STALLED || answer.snapshot) && begin_trip(&trip))
 		return;
 	set_high(instance, answer.high);
 	if (trip.reason == TRIP_STALLED)

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t new_oom_kills(const struct instance *instance, const struct watch_reading *reading)
+uint64_t instance_new_oom_kills(const struct instance *instance,
+				const struct watch_reading *reading)
 {
 	struct event_deltas deltas;
 
@@ -76,7 +77,7 @@ static void on_reading(const struct watch_reading *reading, void *userdata)
 	struct instance *instance = userdata;
 
 	recorder_set_memory_max(&instance->recorder, instance->spec->limits.memory_max);
-	if (new_oom_kills(instance, reading) == 0)
+	if (instance_new_oom_kills(instance, reading) == 0)
 		keep_reading(instance, reading);
 }
 
@@ -138,7 +139,7 @@ static void judge_child(struct instance *instance)
 		instance_judge(instance, true, &verdict);
 	} else {
 		watch_read(&instance->watch, &reading);
-		instance->child_unreported += new_oom_kills(instance, &reading);
+		instance->child_unreported += instance_new_oom_kills(instance, &reading);
 		watch_subtract(&reading.counters, &instance->base, &instance->explained);
 		instance->tenant_oom = instance_read_tenant_oom(instance);
 	}
@@ -164,7 +165,7 @@ static int on_oom_settled(sd_event_source *source, uint64_t usec, void *userdata
 
 	instance->oom_timer = sd_event_source_disable_unref(instance->oom_timer);
 	watch_read(&instance->watch, &reading);
-	if (instance->last_words.type != 0 || new_oom_kills(instance, &reading) == 0)
+	if (instance->last_words.type != 0 || instance_new_oom_kills(instance, &reading) == 0)
 		return 0; /* the main process went with it: judged as its end */
 	if (main_is_ending(instance))
 		(void)instance_arm(instance, &instance->oom_timer, INSTANCE_OOM_SETTLE_USEC,
@@ -183,7 +184,7 @@ static void see_memory(struct instance *instance)
 	/* `max` or `high` moved: the kill, if it comes, is milliseconds away */
 	recorder_look(&instance->recorder, &reading);
 	instance_see_tripwire(instance, &reading, false);
-	if (new_oom_kills(instance, &reading) > 0 && instance->oom_timer == NULL)
+	if (instance_new_oom_kills(instance, &reading) > 0 && instance->oom_timer == NULL)
 		(void)instance_arm(instance, &instance->oom_timer,
 				   instance->spec->oom == OOM_APP ? INSTANCE_OOM_GROUP_SETTLE_USEC
 								  : INSTANCE_OOM_SETTLE_USEC,

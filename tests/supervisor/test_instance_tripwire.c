@@ -164,6 +164,20 @@ Test(instance_tripwire, who_does_not_freeze_is_read_after_20_ms)
 	close_scene(&scene);
 }
 
+Test(instance_tripwire, a_look_after_the_kill_is_none)
+{
+	struct scene scene;
+
+	open_scene(&scene, "frozen 1\n");
+	set_memory(58 * MIB, 0, 3);
+	tree_file("web.slice/0/memory.events.local", 0644, "high 3\nmax 0\noom_kill 1\n");
+	instance_on_watch(WATCH_MEMORY_EVENTS, &scene.instance);
+	cr_expect_null(scene.instance.diagnosis.snapshots);
+	cr_expect_eq(strtoull(read_file("web.slice/0/memory.high"), NULL, 10),
+		     tripwire_rung(64 * MIB, 1), "it is out of the way all the same");
+	close_scene(&scene);
+}
+
 Test(instance_tripwire, whoever_leaves_in_the_middle_thaws_and_disarms)
 {
 	struct scene scene;
