@@ -161,10 +161,9 @@ static void explain_hung(struct health *health, struct phrase *phrase,
 {
 	const struct instance *instance = health->instance;
 	bool spins = health->reason == HEALTH_REASON_SPINNING;
-	const json_t *stacks = sight->second != NULL ? sight->second : sight->first;
 	char place[STACKS_LINE_MAX], time[QUANTITY_TEXT_MAX];
 	const char *line =
-		health_look_place(stacks, spins ? sight->busiest : 0, instance->worker_pid,
+		health_look_place(sight, spins ? sight->busiest : 0, instance->worker_pid,
 				  instance->spec->directory, place, sizeof(place));
 
 	phrase_add(phrase, "%s%s%s for %s", spins ? "spinning" : "waiting",
@@ -280,8 +279,9 @@ static void look_closely(struct health *health)
 	read_now(health, &now);
 	r = instance_open_leaf(instance, &leaf, &err);
 	if (r >= 0)
-		r = health_look_start(instance->host->event, leaf, &now, needs_stacks(health, &now),
-				      on_looked, health, &health->look, &err);
+		r = health_look_start(instance->host->event, leaf, &now, instance->worker_pid,
+				      needs_stacks(health, &now), on_looked, health, &health->look,
+				      &err);
 	if (r < 0)
 		instance_say_error(instance, &err);
 }

@@ -14,6 +14,7 @@
 struct health_look {
 	sd_event *event; /* borrowed */
 	int leaf;
+	pid_t main; /* process of the app */
 	bool wants_stacks;
 	struct health_threads threads; /* at its begin */
 	struct stacks_request *request;
@@ -64,6 +65,17 @@ static bool add_pid(pid_t pid, void *userdata)
 	return pids->count < STACKS_PIDS_MAX;
 }
 
+/* Their reading has a deadline: where there are workers, a master tells the least. */
+static const struct pids *put_last(struct pids *pids, pid_t main)
+{
+	for (size_t i = 0; i + 1 < pids->count; i++)
+		if (pids->items[i] == main) {
+			pids->items[i] = pids->items[pids->count - 1];
+			pids->items[pids->count - 1] = main;
+		}
+	return pids;
+}
+
 /* False: they aren't read, and done is not called. */
 static bool begin_stacks(struct health_look *look, stacks_done_fn done)
 {
@@ -72,8 +84,8 @@ static bool begin_stacks(struct health_look *look, stacks_done_fn done)
 
 	return look->wants_stacks &&
 	       cgroup_each_process(look->leaf, add_pid, &pids, &ignored) >= 0 && pids.count > 0 &&
-	       stacks_read(look->event, pids.items, pids.count, done, look, &look->request,
-			   &ignored) >= 0;
+	       stacks_read(look->event, put_last(&pids, look->main)->items, pids.count, done, look,
+			   &look->request, &ignored) >= 0;
 }
 
 static void on_second(json_t *result, const struct error *err, void *userdata)
@@ -117,8 +129,8 @@ static void on_first(json_t *result, const struct error *err, void *userdata)
 		finish(look);
 }
 
-int health_look_start(sd_event *event, int leaf, const struct health_reading *begun, bool stacks,
-		      health_look_done *done, void *userdata, struct health_look **ret,
+int health_look_start(sd_event *event, int leaf, const struct health_reading *begun, pid_t main,
+		      bool stacks, health_look_done *done, void *userdata, struct health_look **ret,
 		      struct error *err)
 {
 	struct health_look *look = calloc(1, sizeof(*look));
@@ -128,6 +140,7 @@ int health_look_start(sd_event *event, int leaf, const struct health_reading *be
 		return error_no_memory(err);
 	*look = (struct health_look){ .event = event,
 				      .leaf = fcntl(leaf, F_DUPFD_CLOEXEC, 0),
+				      .main = main,
 				      .wants_stacks = stacks,
 				      .sight = { .begun = *begun },
 				      .done = done,
@@ -185,13 +198,12 @@ static unsigned weigh(const json_t *process, const json_t *thread, pid_t busiest
 	return weight;
 }
 
-const char *health_look_place(const json_t *stacks, pid_t busiest, pid_t main,
-			      const char *directory, char *text, size_t size)
+/* The thread that tells most; *most is how much. */
+static json_t *find_thread(const json_t *stacks, pid_t busiest, pid_t main, const char *directory,
+			   unsigned *most)
 {
 	const json_t *processes = json_object_get(stacks, "processes");
-	json_t *best = NULL, *alone;
-	unsigned most = 0;
-	const char *line;
+	json_t *best = NULL;
 
 	for (size_t i = 0; i < json_array_size(processes); i++) {
 		const json_t *process = json_array_get(processes, i);
@@ -201,12 +213,26 @@ const char *health_look_place(const json_t *stacks, pid_t busiest, pid_t main,
 			json_t *thread = json_array_get(threads, j);
 			unsigned weight = weigh(process, thread, busiest, main, directory);
 
-			if (weight > most) {
-				most = weight;
+			if (weight > *most) {
+				*most = weight;
 				best = thread;
 			}
 		}
 	}
+	return best;
+}
+
+const char *health_look_place(const struct health_sight *sight, pid_t busiest, pid_t main,
+			      const char *directory, char *text, size_t size)
+{
+	unsigned most = 0;
+	json_t *best = find_thread(sight->second, busiest, main, directory, &most), *other, *alone;
+	const char *line;
+
+	/* on a busy machine one of the two may lack a process */
+	other = find_thread(sight->first, busiest, main, directory, &most);
+	if (other != NULL)
+		best = other;
 	if (best == NULL)
 		return NULL;
 	alone = json_pack("{s:[{s:[O]}]}", "processes", "threads", best);

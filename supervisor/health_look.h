@@ -23,17 +23,16 @@ struct health_sight {
 
 typedef void health_look_done(struct health_sight *sight, void *userdata);
 
-/* leaf: directory, not kept. stacks: read them as well. done is called once, from the loop; the
- * look is gone afterwards. */
-int health_look_start(sd_event *event, int leaf, const struct health_reading *begun, bool stacks,
-		      health_look_done *done, void *userdata, struct health_look **ret,
+/* leaf: directory, not kept. stacks: read them as well, those of the process `main` last. done is
+ * called once, from the loop; the look is gone afterwards. */
+int health_look_start(sd_event *event, int leaf, const struct health_reading *begun, pid_t main,
+		      bool stacks, health_look_done *done, void *userdata, struct health_look **ret,
 		      struct error *err);
 /* done is not called. NULL is fine. */
 void health_look_cancel(struct health_look *look);
 
 /* Where the thread that matters is: "views.py:42 in get()". That of `busiest`; else one in the
- * app's own code (below `directory`), rather of a worker than of the main process. NULL if no stack
- * tells.
- */
-const char *health_look_place(const json_t *stacks, pid_t busiest, pid_t main,
+ * app's own code (below `directory`), rather of a worker than of the main process; as it was last
+ * seen. NULL if no stack tells. */
+const char *health_look_place(const struct health_sight *sight, pid_t busiest, pid_t main,
 			      const char *directory, char *text, size_t size);

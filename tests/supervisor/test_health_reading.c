@@ -152,18 +152,20 @@ Test(health_reading, finds_the_thread_that_spins)
 	"{\"function\":\"" function "\",\"file\":\"" file "\",\"line\":" #line "}"
 #define THREAD(tid, frames) "{\"tid\":" #tid ",\"gil\":false,\"frames\":[" frames "]}"
 
-static void expect_place(const char *text, pid_t busiest, const char *place)
+static void expect_place(const char *first, const char *second, pid_t busiest, const char *place)
 {
-	json_t *stacks = json_loads(text, 0, NULL);
+	struct health_sight sight = { .first = json_loads(first, 0, NULL),
+				      .second = json_loads(second, 0, NULL) };
 	char buffer[256];
 	const char *found =
-		health_look_place(stacks, busiest, 1, "/srv/app", buffer, sizeof(buffer));
+		health_look_place(&sight, busiest, 1, "/srv/app", buffer, sizeof(buffer));
 
 	if (place == NULL)
 		cr_expect_null(found);
 	else
 		cr_expect_str_eq(found, place);
-	json_decref(stacks);
+	json_decref(sight.first);
+	json_decref(sight.second);
 }
 
 Test(health_reading, tells_the_place_in_the_app_of_a_worker)
@@ -182,9 +184,10 @@ Test(health_reading, tells_the_place_in_the_app_of_a_worker)
 									       "/srv/app/views.py",
 									       42)) "]}]}";
 
-	expect_place(stacks, 0, "views.py:42 in get()");
-	expect_place(stacks, 2, "selectors.py:400 in wait()");
-	expect_place("{\"processes\":[{\"pid\":2,\"error\":\"no Python\"}]}", 0, NULL);
-	expect_place("{\"processes\":[]}", 0, NULL);
-	expect_place("{}", 0, NULL);
+	expect_place("{}", stacks, 0, "views.py:42 in get()");
+	expect_place("{}", stacks, 2, "selectors.py:400 in wait()");
+	expect_place(stacks, "{\"processes\":[{\"pid\":2,\"error\":\"no time\"}]}", 0,
+		     "views.py:42 in get()");
+	expect_place("{}", "{\"processes\":[{\"pid\":2,\"error\":\"no Python\"}]}", 0, NULL);
+	expect_place("{}", "{\"processes\":[]}", 0, NULL);
 }
