@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -38,6 +39,20 @@ int launcher_image(const char *path, int *ret_fd, struct error *err)
 		err->kind = ERROR_UNSUPPORTED;
 	}
 	return r;
+}
+
+int launcher_image_mounted(const char *path, int *ret_fd, struct error *err)
+{
+	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+						     MOUNT_ATTR_NODEV };
+	_cleanup_close_ int tree =
+		open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT);
+
+	if (tree < 0 ||
+	    mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
+		return launcher_image(path, ret_fd, err);
+	*ret_fd = TAKE_FD(tree);
+	return 0;
 }
 
 /* --- descriptors that are few --------------------------------------------------------------- */

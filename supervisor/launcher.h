@@ -2,8 +2,9 @@
 /*
  * The supervisor's end of a pysbx-launch: starting one, hearing from it, telling it.
  *
- * The program is copied into a sealed memfd once (launcher_image): what runs as pid 1 of a sandbox
- * has no file that a worker could reach and overwrite. It is started with clone3 into its cgroup
+ * What runs as pid 1 of a sandbox has no file that a worker could reach and overwrite
+ * (CVE-2019-5736): a daemon copies the program into a sealed memfd, once (launcher_image), and who
+ * starts one only clones its file as a read-only mount of its own (launcher_image_mounted). It is started with clone3 into its cgroup
  * and its namespaces, so no time passes in which it is elsewhere.
  *
  * A launcher whose plan says `keep` outlives its supervisor (policy/launch_message.h). It listens
@@ -28,6 +29,10 @@
 
 /* Reads the program at path into a sealed, executable memfd. */
 int launcher_image(const char *path, int *ret_fd, struct error *err);
+
+/* Without a copy, which takes 1.5 ms. The mount is in no namespace, and stays read-only for whoever
+ * gets at it by /proc/PID/exe, root too. Where it can't be had, it is a memfd after all. */
+int launcher_image_mounted(const char *path, int *ret_fd, struct error *err);
 
 struct launcher {
 	pid_t pid;  /* as we see it; pid 1 inside; 0 until an adopted one has sent its pidfd */

@@ -154,14 +154,20 @@ bool reader_take(const struct reader *reader, struct reader_answer *ret)
 	return recv(reader->socket, ret, sizeof(*ret), MSG_DONTWAIT) == (ssize_t)sizeof(*ret);
 }
 
+void reader_kill(struct reader *reader)
+{
+	close_and_clear(&reader->socket);
+	if (reader->pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, reader->pidfd, SIGKILL, NULL, 0);
+}
+
 void reader_stop(struct reader *reader)
 {
 	siginfo_t info;
 
-	close_and_clear(&reader->socket);
+	reader_kill(reader);
 	if (reader->pidfd < 0)
 		return;
-	(void)syscall(SYS_pidfd_send_signal, reader->pidfd, SIGKILL, NULL, 0);
 	(void)waitid((idtype_t)P_PIDFD, (id_t)reader->pidfd, &info, WEXITED);
 	close_and_clear(&reader->pidfd);
 }

@@ -42,5 +42,6 @@ void reader_ask(const struct reader *reader, pid_t pid, enum reader_question que
 /* The next answer, if there is one. */
 bool reader_take(const struct reader *reader, struct reader_answer *ret);
 
-/* Kills and reaps it. */
+/* Kills it; reader_stop also reaps it. */
+void reader_kill(struct reader *reader);
 void reader_stop(struct reader *reader);

@@ -382,9 +382,7 @@ static int run_instance(struct run *run, struct error *err)
 		.random = random_number,
 		.learn = run->options.learn.on ? learn : NULL,
 	};
-	r = launcher_image(LAUNCHER_PATH, &run->host.image_fd, err);
-	if (r >= 0)
-		r = reader_start(&run->reader, err);
+	r = launcher_image_mounted(LAUNCHER_PATH, &run->host.image_fd, err);
 	if (r < 0)
 		return r;
 	(void)kernel_log_open(&run->kernel_log, 0, &ignored);
@@ -399,6 +397,10 @@ static int run_instance(struct run *run, struct error *err)
 	run->instance.userdata = run;
 	run->instance_ready = true;
 	instance_start(&run->instance);
+	/* while the launcher builds the sandbox */
+	r = reader_start(&run->reader, err);
+	if (r < 0)
+		return r;
 	r = sd_event_loop(run->event);
 	incident_hook_finish(run->hook);
 	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "event loop") : 0;
@@ -414,11 +416,13 @@ static int clean_up(struct run *run, struct error *err)
 	if (run->instance_ready)
 		instance_clear(&run->instance);
 	recorders_clear(&run->recorders);
-	reader_stop(&run->reader);
+	/* it and the anchor end at the same time */
+	reader_kill(&run->reader);
 	close_and_clear(&run->app_fd);
 	close_and_clear(&run->host.image_fd);
 	kernel_log_close(&run->kernel_log);
 	r = delegation_close(&run->delegation, err);
+	reader_stop(&run->reader);
 	identity_clear(&run->identity);
 	host_facts_clear(&run->facts);
 	plan_free(run->plan);
