@@ -25,7 +25,8 @@
  *   supervisor -> launcher
  *     LAUNCH_SIGNAL   send `signal` to the worker
  *     LAUNCH_STOP     stop_signal now, SIGKILL to all after the plan's grace
- *     LAUNCH_COLLECTED  the end (or the failure) has been taken note of: the launcher may exit
+ *     LAUNCH_COLLECTED  the end (or the failure) has been taken note of: the launcher may exit (one
+ *                     that does not `keep` has, and does not hear it)
  *     LAUNCH_TAKE     the answer to LAUNCH_STALLED: I am here, give me the spool
  *     LAUNCH_TAKEN    the spool's lines are where they belong: the launcher may forget them
  *     LAUNCH_HEARD    the caller of the refused call has been looked at, and may go on

@@ -7,10 +7,10 @@
  *   running  -> STOP, SIGTERM, or the supervisor is gone with which it is to end
  *                                            -> running, with a deadline after which all is killed
  *   ending   -> everything killed and reaped -> ended: LAUNCH_ENDED is sent
- *   ended    -> COLLECTED; or nobody is there to collect it, and nobody will come  -> return
+ *   ended    -> return
  *
- * With `keep`, somebody will come: the end is kept for as long as it takes, unless SIGTERM came.
- * Then the whole scope is to end, and all of us with it.
+ * With `keep`, somebody will come if nobody is there: the end is kept until it is COLLECTED, for as
+ * long as it takes, unless SIGTERM came. Then the whole scope is to end, and all of us with it.
  *
  * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children,
  * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal, one refused system call (denials.h).
@@ -169,7 +169,9 @@ static void tell_end(struct init *init, enum launch_message_type type)
 	init->told = true;
 	init->end.type = type;
 	init->end.signal = init->terminated ? SIGTERM : 0;
-	keeper_send(&init->keeper, type, &init->end, NULL, 0);
+	/* what has been sent is read, after our end too */
+	if (keeper_send(&init->keeper, type, &init->end, NULL, 0) && !init->launcher->keep)
+		init->done = true;
 }
 
 /* --- signals and children ---------------------------------------------------------------------*/

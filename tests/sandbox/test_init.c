@@ -176,11 +176,22 @@ Test(init, drops_messages_that_make_no_sense)
 Test(init, keeps_the_end_until_it_is_collected)
 {
 	sandbox_init(&box, "echo ready");
+	sandbox_keep(&box);
 	start_script("ready");
 	cr_assert(worker_has_ended(10000));
 	cr_expect_not(sandbox_wait_launcher(&box, 300));
 	sandbox_finish(&box);
 	cr_expect_eq(box.last.wait_status, 0);
+}
+
+Test(init, ends_with_its_worker_where_nobody_else_could_ask)
+{
+	sandbox_init(&box, "echo ready; exit 4");
+	start_script("ready");
+	cr_assert(worker_has_ended(10000));
+	cr_expect(sandbox_wait_launcher(&box, 10000));
+	sandbox_wait_for_message(&box, LAUNCH_ENDED);
+	cr_expect_eq(box.last.wait_status, W_EXITCODE(4, 0));
 }
 
 Test(init, ends_the_sandbox_when_the_supervisor_is_gone)
