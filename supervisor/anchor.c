@@ -142,6 +142,12 @@ void anchor_leave(struct anchor *anchor)
 	close_and_clear(&anchor->pidfd);
 }
 
+void anchor_kill(const struct anchor *anchor)
+{
+	if (anchor->pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, anchor->pidfd, SIGKILL, NULL, 0);
+}
+
 void anchor_finish(struct anchor *anchor, int timeout_msec)
 {
 	struct pollfd poller = { .fd = anchor->pidfd, .events = POLLIN };

@@ -64,5 +64,8 @@ int anchor_adopt(const char *path, struct anchor *ret, struct error *err);
 /* Lets go of an anchor that keeps: it stays. */
 void anchor_leave(struct anchor *anchor);
 
+/* Its end without cleaning up; anchor_finish still waits for it. */
+void anchor_kill(const struct anchor *anchor);
+
 /* Closes the socket and waits for its end; kills it after timeout_msec. */
 void anchor_finish(struct anchor *anchor, int timeout_msec);

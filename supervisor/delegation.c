@@ -3,7 +3,6 @@
 
 #include "policy/own.h"
 #include "supervisor/file.h"
-#include "supervisor/scope.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +18,14 @@
 #define OWN_LEAF	    "pysbx-supervisor"
 #define CLOSE_PATIENCE_MSEC 10000
 #define ANCHOR_MARGIN_MSEC  2000
-#define LOOK_AGAIN_MSEC	    5
+#define LOOK_AGAIN_MSEC	    1
 
 /* --- a scope of systemd --------------------------------------------------------------------- */
 
-static int open_scope(const struct delegation_request *request, struct delegation *d,
-		      struct error *err)
+static int begin_scope(const struct delegation_request *request, struct delegation *d,
+		       struct error *err)
 {
-	char unit[RUN_ID_MAX + 32], description[RUN_ID_MAX + 64], below[CGROUP_PATH_MAX];
+	char unit[RUN_ID_MAX + 32], description[RUN_ID_MAX + 64];
 	int r;
 
 	r = cgroup_check_mount(err);
@@ -38,8 +37,17 @@ static int open_scope(const struct delegation_request *request, struct delegatio
 	snprintf(d->path, sizeof(d->path), CGROUP_MOUNT "/" SCOPE_SLICE "/%s", unit);
 	r = runs_note_cgroup(d->lock_fd, d->path, err);
 	if (r >= 0)
-		r = scope_start(unit, description, d->anchor.pid,
-				request->grace_usec + 5 * USEC_PER_SEC, NULL, err);
+		r = scope_begin(unit, description, d->anchor.pid,
+				request->grace_usec + 5 * USEC_PER_SEC, NULL, &d->scope, err);
+	return r;
+}
+
+static int open_scope(struct delegation *d, struct error *err)
+{
+	char below[CGROUP_PATH_MAX];
+	int r;
+
+	r = scope_finish(TAKE_PTR(d->scope), err);
 	if (r >= 0)
 		r = cgroup_of_process(d->anchor.pid, below, sizeof(below), err);
 	if (r < 0)
@@ -178,18 +186,26 @@ static const char *run_name(const struct delegation *d)
 	return strrchr(d->path, '/') + 1;
 }
 
-static int open_all(const struct delegation_request *request, struct delegation *d,
-		    struct error *err)
+static int begin_all(const struct delegation_request *request, struct delegation *d,
+		     struct error *err)
 {
-	uint64_t patience = request->grace_usec / USEC_PER_MSEC + ANCHOR_MARGIN_MSEC;
 	bool in_scope = request->cgroup_root == NULL && sd_booted() > 0;
 	int r;
 
 	r = runs_register(RUNS_DIRECTORY, d->id, &d->lock_fd, err);
 	if (r >= 0)
 		r = anchor_spawn(ANCHOR_PATH, d->lock_fd, &d->anchor, err);
-	if (r >= 0)
-		r = in_scope ? open_scope(request, d, err) : open_directory(request, d, err);
+	return r >= 0 && in_scope ? begin_scope(request, d, err) : r;
+}
+
+static int open_all(const struct delegation_request *request, struct delegation *d,
+		    struct error *err)
+{
+	uint64_t patience = request->grace_usec / USEC_PER_MSEC + ANCHOR_MARGIN_MSEC;
+	bool in_scope = d->scope != NULL;
+	int r;
+
+	r = in_scope ? open_scope(d, err) : open_directory(request, d, err);
 	if (r >= 0)
 		r = cgroup_enable(d->fd, d->controllers, d->path, err);
 	if (r >= 0)
@@ -199,26 +215,35 @@ static int open_all(const struct delegation_request *request, struct delegation 
 	return r;
 }
 
-int delegation_open(const struct delegation_request *request, struct delegation *ret,
-		    struct error *err)
+int delegation_begin(const struct delegation_request *request, struct delegation *ret,
+		     struct error *err)
 {
-	struct delegation d = { .fd = -1,
-				.init_fd = -1,
-				.parent_fd = -1,
-				.lock_fd = -1,
-				.controllers = request->required | request->watched,
-				.anchor = { .pidfd = -1, .socket = -1 } };
+	struct delegation d = DELEGATION_NONE;
 	struct error ignored;
 	int r;
 
+	d.controllers = request->required | request->watched;
 	snprintf(d.id, sizeof(d.id), "%s-%08x", request->app, request->random);
-	r = open_all(request, &d, err);
+	r = begin_all(request, &d, err);
 	if (r < 0) {
 		(void)delegation_close(&d, &ignored);
 		return r;
 	}
 	*ret = d;
 	return 0;
+}
+
+int delegation_open(const struct delegation_request *request, struct delegation *d,
+		    struct error *err)
+{
+	struct error ignored;
+	int r = open_all(request, d, err);
+
+	if (r < 0) {
+		(void)delegation_close(d, &ignored);
+		*d = DELEGATION_NONE;
+	}
+	return r;
 }
 
 /* Back to where we were, so that the leaf can go. Best effort: others may have come meanwhile. */
@@ -240,17 +265,41 @@ static int wait_until_gone(const char *path, struct error *err)
 			 CLOSE_PATIENCE_MSEC / 1000);
 }
 
+/* What is not in a scope we can remove; then nothing is left for the anchor to do. */
+static bool remove_directory(struct delegation *d)
+{
+	struct error ignored;
+
+	if (d->parent_fd < 0 || d->fd < 0 ||
+	    cgroup_destroy(d->parent_fd, run_name(d), CLOSE_PATIENCE_MSEC, &ignored) < 0)
+		return false;
+	anchor_kill(&d->anchor);
+	return true;
+}
+
+/* Asked for, and then not needed: it comes, and goes with the anchor. */
+static void forget_scope(struct delegation *d)
+{
+	struct error ignored;
+
+	if (d->scope != NULL && scope_finish(TAKE_PTR(d->scope), &ignored) >= 0)
+		(void)cgroup_open(AT_FDCWD, d->path, &d->fd, &ignored);
+}
+
 int delegation_close(struct delegation *d, struct error *err)
 {
 	int r = 0;
 
-	/* the anchor removes what is left below; in a scope its own end lets systemd remove the
-	 * rest */
-	anchor_finish(&d->anchor, CLOSE_PATIENCE_MSEC);
-	if (d->parent_fd >= 0 && d->fd >= 0)
-		r = cgroup_destroy(d->parent_fd, run_name(d), CLOSE_PATIENCE_MSEC, err);
-	else if (d->fd >= 0)
-		r = wait_until_gone(d->path, err);
+	forget_scope(d);
+	if (!remove_directory(d)) {
+		/* the anchor removes what is left below; in a scope its own end lets systemd remove
+		 * the rest */
+		anchor_finish(&d->anchor, CLOSE_PATIENCE_MSEC);
+		if (d->parent_fd >= 0 && d->fd >= 0)
+			r = cgroup_destroy(d->parent_fd, run_name(d), CLOSE_PATIENCE_MSEC, err);
+		else if (d->fd >= 0)
+			r = wait_until_gone(d->path, err);
+	}
 	leave_own_leaf(d);
 	close_and_clear(&d->init_fd);
 	close_and_clear(&d->fd);
@@ -258,5 +307,6 @@ int delegation_close(struct delegation *d, struct error *err)
 	if (d->lock_fd >= 0)
 		runs_unregister(RUNS_DIRECTORY, d->id);
 	close_and_clear(&d->lock_fd);
+	anchor_finish(&d->anchor, CLOSE_PATIENCE_MSEC);
 	return r;
 }

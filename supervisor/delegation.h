@@ -15,6 +15,14 @@
 #include "supervisor/anchor.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/runs.h"
+#include "supervisor/scope.h"
+
+#define DELEGATION_NONE                        \
+	((struct delegation){ .fd = -1,        \
+			      .init_fd = -1,   \
+			      .parent_fd = -1, \
+			      .lock_fd = -1,   \
+			      .anchor = { .pidfd = -1, .socket = -1 } })
 
 struct delegation {
 	char id[RUN_ID_MAX];
@@ -24,7 +32,8 @@ struct delegation {
 	int init_fd;
 	int parent_fd; /* of ROOT, -1 in a scope: systemd removes that */
 	int lock_fd;
-	unsigned controllers; /* that are enabled in ROOT */
+	unsigned controllers;	   /* that are enabled in ROOT */
+	struct scope_start *scope; /* systemd has been asked for it, and not yet heard */
 	struct anchor anchor;
 };
 
@@ -38,7 +47,11 @@ struct delegation_request {
 	uint32_t random; /* makes the id unique */
 };
 
-int delegation_open(const struct delegation_request *request, struct delegation *ret,
+/* Asks for it, and waits for nobody: delegation_open, with the same request, does. After a failure
+ * of either delegation_close has nothing to do. */
+int delegation_begin(const struct delegation_request *request, struct delegation *ret,
+		     struct error *err);
+int delegation_open(const struct delegation_request *request, struct delegation *delegation,
 		    struct error *err);
 
 /* Removes all of it: what is left in it is killed. Waits until it is gone. */

@@ -2,10 +2,10 @@
 /*
  * `pysbx run`: one app in the foreground, without a daemon.
  *
- * Everything that can be refused is refused before anything is made: options, command, directory,
- * user, profile, disks. Then the delegation, the limits, the loop; and at its end, however it came,
- * everything that was made is removed again. What a SIGKILL leaves is the anchor's to remove
- * (supervisor/anchor.h).
+ * What can be refused is refused before anything is made: options, command, directory, user, disks.
+ * Then systemd is asked for the delegation, and while it works plan and filter are made; then the
+ * limits, the loop; and at its end, however it came, everything that was made is removed again.
+ * What a SIGKILL leaves is the anchor's to remove (supervisor/anchor.h).
  */
 #include "supervisor/run.h"
 
@@ -50,6 +50,8 @@ struct run {
 	int filter_fd;
 	int app_fd; /* NAME.slice */
 	char slice_name[SPEC_NAME_MAX + 8];
+	struct limits limits; /* borrows from the spec */
+	struct delegation_request request;
 	struct delegation delegation;
 	struct reader reader;
 	struct kernel_log kernel_log;
@@ -96,7 +98,7 @@ static int find_disks(struct run *run, struct error *err)
 	return r;
 }
 
-static int prepare(struct run *run, struct error *err)
+static int look_around(struct run *run, struct error *err)
 {
 	const struct app_spec *spec = &run->options.spec;
 	int r;
@@ -108,8 +110,14 @@ static int prepare(struct run *run, struct error *err)
 		r = host_facts_gather(spec, &run->identity, environ, NULL, &run->facts, err);
 	if (r >= 0)
 		r = find_disks(run, err);
-	if (r >= 0)
-		r = plan_build(spec, 0, &run->facts, &run->plan, err);
+	return r;
+}
+
+static int make_plan(struct run *run, struct error *err)
+{
+	const struct app_spec *spec = &run->options.spec;
+	int r = plan_build(spec, 0, &run->facts, &run->plan, err);
+
 	if (r < 0)
 		return r;
 	run->plan->end_with_supervisor = true;
@@ -155,31 +163,55 @@ static void tell_missing(struct run *run, unsigned missing)
 			    (missing & CONTROLLER_PIDS) != 0 ? " pids" : "");
 }
 
-static int make_cgroups(struct run *run, struct error *err)
+/* From the moment in which something is there to be cleaned up no signal may just end us: they wait
+ * for the loop. */
+static void block_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT,	  SIGHUP,  SIGUSR1,
+				       SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* From here on there is something to be cleaned up. */
+static int ask_for_cgroup(struct run *run, struct error *err)
 {
 	const struct app_spec *spec = &run->options.spec;
-	struct limits limits = spec->limits;
-	struct delegation_request request = {
+
+	run->limits = spec->limits;
+	limits_leave_open(&run->limits);
+	run->request = (struct delegation_request){
 		.app = spec->name,
 		.cgroup_root = run->options.cgroup_root,
+		.required = limits_controllers(&run->limits),
 		.watched = CONTROLLER_MEMORY | CONTROLLER_PIDS,
 		.grace_usec = spec->stop.grace_usec,
 		.keep_fd = run->identity.lock_fd,
 		.random = random_number(),
 	};
+	block_signals();
+	return delegation_begin(&run->request, &run->delegation, err);
+}
+
+static int make_cgroups(struct run *run, struct error *err)
+{
+	const struct app_spec *spec = &run->options.spec;
+	const struct delegation_request *request = &run->request;
 	struct limit_write writes[LIMIT_WRITES_MAX];
 	struct error sweep_error;
 	size_t count;
 	int r;
 
-	limits_leave_open(&limits);
-	request.required = limits_controllers(&limits);
 	if (runs_sweep(RUNS_DIRECTORY, on_swept, run, &sweep_error) < 0)
 		log_message(&run->log, LOG_LEVEL_WARNING, NULL, "sweep: %s", sweep_error.text);
-	r = delegation_open(&request, &run->delegation, err);
+	r = delegation_open(request, &run->delegation, err);
 	if (r < 0)
 		return r;
-	tell_missing(run, request.watched & ~run->delegation.controllers);
+	tell_missing(run, request->watched & ~run->delegation.controllers);
 	snprintf(run->slice_name, sizeof(run->slice_name), "%s.slice", spec->name);
 	r = cgroup_make(run->delegation.fd, run->slice_name, &run->app_fd, err);
 	if (r >= 0)
@@ -188,7 +220,7 @@ static int make_cgroups(struct run *run, struct error *err)
 		r = egress_apply(run->app_fd, &spec->isolation.egress, err);
 	if (r < 0)
 		return r;
-	count = limits_writes(&limits, run->disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);
+	count = limits_writes(&run->limits, run->disks, (uint64_t)sysconf(_SC_PAGESIZE), writes);
 	return cgroup_apply(run->app_fd, writes, count, err);
 }
 
@@ -298,20 +330,6 @@ static int attach_signals(struct run *run, struct error *err)
 	return 0;
 }
 
-/* From the moment in which something is there to be cleaned up no signal may just end us: they wait
- * for the loop. */
-static void block_signals(void)
-{
-	static const int signals[] = { SIGTERM, SIGINT,	  SIGHUP,  SIGUSR1,
-				       SIGUSR2, SIGWINCH, SIGTTIN, SIGTTOU };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaddset(&set, signals[i]);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 static void set_dispositions(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -419,9 +437,9 @@ static int clean_up(struct run *run, struct error *err)
 	/* it and the anchor end at the same time */
 	reader_kill(&run->reader);
 	close_and_clear(&run->app_fd);
-	close_and_clear(&run->host.image_fd);
 	kernel_log_close(&run->kernel_log);
 	r = delegation_close(&run->delegation, err);
+	close_and_clear(&run->host.image_fd); /* a mount goes, which takes a while */
 	reader_stop(&run->reader);
 	identity_clear(&run->identity);
 	host_facts_clear(&run->facts);
@@ -440,11 +458,15 @@ static int run_all(struct run *run, struct error *err)
 
 	r = check_root(err);
 	if (r >= 0)
-		r = prepare(run, err);
+		r = look_around(run, err);
+	/* what follows systemd's work can be done while it works */
+	if (r >= 0 && !run->options.print_plan)
+		r = ask_for_cgroup(run, err);
+	if (r >= 0)
+		r = make_plan(run, err);
 	if (r >= 0 && run->options.print_plan)
 		r = print_plan(run, err);
 	else if (r >= 0) {
-		block_signals();
 		r = make_cgroups(run, err);
 		if (r >= 0)
 			r = make_loop(run, err);
@@ -508,11 +530,7 @@ static int start(int argc, char *argv[], parse_options *parse, void (*help)(FILE
 		.filter_fd = -1,
 		.app_fd = -1,
 		.identity = { .lock_fd = -1 },
-		.delegation = { .fd = -1,
-				.init_fd = -1,
-				.parent_fd = -1,
-				.lock_fd = -1,
-				.anchor = { .pidfd = -1, .socket = -1 } },
+		.delegation = DELEGATION_NONE,
 		.reader = { .pidfd = -1, .socket = -1 },
 		.host = { .image_fd = -1 },
 		.kernel_log = { .fd = -1 },

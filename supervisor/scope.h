@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A delegated cgroup from systemd: a transient scope in pysbx.slice with Delegate=yes, asked for
- * over the system bus. systemd delegates services and scopes only, never slices; within the scope
+ * over D-Bus. systemd delegates services and scopes only, never slices; within the scope
  * we are the one writer. It lives as long as a process is in it: the anchor.
  */
 #pragma once
@@ -21,3 +21,12 @@
  * ERROR_UNREACHABLE if the bus or systemd does not answer; -EEXIST if there is such a unit. */
 int scope_start(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
 		const char *after, struct error *err);
+
+/* The same in two parts, between which systemd works and so can we. scope_finish waits for the
+ * scope and frees start; scope_abandon only frees it: the scope comes all the same, and goes when
+ * the process that it was asked for ends. */
+struct scope_start;
+int scope_begin(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
+		const char *after, struct scope_start **ret, struct error *err);
+int scope_finish(struct scope_start *start, struct error *err);
+void scope_abandon(struct scope_start *start);
