@@ -268,7 +268,7 @@ bench: all $(BENCH_PROGRAMS) $(ATTEMPT) $(B)/tests/system-neighbours
 	tests/bench/run $(B) $(T)
 
 ## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...;
-##                   T=stacks times the reading of stacks
+##                   T=starts, T=filter (PYSBX_BENCH_ROUNDS); T=stacks times the reading of stacks
 bench-host: all $(BENCH_PROGRAMS) $(B)/bench/stacks-probe
 ifeq ($(T),stacks)
 	tests/bench/stacks $(B)

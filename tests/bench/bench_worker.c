@@ -5,6 +5,7 @@
  *   bench-worker started FIFO          tells that it runs, and waits for signals
  *   bench-worker flood FIFO MEBIBYTES  writes so much log as fast as it is taken, and waits
  *   bench-worker bomb CHILDREN         forks whenever fewer than so many live; all write log
+ *   bench-worker calls NAME COUNT      makes a system call so often; prints nanoseconds a call
  *
  * What it tells on the FIFO: CLOCK_MONOTONIC in nsec as a uint64_t, twice for the flood (first byte
  * and last). The reader's clock is the same.
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@
 #define LINE_BYTES    100
 #define CHUNK_BYTES   (LINE_BYTES * 600) /* below a pipe's 64 KiB */
 #define LINES_A_CHILD 500
+#define CALL_PARTS    100
 
 static uint64_t now_nsec(void)
 {
@@ -103,6 +106,57 @@ static void __attribute__((noreturn)) bomb(unsigned long children)
 	}
 }
 
+static void call_getppid(int fd)
+{
+	(void)fd;
+	(void)getppid();
+}
+
+static void call_pread(int fd)
+{
+	static char page[4096];
+
+	(void)!pread(fd, page, sizeof(page), 0);
+}
+
+/* A call whose arguments are looked at. */
+static void call_ioctl(int fd)
+{
+	int count;
+
+	(void)ioctl(fd, FIONREAD, &count);
+}
+
+/* The shortest of some parts: others are busy on the machine too. */
+static int calls(const char *name, unsigned long count)
+{
+	static const struct {
+		const char *name;
+		void (*call)(int fd);
+	} rows[] = { { "getppid", call_getppid },
+		     { "pread", call_pread },
+		     { "ioctl", call_ioctl } };
+	_cleanup_close_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	const unsigned long each = count / CALL_PARTS;
+	uint64_t least = UINT64_MAX;
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(rows) && strcmp(rows[i].name, name) != 0)
+		i++;
+	if (i == ARRAY_SIZE(rows) || fd < 0)
+		return -1;
+	for (int part = 0; part < CALL_PARTS; part++) {
+		uint64_t began = now_nsec(), took;
+
+		for (unsigned long n = 0; n < each; n++)
+			rows[i].call(fd);
+		took = now_nsec() - began;
+		least = took < least ? took : least;
+	}
+	printf("%.2f\n", (double)least / (double)each);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t stamp = now_nsec();
@@ -112,6 +166,8 @@ int main(int argc, char **argv)
 		wait_for_signals();
 	if (strcmp(mode, "flood") == 0 && argc > 3)
 		return flood(argv[2], strtoull(argv[3], NULL, 10) << 20) < 0;
+	if (strcmp(mode, "calls") == 0 && argc > 3)
+		return calls(argv[2], strtoul(argv[3], NULL, 10)) < 0;
 	if (strcmp(mode, "bomb") == 0)
 		bomb(strtoul(argv[2], NULL, 10));
 	(void)fprintf(stderr, "bench-worker: can't do that: %s\n", mode);
