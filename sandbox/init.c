@@ -298,7 +298,9 @@ static void forget_plan(struct launcher *launcher)
 	plan_free(TAKE_PTR(launcher->plan));
 	if (launcher->listener < 0)
 		free(TAKE_PTR(launcher->filter.filter));
-	memory_give_back();
+	/* of those that keep there may be a thousand */
+	if (launcher->keep)
+		memory_give_back();
 }
 
 static void run(struct init *init)

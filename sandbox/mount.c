@@ -122,6 +122,13 @@ int mount_attach(int tree, int target_fd, struct error *err)
 	return 0;
 }
 
+int mount_attach_at(int tree, int parent, const char *name, struct error *err)
+{
+	if (move_mount(tree, "", parent, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return raise_errno(err, errno, "move_mount");
+	return 0;
+}
+
 int mount_make_read_only(int tree, struct error *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };

@@ -37,6 +37,9 @@ int mount_create(const char *type, const struct mount_option *options, size_t co
 /* Puts a detached mount onto the file or directory target_fd. */
 int mount_attach(int tree, int target_fd, struct error *err);
 
+/* The same, onto `name` in directory parent; a symbolic link is not followed. */
+int mount_attach_at(int tree, int parent, const char *name, struct error *err);
+
 /* MOUNT_ATTR_RDONLY on this mount alone, without what is mounted below it. */
 int mount_make_read_only(int tree, struct error *err);
 

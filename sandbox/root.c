@@ -13,6 +13,7 @@
 #include "sandbox/root.h"
 
 #include "policy/own.h"
+#include "policy/path.h"
 #include "sandbox/mount.h"
 
 #include <assert.h>
@@ -38,6 +39,12 @@ struct root {
 	int fd;
 	dev_t own[PLAN_MOUNTS_MAX + 1]; /* file systems made here */
 	size_t own_count;
+	/* the directory of the last target, which is often the next one's as well */
+	struct {
+		int fd; /* -1: none */
+		char path[PATH_MAX];
+		bool own;
+	} kept;
 };
 
 static uint64_t attributes_of(const struct mount_step *step, uint64_t base)
@@ -132,44 +139,56 @@ static int open_all(const struct root *root, const char *path, int *ret_fd, stru
 	return 0;
 }
 
-/* Where something is to be put: `name` in the directory `parent`. */
+/* Where something is to be put: `name` in the directory `parent`, which is the root's. */
 struct spot {
 	int parent;
-	int opened; /* parent, if it is to be closed: all but the root's own fd */
 	const char *name;
 	bool own; /* things may be created there */
 };
 
-static void cleanup_spot(const struct spot *spot)
+static int keep_directory(struct root *root, const char *directory, struct error *err)
 {
-	cleanup_close_fd(&spot->opened);
-}
-#define _cleanup_spot_ __attribute__((cleanup(cleanup_spot)))
+	int r;
 
-static int open_spot(const struct root *root, const char *target, struct spot *ret,
-		     struct error *err)
+	close_and_clear(&root->kept.fd);
+	r = mount_open_beneath(root->fd, directory + 1, &root->kept.fd, err);
+	if (r == -ENOENT)
+		r = open_all(root, directory + 1, &root->kept.fd, err);
+	if (r < 0)
+		return r;
+	snprintf(root->kept.path, sizeof(root->kept.path), "%s", directory);
+	root->kept.own = is_own(root, root->kept.fd);
+	return 0;
+}
+
+/* A mount on it, or on what it lies in, hides the directory that is kept. */
+static void forget_hidden(struct root *root, const char *target)
+{
+	if (root->kept.fd >= 0 && path_is_within(root->kept.path, target))
+		close_and_clear(&root->kept.fd);
+}
+
+static int open_spot(struct root *root, const char *target, struct spot *ret, struct error *err)
 {
 	const char *slash = strrchr(target, '/');
 	char directory[PATH_MAX];
-	int r;
+	int r = 0;
 
-	*ret = (struct spot){ .parent = root->fd, .opened = -1, .name = slash + 1, .own = true };
+	*ret = (struct spot){ .parent = root->fd, .name = slash + 1, .own = true };
 	if (slash == target)
 		return 0;
-	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - target - 1), target + 1);
-	r = mount_open_beneath(root->fd, directory, &ret->opened, err);
-	if (r == -ENOENT)
-		r = open_all(root, directory, &ret->opened, err);
+	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - target), target);
+	if (root->kept.fd < 0 || strcmp(root->kept.path, directory) != 0)
+		r = keep_directory(root, directory, err);
 	if (r < 0)
 		return r;
-	ret->parent = ret->opened;
-	ret->own = is_own(root, ret->parent);
+	ret->parent = root->kept.fd;
+	ret->own = root->kept.own;
 	return 0;
 }
 
 /* open_spot for what is made there, not mounted. */
-static int open_own_spot(const struct root *root, const char *target, struct spot *ret,
-			 struct error *err)
+static int open_own_spot(struct root *root, const char *target, struct spot *ret, struct error *err)
 {
 	int r = open_spot(root, target, ret, err);
 
@@ -178,13 +197,24 @@ static int open_own_spot(const struct root *root, const char *target, struct spo
 	return r;
 }
 
+/* On what was there already, which may be anything. */
+static int attach_to_existing(const struct spot *spot, int tree, struct error *err)
+{
+	_cleanup_close_ int mount_point = -1;
+	int r = mount_open_beneath(spot->parent, spot->name, &mount_point, err);
+
+	if (r == -ENOENT)
+		return raise_not_own(spot->name, err);
+	return r < 0 ? r : mount_attach(tree, mount_point, err);
+}
+
 /* Moves the mount to its target; its mount point, an empty directory or file, is made if need be.
  */
-static int attach(const struct root *root, int tree, const char *target, bool directory,
+static int attach(struct root *root, int tree, const char *target, bool directory,
 		  struct error *err)
 {
-	_cleanup_spot_ struct spot spot = { .opened = -1 };
-	_cleanup_close_ int mount_point = -1;
+	struct spot spot;
+	bool made = false;
 	int r;
 
 	r = open_spot(root, target, &spot, err);
@@ -195,11 +225,14 @@ static int attach(const struct root *root, int tree, const char *target, bool di
 			      : mknodat(spot.parent, spot.name, S_IFREG | 0444, 0);
 		if (r < 0 && errno != EEXIST)
 			return error_set(err, ERROR_SYSTEM, errno, "make the mount point");
+		made = r == 0;
 	}
-	r = mount_open_beneath(spot.parent, spot.name, &mount_point, err);
-	if (r == -ENOENT)
-		return raise_not_own(spot.name, err);
-	return r < 0 ? r : mount_attach(tree, mount_point, err);
+	/* what was just made is what it is: nobody else is there yet */
+	r = made ? mount_attach_at(tree, spot.parent, spot.name, err)
+		 : attach_to_existing(&spot, tree, err);
+	if (r == 0)
+		forget_hidden(root, target);
+	return r;
 }
 
 /* --- one function per kind --------------------------------------------------------------------*/
@@ -330,7 +363,7 @@ static int make_cgroup(struct root *root, const struct mount_step *step, struct 
 
 static int make_symlink(struct root *root, const struct mount_step *step, struct error *err)
 {
-	_cleanup_spot_ struct spot spot = { .opened = -1 };
+	struct spot spot;
 	int r = open_own_spot(root, step->target, &spot, err);
 
 	if (r == 0 && symlinkat(step->source, spot.parent, spot.name) < 0)
@@ -341,7 +374,7 @@ static int make_symlink(struct root *root, const struct mount_step *step, struct
 
 static int make_file(struct root *root, const struct mount_step *step, struct error *err)
 {
-	_cleanup_spot_ struct spot spot = { .opened = -1 };
+	struct spot spot;
 	_cleanup_close_ int fd = -1;
 	const char *rest = step->content;
 	int r;
@@ -366,7 +399,7 @@ static int make_file(struct root *root, const struct mount_step *step, struct er
 /* One that is there already, as the parent of an earlier step, gets the mode. */
 static int make_directory(struct root *root, const struct mount_step *step, struct error *err)
 {
-	_cleanup_spot_ struct spot spot = { .opened = -1 };
+	struct spot spot;
 	_cleanup_close_ int fd = -1;
 	int r;
 
@@ -456,8 +489,9 @@ int root_build(struct launcher *launcher, struct error *err)
 	if (root == NULL)
 		return error_no_memory(err);
 	root->plan = launcher->plan;
-	root->fd = -1;
+	root->fd = root->kept.fd = -1;
 	r = build(root, err);
+	close_and_clear(&root->kept.fd);
 	close_and_clear(&root->fd);
 	return r;
 }

@@ -271,6 +271,25 @@ Test(root, makes_missing_parents_with_root_as_their_owner)
 	cr_expect_str_eq(box.text[0], "/a 755 0:0\n/a/b 755 0:0\n/a/b/c 711 0:0\n");
 }
 
+/* A mount hides the directory that things were put into before. */
+Test(root, puts_later_things_into_what_was_mounted_meanwhile)
+{
+	host_directory("first");
+	host_directory("first/b");
+	host_directory("second");
+	host_directory("second/b");
+	host_file("second/b/seen", "second\n");
+	host_file("third", "third\n");
+	sandbox_init(&box, "cat /a/b/here /a/b/seen; ls /a/b");
+	sandbox_add(&box, &(struct sandbox_mount){ .kind = MOUNT_FILE,
+						   .target = "/a/b/here",
+						   .content = "before\n" });
+	add_bind(host_path("second"), "/a", 0);
+	add_bind(host_path("third"), "/a/b/seen", 0);
+	sandbox_run(&box);
+	cr_expect_str_eq(box.text[0], "third\nseen\n");
+}
+
 Test(root, mounts_a_single_file)
 {
 	host_file("hosts", "127.0.0.1 localhost\n");
