@@ -37,7 +37,7 @@ static int begin_scope(const struct delegation_request *request, struct delegati
 	snprintf(d->path, sizeof(d->path), CGROUP_MOUNT "/" SCOPE_SLICE "/%s", unit);
 	r = runs_note_cgroup(d->lock_fd, d->path, err);
 	if (r >= 0)
-		r = scope_begin(unit, description, d->anchor.pid,
+		r = scope_begin(request->bus, unit, description, d->anchor.pid,
 				request->grace_usec + 5 * USEC_PER_SEC, NULL, &d->scope, err);
 	return r;
 }
@@ -224,6 +224,7 @@ int delegation_begin(const struct delegation_request *request, struct delegation
 
 	d.controllers = request->required | request->watched;
 	snprintf(d.id, sizeof(d.id), "%s-%08x", request->app, request->random);
+	snprintf(d.app, sizeof(d.app), "%s", request->app);
 	r = begin_all(request, &d, err);
 	if (r < 0) {
 		(void)delegation_close(&d, &ignored);
@@ -265,16 +266,22 @@ static int wait_until_gone(const char *path, struct error *err)
 			 CLOSE_PATIENCE_MSEC / 1000);
 }
 
-/* What is not in a scope we can remove; then nothing is left for the anchor to do. */
-static bool remove_directory(struct delegation *d)
+/* All that we know of is removed here, so that nothing is left for the anchor to do: what is not in
+ * a scope as a whole, and of a scope the app. The rest is systemd's, as soon as nobody is in it. */
+static bool remove_all(struct delegation *d)
 {
+	char slice[sizeof(d->id) + 8];
 	struct error ignored;
+	int r = -ENOENT;
 
-	if (d->parent_fd < 0 || d->fd < 0 ||
-	    cgroup_destroy(d->parent_fd, run_name(d), CLOSE_PATIENCE_MSEC, &ignored) < 0)
-		return false;
-	anchor_kill(&d->anchor);
-	return true;
+	snprintf(slice, sizeof(slice), "%s.slice", d->app);
+	if (d->parent_fd >= 0 && d->fd >= 0)
+		r = cgroup_destroy(d->parent_fd, run_name(d), CLOSE_PATIENCE_MSEC, &ignored);
+	else if (d->fd >= 0)
+		r = cgroup_destroy(d->fd, slice, CLOSE_PATIENCE_MSEC, &ignored);
+	if (r >= 0)
+		anchor_kill(&d->anchor);
+	return r >= 0;
 }
 
 /* Asked for, and then not needed: it comes, and goes with the anchor. */
@@ -291,15 +298,14 @@ int delegation_close(struct delegation *d, struct error *err)
 	int r = 0;
 
 	forget_scope(d);
-	if (!remove_directory(d)) {
-		/* the anchor removes what is left below; in a scope its own end lets systemd remove
-		 * the rest */
+	if (!remove_all(d)) {
+		/* it tries, too, and kills who still is in its way */
 		anchor_finish(&d->anchor, CLOSE_PATIENCE_MSEC);
 		if (d->parent_fd >= 0 && d->fd >= 0)
 			r = cgroup_destroy(d->parent_fd, run_name(d), CLOSE_PATIENCE_MSEC, err);
-		else if (d->fd >= 0)
-			r = wait_until_gone(d->path, err);
 	}
+	if (d->parent_fd < 0 && d->fd >= 0)
+		r = wait_until_gone(d->path, err);
 	leave_own_leaf(d);
 	close_and_clear(&d->init_fd);
 	close_and_clear(&d->fd);

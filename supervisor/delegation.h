@@ -26,6 +26,7 @@
 
 struct delegation {
 	char id[RUN_ID_MAX];
+	char app[RUN_ID_MAX];
 	char path[CGROUP_PATH_MAX]; /* absolute path of ROOT, for messages */
 	char own_leaf[64]; /* name of the leaf that we moved to below our own cgroup, or "" */
 	int fd;		   /* ROOT */
@@ -42,6 +43,7 @@ struct delegation_request {
 	const char *cgroup_root; /* NULL if not given */
 	unsigned required;	 /* CONTROLLER_* that must be there */
 	unsigned watched;	 /* so must these, but below a cgroup_root that has none */
+	sd_bus *bus;		 /* of scope_connect, or NULL; stays the caller's */
 	uint64_t grace_usec;
 	int keep_fd;	 /* held open by the anchor as long as it lives, -1 if there is none */
 	uint32_t random; /* makes the id unique */

@@ -52,6 +52,7 @@ struct run {
 	char slice_name[SPEC_NAME_MAX + 8];
 	struct limits limits; /* borrows from the spec */
 	struct delegation_request request;
+	sd_bus *bus;
 	struct delegation delegation;
 	struct reader reader;
 	struct kernel_log kernel_log;
@@ -186,6 +187,7 @@ static int ask_for_cgroup(struct run *run, struct error *err)
 	limits_leave_open(&run->limits);
 	run->request = (struct delegation_request){
 		.app = spec->name,
+		.bus = run->bus,
 		.cgroup_root = run->options.cgroup_root,
 		.required = limits_controllers(&run->limits),
 		.watched = CONTROLLER_MEMORY | CONTROLLER_PIDS,
@@ -439,6 +441,7 @@ static int clean_up(struct run *run, struct error *err)
 	close_and_clear(&run->app_fd);
 	kernel_log_close(&run->kernel_log);
 	r = delegation_close(&run->delegation, err);
+	scope_disconnect(run->bus);
 	close_and_clear(&run->host.image_fd); /* a mount goes, which takes a while */
 	reader_stop(&run->reader);
 	identity_clear(&run->identity);
@@ -457,9 +460,11 @@ static int run_all(struct run *run, struct error *err)
 	int r;
 
 	r = check_root(err);
+	if (r >= 0 && run->options.cgroup_root == NULL && !run->options.print_plan)
+		run->bus = scope_connect();
 	if (r >= 0)
 		r = look_around(run, err);
-	/* what follows systemd's work can be done while it works */
+	/* what follows can be done while systemd works */
 	if (r >= 0 && !run->options.print_plan)
 		r = ask_for_cgroup(run, err);
 	if (r >= 0)

@@ -184,29 +184,32 @@ static int make_ready(sd_bus *bus)
 	return r;
 }
 
-static int connect_systemd(sd_bus **ret)
+sd_bus *scope_connect(void)
 {
 	__attribute__((cleanup(cleanup_bus))) sd_bus *bus = NULL;
-	int r = sd_bus_new(&bus);
 
-	if (r >= 0)
-		r = sd_bus_set_address(bus, SYSTEMD_ADDRESS);
-	if (r >= 0)
-		r = sd_bus_start(bus);
-	if (r >= 0)
-		r = make_ready(bus);
-	if (r >= 0)
-		*ret = TAKE_PTR(bus);
-	return r;
+	if (sd_bus_new(&bus) < 0 || sd_bus_set_address(bus, SYSTEMD_ADDRESS) < 0 ||
+	    sd_bus_start(bus) < 0)
+		return NULL;
+	return TAKE_PTR(bus);
 }
 
-static int connect_bus(sd_bus **ret)
+void scope_disconnect(sd_bus *bus)
 {
-	__attribute__((cleanup(cleanup_bus))) sd_bus *bus = NULL;
-	int r = connect_systemd(ret);
+	sd_bus_close_unref(bus);
+}
 
-	if (r >= 0)
-		return r;
+static int connect_bus(sd_bus *begun, sd_bus **ret)
+{
+	__attribute__((cleanup(cleanup_bus))) sd_bus *bus =
+		begun != NULL ? sd_bus_ref(begun) : scope_connect();
+	int r = bus != NULL ? make_ready(bus) : -ENOTCONN;
+
+	if (r >= 0) {
+		*ret = TAKE_PTR(bus);
+		return 0;
+	}
+	bus = sd_bus_close_unref(bus);
 	r = sd_bus_open_system(&bus);
 	if (r >= 0)
 		r = make_ready(bus);
@@ -215,8 +218,8 @@ static int connect_bus(sd_bus **ret)
 	return r;
 }
 
-int scope_begin(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
-		const char *after, struct scope_start **ret, struct error *err)
+int scope_begin(sd_bus *bus, const char *unit, const char *description, pid_t pid,
+		uint64_t stop_usec, const char *after, struct scope_start **ret, struct error *err)
 {
 	const struct request request = { unit, description, pid, stop_usec, after };
 	struct scope_start *start _cleanup_start_ = calloc(1, sizeof(*start));
@@ -228,7 +231,7 @@ int scope_begin(const char *unit, const char *description, pid_t pid, uint64_t s
 	start->unit = strdup(unit);
 	if (start->unit == NULL)
 		return error_no_memory(err);
-	r = connect_bus(&start->bus);
+	r = connect_bus(bus, &start->bus);
 	if (r < 0)
 		return error_set(
 			err, ERROR_UNREACHABLE, -r,
@@ -279,7 +282,7 @@ int scope_start(const char *unit, const char *description, pid_t pid, uint64_t s
 		const char *after, struct error *err)
 {
 	struct scope_start *start = NULL;
-	int r = scope_begin(unit, description, pid, stop_usec, after, &start, err);
+	int r = scope_begin(NULL, unit, description, pid, stop_usec, after, &start, err);
 
 	return r < 0 ? r : scope_finish(start, err);
 }

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <systemd/sd-bus.h>
 
 #define SCOPE_SLICE	   "pysbx.slice"
 #define SCOPE_TIMEOUT_USEC UINT64_C(20000000) /* in all: a service's watchdog is at 30 s */
@@ -26,7 +27,12 @@ int scope_start(const char *unit, const char *description, pid_t pid, uint64_t s
  * scope and frees start; scope_abandon only frees it: the scope comes all the same, and goes when
  * the process that it was asked for ends. */
 struct scope_start;
-int scope_begin(const char *unit, const char *description, pid_t pid, uint64_t stop_usec,
-		const char *after, struct scope_start **ret, struct error *err);
+int scope_begin(sd_bus *bus, const char *unit, const char *description, pid_t pid,
+		uint64_t stop_usec, const char *after, struct scope_start **ret, struct error *err);
 int scope_finish(struct scope_start *start, struct error *err);
 void scope_abandon(struct scope_start *start);
+
+/* A connection to systemd that is being made meanwhile, for scope_begin (which makes one if bus is
+ * NULL). NULL: there is none to be had in this way. */
+sd_bus *scope_connect(void);
+void scope_disconnect(sd_bus *bus);
