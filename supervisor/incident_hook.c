@@ -346,11 +346,9 @@ int incident_hook_configure(struct incident_hook *hook, const struct strings *co
 	return 0;
 }
 
-/* Those that have ended, or should have. Returns how many run still. */
-static size_t conclude_those(struct incident_hook *hook, const struct pollfd pollers[])
+/* Those that have ended, or should have. */
+static void conclude_those(struct incident_hook *hook, const struct pollfd pollers[])
 {
-	size_t left = 0;
-
 	for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++) {
 		struct errand *errand = hook->running[i];
 
@@ -358,23 +356,30 @@ static size_t conclude_those(struct incident_hook *hook, const struct pollfd pol
 			conclude(errand, false);
 		else if (errand != NULL && errand->due_usec <= clock_monotonic_usec())
 			(void)on_deadline(NULL, 0, errand);
-		left += hook->running[i] != NULL;
 	}
-	return left;
+}
+
+static bool is_running(const struct incident_hook *hook)
+{
+	for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++)
+		if (hook->running[i] != NULL)
+			return true;
+	return false;
 }
 
 void incident_hook_finish(struct incident_hook *hook)
 {
 	struct pollfd pollers[INCIDENT_HOOK_RUNNING];
 
-	do {
+	while (is_running(hook)) {
 		for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++)
 			pollers[i] = (struct pollfd){
 				.fd = hook->running[i] != NULL ? hook->running[i]->pidfd : -1,
 				.events = POLLIN,
 			};
 		(void)poll(pollers, INCIDENT_HOOK_RUNNING, FINISH_STEP_MSEC);
-	} while (conclude_those(hook, pollers) > 0);
+		conclude_those(hook, pollers);
+	}
 }
 
 void incident_hook_free(struct incident_hook *hook)
