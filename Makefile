@@ -262,13 +262,14 @@ fuzz:
 fuzz-run: $(FUZZERS)
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
-## make bench        measure, side by side with the peers; T=starts, daemon, doors or floods for a part
+## make bench        measure, side by side with the peers; T=starts, daemon, doors, floods or overhead for
+##                   a part
 BENCH_PROGRAMS := $(B)/bench/bench-worker $(B)/bench/rpc-probe
 bench: all $(BENCH_PROGRAMS) $(ATTEMPT) $(B)/tests/system-neighbours
 	tests/bench/run $(B) $(T)
 
 ## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...;
-##                   T=starts, T=filter (PYSBX_BENCH_ROUNDS); T=stacks times the reading of stacks
+##                   T=starts, T=filter, T=overhead (PYSBX_BENCH_ROUNDS); T=stacks times the reading of stacks
 bench-host: all $(BENCH_PROGRAMS) $(B)/bench/stacks-probe
 ifeq ($(T),stacks)
 	tests/bench/stacks $(B)
