@@ -216,9 +216,10 @@ struct instance {
 	struct trip *trip;	     /* the look that is under way; NULL: none */
 	sd_event_source *look_timer; /* a look that no event asks for, */
 	uint64_t look_usec;	     /* at this time, CLOCK_MONOTONIC */
-	bool judged;		     /* this life's end; then: */
-	uint64_t judged_usec;	     /* CLOCK_MONOTONIC */
+	bool was_well; /* by its health check, in this life, whichever daemon found it */
+	bool judged;   /* this life's end; then: */
 	enum decision decision;
+	uint64_t judged_usec; /* CLOCK_MONOTONIC */
 	struct relay relay;
 	struct listeners listeners; /* beyond one life: until it is settled */
 	int pipes[2];		    /* read ends that wait for LAUNCH_RUNNING; -1 */
@@ -239,7 +240,6 @@ struct instance {
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */
 
-	bool was_well;	       /* by its health check, in this life, whichever daemon found it */
 	struct health *health; /* owned; NULL: nothing is asked, or it does not run */
 
 	struct launcher former; /* of the life before, still on its way out; pid 0: none */

@@ -40,7 +40,7 @@ static void set_memory(uint64_t anon, uint64_t file, unsigned high)
 	snprintf(text, sizeof(text), "anon %llu\nfile %llu\n", (unsigned long long)anon,
 		 (unsigned long long)file);
 	tree_file("web.slice/memory.stat", 0644, text);
-	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)(anon + file));
+	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)anon + file);
 	tree_file("web.slice/memory.current", 0644, text);
 	tree_file("web.slice/0/memory.current", 0644, text);
 	snprintf(text, sizeof(text), "low 0\nhigh %u\nmax 0\noom 0\noom_kill 0\n", high);
