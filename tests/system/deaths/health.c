@@ -125,10 +125,11 @@ static void expect_explained(const struct hanging *app)
 
 	cr_expect_str_eq(field_text(incident, "cause"), "hung", "%s: %s", app->how, text);
 	cr_expect_not_null(strstr(sentence, app->sentence), "%s: %s", app->how, sentence);
-	cr_expect_not_null(strstr(sentence, "no answer within 1s"), "%s: %s", app->how, sentence);
+	/* of one that does not accept, the queue is full after a while: no connection */
+	cr_expect_not_null(strstr(sentence, " within 1s)"), "%s: %s", app->how, sentence);
 	/* both stacks, and what the checks said */
 	cr_expect_not_null(strstr(text, "hang.py"), "%s: %s", app->how, text);
-	cr_expect_not_null(strstr(text, "no-answer"), "%s: %s", app->how, text);
+	cr_expect_not_null(strstr(text, "\"outcome\":\"no-"), "%s: %s", app->how, text);
 }
 
 Test(health, ends_restarts_and_explains_what_hangs)
