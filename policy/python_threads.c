@@ -123,6 +123,40 @@ static bool read_thread(struct walk *walk, uint64_t state, uint64_t interpreter,
 	return true;
 }
 
+/* From its place behind `first` on, as if it had been read there. */
+static void put_back(struct python_threads *threads, size_t first, size_t place)
+{
+	const struct python_thread thread = threads->items[first];
+
+	memmove(&threads->items[first], &threads->items[first + 1],
+		(place - first) * sizeof(thread));
+	threads->items[place] = thread;
+}
+
+/* From the last one on: the first that was made. Whoever holds the lock tells most, so it is read
+ * before all others: there may be no time for all threads of a process. */
+static bool read_states(struct walk *walk, const uint64_t *states, int count, uint64_t interpreter,
+			unsigned index, uint64_t running)
+{
+	const size_t first = walk->threads->count;
+	size_t place = first;
+	int holder = count - 1;
+
+	while (holder >= 0 && states[holder] != running)
+		holder--;
+	if (holder >= 0 && !read_thread(walk, states[holder], interpreter, index, running))
+		return false;
+	for (int i = count - 1; i >= 0; i--) {
+		if (i == holder)
+			place = walk->threads->count;
+		else if (!read_thread(walk, states[i], interpreter, index, running))
+			return false;
+	}
+	if (holder >= 0 && place > first && walk->threads->items[first].holds_lock)
+		put_back(walk->threads, first, place - 1);
+	return true;
+}
+
 static bool read_interpreter(struct walk *walk, uint64_t interpreter, unsigned index)
 {
 	uint64_t states[PYTHON_THREADS_MAX];
@@ -137,10 +171,7 @@ static bool read_interpreter(struct walk *walk, uint64_t interpreter, unsigned i
 	}
 	count = collect(walk->reader.memory, head, walk->reader.layout.thread_next, states, room,
 			&walk->threads->truncated);
-	while (count-- > 0)
-		if (!read_thread(walk, states[count], interpreter, index, running))
-			return false;
-	return true;
+	return read_states(walk, states, count, interpreter, index, running);
 }
 
 static int read_all(struct walk *walk, struct error *err)
