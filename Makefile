@@ -87,7 +87,7 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 LAUNCHER := build/pysbx-launch build/pysbx-stacks
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch $(B)/pysbx-stacks
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_PARTS := alone daemon hosted deaths survives returns escape neighbours stacks recorder
+SYSTEM_PARTS := alone daemon hosted deaths survives returns escape neighbours stacks recorder leaks ends
 SYSTEM_TESTS := $(B)/tests/system $(addprefix $(B)/tests/system-,$(SYSTEM_PARTS))
 ATTEMPT := $(B)/tests/attempt
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
@@ -248,6 +248,11 @@ check-unit: $(UNIT_TESTS) $(B)/pysbx-anchor $(if $(VARIANT),,$(LAUNCHER))
 ##                   installed pysbx: `make install` first, and the servers that the tests run)
 check-host: all tests stage
 	tests/check $(if $(T),--filter '$(T)') --host $(STAGE) $(UNIT_TESTS)
+
+## make deaths-table the fault matrix, played in a guest, into HACKING.md
+.PHONY: deaths-table
+deaths-table: all tests stage
+	tests/deaths-table --write HACKING.md $(GUEST) $(STAGE)
 
 ## make asan         the unit tests under address and undefined-behaviour sanitizers
 asan: $(LAUNCHER)
