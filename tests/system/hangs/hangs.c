@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Apps that make no progress any more: hung, stalled for want of memory, or held back by a limit.
+ */
+#include "tests/system/harness_deaths.h"
+
+#include <criterion/criterion.h>
+
+TestSuite(deaths, .timeout = TEST_TIMEOUT_SEC);
+
+#define HEALTH                                                                       \
+	"\"health\": {\"http\": \"http://127.0.0.1:@port/\", \"interval\": \"1s\", " \
+	"\"timeout\": \"1s\", \"failures\": 3, \"start_period\": \"2min\"}"
+
+#define SERVER(how) .command = PYTHON("serve " how " @port"), .request = "/hang"
+#define HUNG(state, function)                                        \
+	.keys = "{" HEALTH "}", .cause = "hung", .ended = "SIGKILL", \
+	.sentence = "made no progress: " state, .top = function
+
+static void throttle(struct deaths *deaths, const struct death *death, const char *app)
+{
+	(void)deaths, (void)death;
+	daemon_do("app.set_limits", "{s:s, s:{s:s}}", "name", app, "limits", "cpu", "5%");
+}
+
+static const struct death hangs[] = {
+	{ "deadlock", "a deadlock of two threads", SERVER("deadlock"),
+	  HUNG("waiting", "deadlock") },
+	{ "loop", "an infinite loop", SERVER("spin"), HUNG("spinning", "spin") },
+	{ "socket", "a socket that nobody writes to", SERVER("receive"),
+	  HUNG("waiting", "receive") },
+	{ "fifo", "a FIFO that nobody opens", SERVER("open_fifo"), HUNG("waiting", "open_fifo") },
+	{ "child", "a child that does not end", SERVER("wait_for_child"),
+	  HUNG("waiting", "wait_for_child") },
+	{ "uvicorn", "a blocked event loop, of uvicorn",
+	  "uvicorn --host 127.0.0.1 --port @port deadly_app:asgi", .request = "/block",
+	  HUNG("waiting", "block") },
+	{ "gunicorn", "the only worker of gunicorn",
+	  "gunicorn -w 1 --timeout 300 --worker-tmp-dir /dev/shm -b 127.0.0.1:@port deadly_app:app",
+	  .request = "/block", HUNG("waiting", "block") },
+	{ "cpu", "processor time: its limit is too low for it", SERVER("crowd_processor"),
+	  .keys = "{" HEALTH "}", .act = throttle, .warning = "of its 5% of cpu" },
+	{ "stalled", "memory_high is far below what it needs", PYTHON("leak_slowly"),
+	  "{\"limits\": {\"memory\": \"128M\", \"memory_high\": \"48M\"}}", .cause = "stalled",
+	  .ended = "SIGKILL", .sentence = "of 48M can't be reclaimed" },
+};
+
+Test(deaths, of_those_that_make_no_progress)
+{
+	DEATHS_PLAY("hang", hangs);
+}
