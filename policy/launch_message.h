@@ -20,6 +20,7 @@
  *     LAUNCH_DENIED   the filter has refused a call (plan->refusals): denial. If denial.held is
  *                     true, the caller still waits in it, until HEARD comes or
  *                     LAUNCH_DENIAL_USEC have passed
+ *     LAUNCH_TOLD     the answer to LAUNCH_PRESSURE: so many (told) listen
  *     LAUNCH_COUNTED  denial.untold refusals, since the last such message, of calls that have been
  *                     told already, or that are too many to be remembered
  *   supervisor -> launcher
@@ -31,6 +32,7 @@
  *     LAUNCH_TAKEN    the spool's lines are where they belong: the launcher may forget them
  *     LAUNCH_HEARD    the caller of the refused call has been looked at, and may go on
  *     LAUNCH_PERMIT   from now on calls are made that would be refused (REFUSALS_WATCHED)
+ *     LAUNCH_PRESSURE  memory is short: tell those who listen at the plan's MOUNT_PRESSURE
  *     LAUNCH_LISTENERS  with the sockets that the worker is to listen on (SCM_RIGHTS, in their
  *                     order): the first record, if the plan has any, and there before the launcher
  *                     is. A launcher says it too, with the same, to a supervisor that comes later
@@ -84,6 +86,8 @@ enum launch_message_type {
 	LAUNCH_PERMIT,
 	LAUNCH_LISTENERS,
 	LAUNCH_COUNTED,
+	LAUNCH_PRESSURE,
+	LAUNCH_TOLD,
 	LAUNCH_TYPE_END,
 };
 
@@ -134,7 +138,10 @@ struct launch_message {
 	uint32_t type;
 	uint32_t stage;
 	int32_t errnum; /* positive errno */
-	int32_t wait_status;
+	union {
+		int32_t wait_status;
+		uint32_t told; /* LAUNCH_TOLD */
+	};
 	int32_t signal;
 	/* rusage of the worker, LAUNCH_ENDED */
 	uint64_t user_usec;

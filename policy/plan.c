@@ -25,6 +25,7 @@ static const uint32_t members[] = {
 	[MOUNT_FILE] = MOUNT_HAS_CONTENT,
 	[MOUNT_DIRECTORY] = MOUNT_HAS_MODE,
 	[MOUNT_CGROUP] = MOUNT_HAS_SOURCE,
+	[MOUNT_PRESSURE] = 0,
 };
 static_assert(ARRAY_SIZE(members) == MOUNT_KIND_COUNT, "a row for each kind");
 

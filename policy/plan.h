@@ -57,6 +57,8 @@ enum mount_kind {
 	MOUNT_DIRECTORY, /* an empty directory with mode */
 	MOUNT_CGROUP, /* the app's own cgroup, read-only: source (see plan_set_cgroup) has to be the
 		       * parent of LAUNCH_FD_CGROUP */
+	/* a socket of the launcher's, at which it tells the app that memory is short */
+	MOUNT_PRESSURE,
 	MOUNT_KIND_COUNT,
 };
 

@@ -31,9 +31,10 @@ static const struct flag_name {
 };
 
 static const char *const kind_names[] = {
-	[MOUNT_BIND] = "bind",	   [MOUNT_TMPFS] = "tmpfs",	    [MOUNT_PROC] = "proc",
-	[MOUNT_DEVPTS] = "devpts", [MOUNT_DEVICE] = "device",	    [MOUNT_SYMLINK] = "symlink",
-	[MOUNT_FILE] = "file",	   [MOUNT_DIRECTORY] = "directory", [MOUNT_CGROUP] = "cgroup",
+	[MOUNT_BIND] = "bind",	       [MOUNT_TMPFS] = "tmpfs",		[MOUNT_PROC] = "proc",
+	[MOUNT_DEVPTS] = "devpts",     [MOUNT_DEVICE] = "device",	[MOUNT_SYMLINK] = "symlink",
+	[MOUNT_FILE] = "file",	       [MOUNT_DIRECTORY] = "directory", [MOUNT_CGROUP] = "cgroup",
+	[MOUNT_PRESSURE] = "pressure",
 };
 static_assert(ARRAY_SIZE(kind_names) == MOUNT_KIND_COUNT, "a name for each");
 

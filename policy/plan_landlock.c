@@ -48,7 +48,8 @@ static uint32_t access_of(const struct mount_step *step)
 		return ACCESS_READ;
 	case MOUNT_DIRECTORY:
 		return ACCESS_LIST;
-	case MOUNT_SYMLINK: /* what it leads to has its own */
+	case MOUNT_PRESSURE: /* to connect is no access to a file */
+	case MOUNT_SYMLINK:  /* what it leads to has its own */
 	case MOUNT_KIND_COUNT:
 		break;
 	}

@@ -13,7 +13,8 @@
  * long as it takes, unless SIGTERM came. Then the whole scope is to end, and all of us with it.
  *
  * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children,
- * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal, one refused system call (denials.h).
+ * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal, one refused system call (denials.h), a
+ * batch of those who watch the memory (pressure.h).
  */
 #include "sandbox/init.h"
 
@@ -22,6 +23,7 @@
 #include "sandbox/denials.h"
 #include "sandbox/keeper.h"
 #include "sandbox/memory.h"
+#include "sandbox/pressure.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -44,6 +46,7 @@
 enum {
 	WATCH_SIGNALS = KEEPER_WATCH_COUNT,
 	WATCH_DENIALS,
+	WATCH_PRESSURE,
 	WATCH_COUNT,
 };
 
@@ -55,6 +58,7 @@ struct init {
 	int signals;
 	struct keeper keeper;
 	struct denials denials;
+	struct pressure pressure;
 	bool stopping;
 	bool terminated; /* by SIGTERM: nobody will come */
 	bool main_ended;
@@ -126,6 +130,15 @@ static void look_for_supervisor(struct init *init)
 		stop(init);
 }
 
+static void tell_pressure(struct init *init)
+{
+	const struct launch_message message = {
+		.told = (uint32_t)pressure_tell(&init->pressure),
+	};
+
+	keeper_send(&init->keeper, LAUNCH_TOLD, &message, NULL, 0);
+}
+
 static void handle_socket(struct init *init)
 {
 	struct launch_message message;
@@ -158,6 +171,9 @@ static void handle_socket(struct init *init)
 		break;
 	case LAUNCH_PERMIT:
 		denials_permit(&init->denials, init->now);
+		break;
+	case LAUNCH_PRESSURE:
+		tell_pressure(init);
 		break;
 	default:
 		break;
@@ -234,6 +250,7 @@ static int timeout_msec(const struct init *init)
 	uint64_t until = earlier(keeper_deadline(&init->keeper),
 				 denials_deadline(&init->denials, init->now));
 
+	until = earlier(until, pressure_deadline(&init->pressure, init->now));
 	if (init->more_to_reap)
 		return 0;
 	if (init->main_ended ? !init->all_ended : init->now >= init->kill_at)
@@ -265,6 +282,7 @@ static void turn(struct init *init)
 	keeper_watch(&init->keeper, watched);
 	watched[WATCH_SIGNALS] = (struct pollfd){ .fd = init->signals, .events = POLLIN };
 	watched[WATCH_DENIALS] = denials_watch(&init->denials, init->now);
+	watched[WATCH_PRESSURE] = pressure_watch(&init->pressure, init->now);
 	if (poll(watched, WATCH_COUNT, timeout_msec(init)) < 0)
 		return; /* EINTR, or ENOMEM: the next turn tries again */
 	init->now = monotonic_nsec();
@@ -274,6 +292,7 @@ static void turn(struct init *init)
 		handle_socket(init);
 	keeper_handle(&init->keeper, watched, init->now, &init->end);
 	denials_handle(&init->denials, watched[WATCH_DENIALS].revents, init->now);
+	pressure_handle(&init->pressure, watched[WATCH_PRESSURE].revents, init->now);
 	reap(init);
 	handle_time(init);
 	look_for_supervisor(init);
@@ -324,6 +343,7 @@ int init_run(struct launcher *launcher, struct error *err)
 
 	keeper_init(&init.keeper, launcher);
 	denials_init(&init.denials, &init.keeper);
+	pressure_init(&init.pressure, launcher->pressure, monotonic_nsec());
 	r = open_signals(&signals, err);
 	if (r == 0)
 		r = keeper_open(&init.keeper, err);
@@ -355,6 +375,7 @@ void init_keep_failure(struct launcher *launcher, const struct launch_message *f
 	keeper_init(&init.keeper, launcher);
 	close_and_clear(&launcher->listener);
 	denials_init(&init.denials, &init.keeper);
+	pressure_init(&init.pressure, -1, 0);
 	init.signals = signals;
 	init.end.ended_nsec = monotonic_nsec();
 	launcher->worker = 0; /* what is left of it is nobody's */

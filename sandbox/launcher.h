@@ -27,6 +27,7 @@ struct launcher {
 	int output_write[OUTPUT_COUNT]; /* closed once the worker has them */
 	int listeners[LISTEN_MAX];
 	unsigned listener_count;
+	int pressure;	       /* listens at the plan's MOUNT_PRESSURE; -1: there is none */
 	int landlock_ruleset;  /* until the worker runs; -1: it is under none */
 	unsigned landlock_abi; /* of the kernel; 0: none, or the plan has no rules */
 	int landlock_errnum;   /* that said so */

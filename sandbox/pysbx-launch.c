@@ -15,7 +15,7 @@
  *   mount.c       the kernel's mount interface    keeper.c    who listens, who reads
  *   spool.c       what nobody has read            channel.c   the socket
  *   memory.c      what the start alone needs   denials.c   what the filter refuses, told
- *   inherited.c   the sockets to listen on
+ *   inherited.c   the sockets to listen on      pressure.c  memory is short, told
  *   landlock.c    the second wall
  */
 #include "policy/own.h"
@@ -94,6 +94,7 @@ int main(void)
 	struct launcher launcher = {
 		.output_read = { -1, -1 },
 		.output_write = { -1, -1 },
+		.pressure = -1,
 		.landlock_ruleset = -1,
 		.worker_pidfd = -1,
 		.listener = -1,

@@ -15,6 +15,7 @@
 #include "policy/own.h"
 #include "policy/path.h"
 #include "sandbox/mount.h"
+#include "sandbox/pressure.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -37,6 +38,7 @@
 struct root {
 	const struct plan *plan;
 	int fd;
+	int pressure;			/* listens; -1: no step asked for it yet */
 	dev_t own[PLAN_MOUNTS_MAX + 1]; /* file systems made here */
 	size_t own_count;
 	/* the directory of the last target, which is often the next one's as well */
@@ -420,13 +422,24 @@ static int make_directory(struct root *root, const struct mount_step *step, stru
 	return 0;
 }
 
+static int make_pressure(struct root *root, const struct mount_step *step, struct error *err)
+{
+	struct spot spot;
+	int r;
+
+	if (root->pressure >= 0)
+		return error_set(err, ERROR_INVALID, 0, "there is one already");
+	r = open_own_spot(root, step->target, &spot, err);
+	return r < 0 ? r : pressure_listen(spot.parent, spot.name, &root->pressure, err);
+}
+
 static int (*const makers[])(struct root *root, const struct mount_step *step,
 			     struct error *err) = {
 	[MOUNT_BIND] = make_bind,     [MOUNT_TMPFS] = make_tmpfs,
 	[MOUNT_PROC] = make_proc,     [MOUNT_DEVPTS] = make_devpts,
 	[MOUNT_DEVICE] = make_device, [MOUNT_SYMLINK] = make_symlink,
 	[MOUNT_FILE] = make_file,     [MOUNT_DIRECTORY] = make_directory,
-	[MOUNT_CGROUP] = make_cgroup,
+	[MOUNT_CGROUP] = make_cgroup, [MOUNT_PRESSURE] = make_pressure,
 };
 static_assert(ARRAY_SIZE(makers) == MOUNT_KIND_COUNT, "a maker for each kind");
 
@@ -489,8 +502,9 @@ int root_build(struct launcher *launcher, struct error *err)
 	if (root == NULL)
 		return error_no_memory(err);
 	root->plan = launcher->plan;
-	root->fd = root->kept.fd = -1;
+	root->fd = root->kept.fd = root->pressure = -1;
 	r = build(root, err);
+	launcher->pressure = root->pressure;
 	close_and_clear(&root->kept.fd);
 	close_and_clear(&root->fd);
 	return r;

@@ -87,7 +87,7 @@ Test(launch_message, refuses_what_is_out_of_range)
 	message.type = 0;
 	expect_refused(&message, "launch message: type: 0 is out of range");
 	message.type = LAUNCH_TYPE_END;
-	expect_refused(&message, "launch message: type: 17 is out of range");
+	expect_refused(&message, "launch message: type: 19 is out of range");
 
 	message = good_message();
 	message.stage = STAGE_COUNT;

@@ -37,7 +37,8 @@ static const char shown[] =
 	"{\"kind\":\"symlink\",\"target\":\"/bin\",\"source\":\"usr/bin\"},"
 	"{\"kind\":\"file\",\"target\":\"/etc/passwd\",\"content\":\"app:x\\n\"},"
 	"{\"kind\":\"directory\",\"target\":\"/run\",\"mode\":\"0755\"},"
-	"{\"kind\":\"cgroup\",\"target\":\"/sys/fs/cgroup\",\"source\":\"/sys/fs/cgroup\"}"
+	"{\"kind\":\"cgroup\",\"target\":\"/sys/fs/cgroup\",\"source\":\"/sys/fs/cgroup\"},"
+	"{\"kind\":\"pressure\",\"target\":\"/dev/memory-pressure\"}"
 	"],"
 	"\"landlock\":{\"required_abi\":2,\"rules\":["
 	"{\"path\":\"/\",\"access\":[\"list\"]},"
@@ -76,6 +77,7 @@ static void add_steps(struct plan *plan)
 		{ MOUNT_FILE, NULL, (char *)"/etc/passwd", (char *)"app:x\n", 0, 0, 0 },
 		{ MOUNT_DIRECTORY, NULL, (char *)"/run", NULL, 0, 0755, 0 },
 		{ MOUNT_CGROUP, (char *)"/sys/fs/cgroup", (char *)"/sys/fs/cgroup", NULL, 0, 0, 0 },
+		{ MOUNT_PRESSURE, NULL, (char *)"/dev/memory-pressure", NULL, 0, 0, 0 },
 	};
 	struct error err;
 
@@ -176,7 +178,7 @@ Test(plan, is_decoded_mount_by_mount)
 {
 	_cleanup_plan_ struct plan *plan = decode_good();
 
-	cr_assert_eq(plan->mount_count, 9);
+	cr_assert_eq(plan->mount_count, 10);
 	cr_expect_eq(plan->mounts[0].kind, MOUNT_BIND);
 	cr_expect_str_eq(plan->mounts[0].source, "/usr");
 	cr_expect_eq(plan->mounts[0].flags, MOUNT_READ_ONLY | MOUNT_NOEXEC | MOUNT_OPTIONAL);
@@ -196,6 +198,7 @@ Test(plan, is_decoded_mount_by_mount)
 	cr_expect_eq(plan->mounts[7].mode, 0755);
 	cr_expect_eq(plan->mounts[8].kind, MOUNT_CGROUP);
 	cr_expect_str_eq(plan->mounts[8].source, "/sys/fs/cgroup");
+	cr_expect_eq(plan->mounts[9].kind, MOUNT_PRESSURE);
 }
 
 Test(plan, is_told_where_the_cgroup_of_its_app_is)
@@ -313,7 +316,7 @@ static const struct bad_number {
 	PUT_U32(rlimits[0].resource, -1, "rlimits[0].type: -1 is not within 0 to 15"),
 	PUT_U64(rlimits[0].hard, 1, "rlimits[0]: the soft limit is above the hard one"),
 	PUT_U64(rlimit_count, 17, "rlimits: 17 entries, must be 0 to 16"),
-	PUT_U32(mounts[2].kind, MOUNT_KIND_COUNT, "mounts[2].kind: 9 is not within 0 to 8"),
+	PUT_U32(mounts[2].kind, MOUNT_KIND_COUNT, "mounts[2].kind: 10 is not within 0 to 9"),
 	PUT_U32(mounts[0].flags, 8, "mounts[0].options: 8 is not within 0 to 7"),
 	PUT_U64(mounts[1].size, 0, "mounts[1].size: 0 is not within 1 to 1152921504606846976"),
 	PUT_U64(mounts[1].size, UINT64_MAX,

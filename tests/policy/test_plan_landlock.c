@@ -71,6 +71,7 @@ Test(plan_landlock, allows_what_each_kind_of_mount_does)
 	EXPECT_RULES("/:l /sys/fs/cgroup:lr", { "/sys/fs/cgroup", MOUNT_CGROUP, 0 });
 	EXPECT_RULES("/:l /a/file:r", { "/a/file", MOUNT_FILE, 0 });
 	EXPECT_RULES("/:l", { "/bin", MOUNT_SYMLINK, 0 }, { "/a", MOUNT_DIRECTORY, 0 });
+	EXPECT_RULES("/:l /dev:lrw", { "/dev/memory-pressure", MOUNT_PRESSURE, 0 });
 }
 
 Test(plan_landlock, allows_once_what_is_in_etc_and_dev)

@@ -422,6 +422,8 @@ static bool receive(struct sandbox *sandbox)
 	sandbox->seen |= 1U << message.type;
 	if (message.type == LAUNCH_FAILED || message.type == LAUNCH_ENDED)
 		sandbox->last = message;
+	if (message.type == LAUNCH_TOLD)
+		sandbox->told = message.told;
 	if (message.type == LAUNCH_COUNTED)
 		sandbox->counted += message.denial.untold;
 	if (message.type == LAUNCH_DENIED) {

@@ -49,6 +49,7 @@ struct sandbox {
 	struct launch_denial denials[8]; /* LAUNCH_DENIED, in their order */
 	size_t denial_count;
 	uint64_t counted; /* LAUNCH_COUNTED */
+	uint32_t told;	  /* LAUNCH_TOLD: the newest */
 	bool looks_on;	  /* does not answer a held one: LAUNCH_HEARD is the test's to send */
 	unsigned seen;	  /* bit set of the types that came, in order of `order` */
 	unsigned order[16];
