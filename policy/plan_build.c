@@ -171,6 +171,8 @@ static int set_environment(const struct app_spec *spec, const struct host_facts 
 	r = set_defaults(facts, env, err);
 	if (r >= 0)
 		r = python_environment_add(&situation, env, err);
+	if (r >= 0 && plan_tells_pressure(spec))
+		r = strings_env_set(env, "MEMORY_PRESSURE_WATCH", PLAN_PRESSURE_PATH, err);
 	if (r >= 0)
 		r = set_inherited(&facts->caller_environment, env, err);
 	if (r >= 0)

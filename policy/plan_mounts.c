@@ -144,8 +144,15 @@ static uint64_t tmp_size(const struct limits *limits)
 	return limits->memory_max / 4;
 }
 
-static int add_kernel_parts(const struct limits *limits, struct plan *plan, struct error *err)
+bool plan_tells_pressure(const struct app_spec *spec)
 {
+	return pressure_is_on(&spec->pressure, PRESSURE_NOTIFY) &&
+	       limit_is_set(pressure_limit(spec->limits.memory_max, spec->limits.memory_high));
+}
+
+static int add_kernel_parts(const struct app_spec *spec, struct plan *plan, struct error *err)
+{
+	const struct limits *limits = &spec->limits;
 	int r;
 
 	r = add_step(plan, MOUNT_PROC, NULL, "/proc", 0, err);
@@ -161,6 +168,8 @@ static int add_kernel_parts(const struct limits *limits, struct plan *plan, stru
 		r = add_tmpfs(plan, "/run", PLAN_RUN_BYTES, 0755, err);
 	if (r >= 0)
 		r = add_step(plan, MOUNT_CGROUP, "/sys/fs/cgroup", "/sys/fs/cgroup", 0, err);
+	if (r >= 0 && plan_tells_pressure(spec))
+		r = add_step(plan, MOUNT_PRESSURE, NULL, PLAN_PRESSURE_PATH, 0, err);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed_links) && r >= 0; i++)
 		r = add_step(plan, MOUNT_SYMLINK, fixed_links[i].source, fixed_links[i].target, 0,
 			     err);
@@ -426,7 +435,7 @@ int plan_mounts_add(const struct app_spec *spec, const struct host_facts *facts,
 
 	r = add_system(facts, plan, err);
 	if (r >= 0)
-		r = add_kernel_parts(&spec->limits, plan, err);
+		r = add_kernel_parts(spec, plan, err);
 	if (r >= 0)
 		r = add_accounts(facts, plan, err);
 	if (r >= 0)

@@ -2,72 +2,24 @@
 #include "policy/python_environment.h"
 
 #include "policy/own.h"
+#include "policy/server.h"
 
 #include <string.h>
 
 #define COUNT_TEXT_MAX 16
 
-static const struct server {
-	const char *name;
+static const struct {
+	enum server server;
 	unsigned per_core, more; /* workers = per_core * cores + more */
 } servers[] = {
-	{ "gunicorn", 2, 1 },
-	{ "uvicorn", 1, 0 },
-	{ "fastapi", 1, 0 },
+	{ SERVER_GUNICORN, 2, 1 },
+	{ SERVER_UVICORN, 1, 0 },
+	{ SERVER_FASTAPI, 1, 0 },
 };
 
 static bool is_limited(uint64_t limit)
 {
 	return limit != LIMIT_UNSET && limit != LIMIT_MAX;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-/* "-m NAME" among the options of the interpreter itself; NULL if a script or nothing follows. */
-static const char *module_argument(const struct strings *command)
-{
-	for (size_t i = 1; i < command->count; i++) {
-		const char *word = command->items[i];
-
-		if (word[0] != '-' || word[1] == '\0')
-			return NULL;
-		if (strcmp(word, "-m") == 0)
-			return i + 1 < command->count ? command->items[i + 1] : NULL;
-		if (word[1] == 'm')
-			return word + 2;
-		if (strcmp(word, "-X") == 0 || strcmp(word, "-W") == 0)
-			i++;
-	}
-	return NULL;
-}
-
-/* "gunicorn", "gunicorn3" and "gunicorn-3.11" are one server. */
-static bool is_program(const char *name, const char *program)
-{
-	size_t length = strlen(program);
-
-	return strncmp(name, program, length) == 0 &&
-	       name[length + strspn(name + length, "0123456789.-")] == '\0';
-}
-
-static const struct server *find_server(const struct strings *command)
-{
-	const char *name;
-
-	if (command->count == 0)
-		return NULL;
-	name = base_name(command->items[0]);
-	if (is_program(name, "python"))
-		name = module_argument(command);
-	for (size_t i = 0; name != NULL && i < ARRAY_SIZE(servers); i++)
-		if (is_program(name, servers[i].name))
-			return &servers[i];
-	return NULL;
 }
 
 unsigned python_core_count(uint64_t cpu_milli)
@@ -80,17 +32,21 @@ unsigned python_core_count(uint64_t cpu_milli)
 unsigned python_worker_count(const struct python_situation *situation)
 {
 	const struct limits *limits = situation->limits;
-	const struct server *server = find_server(situation->command);
+	enum server server = server_of_command(situation->command);
 	unsigned cores = situation->cpu_count;
 	uint64_t count = UINT64_MAX;
+	size_t row = 0;
 
-	if (server == NULL || (!is_limited(limits->cpu_max) && !is_limited(limits->memory_max)))
+	while (row < ARRAY_SIZE(servers) && servers[row].server != server)
+		row++;
+	if (row == ARRAY_SIZE(servers) ||
+	    (!is_limited(limits->cpu_max) && !is_limited(limits->memory_max)))
 		return 0;
 	if (is_limited(limits->cpu_max) &&
 	    (cores == 0 || python_core_count(limits->cpu_max) < cores))
 		cores = python_core_count(limits->cpu_max);
 	if (cores != 0)
-		count = (uint64_t)cores * server->per_core + server->more;
+		count = (uint64_t)cores * servers[row].per_core + servers[row].more;
 	if (is_limited(limits->memory_max) && limits->memory_max / PYTHON_WORKER_BYTES < count)
 		count = limits->memory_max / PYTHON_WORKER_BYTES;
 	return count == 0 ? 1 : (unsigned)count;

@@ -309,6 +309,24 @@ static bool parse_plain(const char *text, uint64_t *ret)
 	return true;
 }
 
+int quantity_parse_percent(const char *text, uint64_t *ret_percent, struct error *err)
+{
+	size_t length = strlen(text);
+	char digits[8] = "";
+	uint64_t percent;
+
+	if (strcmp(text, "off") == 0) {
+		*ret_percent = LIMIT_MAX;
+		return 0;
+	}
+	if (length > 1 && length <= sizeof(digits) && text[length - 1] == '%')
+		memcpy(digits, text, length - 1);
+	if (!parse_plain(digits, &percent) || percent < 1 || percent > 100)
+		return refuse(text, "is no share: write 1% to 100%, or off", err);
+	*ret_percent = percent;
+	return 0;
+}
+
 int quantity_parse_count(const char *text, uint64_t min, uint64_t max, bool allow_max,
 			 uint64_t *ret_count, struct error *err)
 {

@@ -53,6 +53,9 @@ int quantity_parse_cpu(const char *text, uint64_t *ret_milli, struct error *err)
  * what is finer is rounded down. "infinity" is refused: every wait here ends. */
 int quantity_parse_time(const char *text, uint64_t *ret_usec, struct error *err);
 
+/* "90%", 1 to 100 without decimals, or "off": LIMIT_MAX. */
+int quantity_parse_percent(const char *text, uint64_t *ret_percent, struct error *err);
+
 /* A decimal count between min and max, or "max" (LIMIT_MAX) if allow_max. */
 int quantity_parse_count(const char *text, uint64_t min, uint64_t max, bool allow_max,
 			 uint64_t *ret_count, struct error *err);
@@ -69,3 +72,4 @@ int quantity_parse_id(const char *text, uint32_t *ret_id, struct error *err);
 const char *quantity_format_size(uint64_t bytes, char *text);
 const char *quantity_format_cpu(uint64_t milli, char *text);
 const char *quantity_format_time(uint64_t usec, char *text);
+const char *quantity_format_percent(uint64_t percent, char *text);

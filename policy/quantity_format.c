@@ -94,3 +94,12 @@ const char *quantity_format_time(uint64_t usec, char *text)
 	}
 	return text;
 }
+
+const char *quantity_format_percent(uint64_t percent, char *text)
+{
+	if (percent == LIMIT_MAX)
+		snprintf(text, QUANTITY_TEXT_MAX, "off");
+	else
+		snprintf(text, QUANTITY_TEXT_MAX, "%" PRIu64 "%%", percent);
+	return text;
+}

@@ -43,6 +43,7 @@ int spec_init(struct app_spec *spec, struct error *err)
 		.limits = spec_no_limits,
 		.restart = default_restart,
 		.oom = OOM_WORKER,
+		.pressure = pressure_default,
 		.enabled = true,
 		.tripwire = true,
 		.log = { .target = LOG_TO_JOURNAL,

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "policy/error.h"
+#include "policy/pressure.h"
 #include "policy/quantity.h"
 #include "policy/strings.h"
 
@@ -187,6 +188,7 @@ struct app_spec {
 	struct restart_policy restart;
 	enum oom_policy oom;
 	bool tripwire; /* policy/tripwire.h */
+	struct pressure_policy pressure;
 	struct {
 		int signal; /* SIGTERM by default */
 		uint64_t grace_usec;
@@ -235,6 +237,12 @@ enum spec_field {
 	FIELD_STABLE,
 	FIELD_OOM,
 	FIELD_TRIPWIRE,
+	FIELD_PRESSURE_NOTIFY,
+	FIELD_PRESSURE_RECLAIM,
+	FIELD_PRESSURE_RECYCLE,
+	FIELD_PRESSURE_RESTART,
+	FIELD_PRESSURE_KILL,
+	FIELD_PRESSURE_COOLDOWN,
 	FIELD_STOP_SIGNAL,
 	FIELD_STOP_GRACE,
 	FIELD_HEALTH_HTTP,

@@ -144,6 +144,31 @@ static int write_time(const struct spec_row *row, const void *member, json_t **r
 
 const struct spec_codec spec_codec_time = { read_time, write_time, same_number };
 
+static int read_percent(const struct spec_row *row, const json_t *value, const struct place *at,
+			void *member, struct error *err)
+{
+	int r;
+
+	(void)row;
+	if (!json_is_string(value))
+		return place_refuse(at, err,
+				    "must be a share of the memory limit: \"90%%\", or \"off\"");
+	r = quantity_parse_percent(json_string_value(value), member, err);
+	return r < 0 ? place_prefix(at, r, err) : 0;
+}
+
+static int write_percent(const struct spec_row *row, const void *member, json_t **ret,
+			 struct error *err)
+{
+	char text[QUANTITY_TEXT_MAX];
+
+	(void)row;
+	return spec_codec_put(json_string(quantity_format_percent(*(const uint64_t *)member, text)),
+			      ret, err);
+}
+
+const struct spec_codec spec_codec_percent = { read_percent, write_percent, same_number };
+
 static int read_count(const struct spec_row *row, const json_t *value, const struct place *at,
 		      void *member, struct error *err)
 {

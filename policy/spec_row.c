@@ -80,6 +80,19 @@ const struct spec_row spec_rows[] = {
 	/* memory.oom.group of the leaf is written anew */
 	{ FIELD_OOM, ROW_LIVE, NULL, "oom", &spec_codec_choice, IN(oom), 0, 0 },
 	{ FIELD_TRIPWIRE, ROW_LIVE, NULL, "tripwire", &spec_codec_bool, IN(tripwire), 0, 0 },
+	/* the socket that it is told at is made with the sandbox */
+	{ FIELD_PRESSURE_NOTIFY, ROW_LIVE, "pressure", "notify", &spec_codec_percent,
+	  IN(pressure.at[PRESSURE_NOTIFY]), 0, 0 },
+	{ FIELD_PRESSURE_RECLAIM, ROW_LIVE, "pressure", "reclaim", &spec_codec_percent,
+	  IN(pressure.at[PRESSURE_RECLAIM]), 0, 0 },
+	{ FIELD_PRESSURE_RECYCLE, ROW_LIVE, "pressure", "recycle", &spec_codec_percent,
+	  IN(pressure.at[PRESSURE_RECYCLE]), 0, 0 },
+	{ FIELD_PRESSURE_RESTART, ROW_LIVE, "pressure", "restart", &spec_codec_percent,
+	  IN(pressure.at[PRESSURE_RESTART]), 0, 0 },
+	{ FIELD_PRESSURE_KILL, ROW_LIVE, "pressure", "kill", &spec_codec_percent,
+	  IN(pressure.at[PRESSURE_KILL]), 0, 0 },
+	{ FIELD_PRESSURE_COOLDOWN, ROW_LIVE, "pressure", "cooldown", &spec_codec_time,
+	  IN(pressure.cooldown_usec), 0, 0 },
 	/* the daemon stops its workers itself; what their launchers were told is for its own end */
 	{ FIELD_STOP_SIGNAL, ROW_LIVE, "stop", "signal", &spec_codec_signal, IN(stop.signal), 0,
 	  0 },

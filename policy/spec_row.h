@@ -45,11 +45,12 @@ extern const struct spec_row spec_rows[];
 extern const size_t spec_row_count;
 
 /* char *; struct strings; the list of variables; bytes, CPU, microseconds and counts in uint64_t;
- * an enum with names in spec_names.c; a signal's number; bool; the io limits; a list that
- * is not empty; struct syscalls_policy. */
+ * a share in percent, or off, in uint64_t; an enum with names in spec_names.c; a signal's number;
+ * bool; the io limits; a list that is not empty; struct syscalls_policy. */
 extern const struct spec_codec spec_codec_text, spec_codec_list, spec_codec_variables,
 	spec_codec_size, spec_codec_cpu, spec_codec_time, spec_codec_count, spec_codec_choice,
-	spec_codec_signal, spec_codec_bool, spec_codec_io, spec_codec_egress, spec_codec_syscalls;
+	spec_codec_signal, spec_codec_bool, spec_codec_io, spec_codec_egress, spec_codec_percent,
+	spec_codec_syscalls;
 
 /* Hands over what jansson made; NULL is no memory. */
 static inline int spec_codec_put(json_t *value, json_t **ret, struct error *err)

@@ -76,6 +76,8 @@ static const struct range other_ranges[] = {
 	{ FIELD_HEALTH_FAILURES, 0, IN(health.failures), 1, SPEC_HEALTH_FAILURES_MAX,
 	  format_count },
 	{ FIELD_HEALTH_START, 0, IN(health.start_usec), 0, SPEC_WAIT_LIMIT, quantity_format_time },
+	{ FIELD_PRESSURE_COOLDOWN, 0, IN(pressure.cooldown_usec), PRESSURE_COOLDOWN_MIN,
+	  PRESSURE_COOLDOWN_MAX, quantity_format_time },
 	{ FIELD_LOG_MAX_SIZE, 0, IN(log.max_size), SPEC_LOG_SIZE_MIN, SPEC_LOG_SIZE_LIMIT,
 	  quantity_format_size },
 	{ FIELD_LOG_KEEP, 0, IN(log.keep), 0, SPEC_LOG_KEEP_LIMIT, format_count },

@@ -227,6 +227,31 @@ static int set_max_restarts(struct run_options *options, const char *value, stru
 }
 
 /* FIRST[/MAX]. A FIRST above the default MAX lifts it. */
+static int set_pressure(struct run_options *options, const char *value, struct error *err)
+{
+	struct pressure_policy *pressure = &options->spec.pressure;
+	size_t length = strcspn(value, "=");
+	const char *share = value[length] == '=' ? value + length + 1 : "";
+
+	if (strcmp(value, "off") == 0) {
+		for (unsigned step = 0; step < PRESSURE_STEP_COUNT; step++)
+			pressure->at[step] = LIMIT_MAX;
+		return 0;
+	}
+	for (unsigned step = 0; step < PRESSURE_STEP_COUNT; step++) {
+		const char *name = pressure_step_name((enum pressure_step)step);
+
+		if (strlen(name) == length && strncmp(value, name, length) == 0)
+			return quantity_parse_percent(share, &pressure->at[step], err);
+	}
+	if (length == strlen("cooldown") && strncmp(value, "cooldown", length) == 0)
+		return quantity_parse_time(share, &pressure->cooldown_usec, err);
+	return error_set(err, ERROR_INVALID, 0,
+			 "write STEP=SHARE with notify, reclaim, recycle, restart or kill and a "
+			 "share of the memory limit, for example recycle=90%%; cooldown=TIME; or "
+			 "off");
+}
+
 static int set_backoff(struct run_options *options, const char *value, struct error *err)
 {
 	struct restart_policy *restart = &options->spec.restart;
@@ -555,6 +580,14 @@ const struct option_row run_option_rows[] = {
 	  .field = FIELD_TRIPWIRE,
 	  .repeatable = true,
 	  .set = set_no_tripwire },
+	{ .name = "pressure",
+	  .argument = "STEP=SHARE",
+	  .help = "what to do when that share of --mem can't be given back: notify=70% and "
+		  "reclaim=80% (default), recycle= a worker, restart= or kill= the app, or off; "
+		  "cooldown=30s between two of them",
+	  .field = FIELD_PRESSURE_COOLDOWN,
+	  .repeatable = true,
+	  .set = set_pressure },
 	{ .name = "grace",
 	  .argument = "TIME",
 	  .help = "how long a stop waits before it kills (default 35s)",

@@ -7,7 +7,7 @@ _pysbx_run()
 	local options='--mem --mem-high --swap --cpu --cpu-weight --io --pids --nofile --tmp-size
 		--name --user --group --chdir --env --env-file
 		--ro --rw --unix-socket --syscalls --syscalls-mode --network --egress --listen --require
-		--restart --max-restarts --backoff --oom --no-tripwire --grace --kill-signal
+		--restart --max-restarts --backoff --oom --no-tripwire --pressure --grace --kill-signal
 		--health --health-host --health-interval --health-timeout --health-failures
 		--health-start-period --health-restart
 		--report --on-incident --print-plan --cgroup-root --json --quiet --verbose --version --help'" $2"
@@ -56,6 +56,10 @@ _pysbx_run()
 	--egress) _pysbx_words -W 'localhost dns any none' ;;
 	--restart) _pysbx_words -W 'always on-failure never' ;;
 	--oom) _pysbx_words -W 'worker app' ;;
+	--pressure)
+		compopt -o nospace
+		_pysbx_words -W 'notify= reclaim= recycle= restart= kill= cooldown= off'
+		;;
 	--user) _pysbx_words -u ;;
 	--group) _pysbx_words -g ;;
 	--kill-signal) _pysbx_words -W 'TERM INT QUIT HUP USR1 USR2 KILL' ;;

@@ -184,6 +184,7 @@ complete -c pysbx -n __pysbx_in_options -x -l max-restarts -d 'Restarts in a row
 complete -c pysbx -n __pysbx_in_options -x -l backoff -d 'Delay before a restart, FIRST[/MAX]'
 complete -c pysbx -n __pysbx_in_options -l no-tripwire -d 'No looks at it close to its memory limit'
 complete -c pysbx -n __pysbx_in_options -x -l oom -a 'worker app' -d 'Whom an OOM kill ends'
+complete -c pysbx -n __pysbx_in_options -x -l pressure -a 'notify=70% reclaim=80% recycle=90% restart=95% kill=98% cooldown=30s off' -d 'What is done before the memory limit'
 complete -c pysbx -n __pysbx_in_options -x -l grace -d 'How long a stop waits'
 complete -c pysbx -n __pysbx_in_options -x -l health -d 'Where to ask whether it is well'
 complete -c pysbx -n __pysbx_in_options -x -l health-host -d 'The Host header of that'

@@ -40,6 +40,7 @@ _pysbx_run() {
 		'--backoff=[delay before a restart]:FIRST[/MAX]' \
 		'--no-tripwire[no looks at it close to its memory limit]' \
 		'--oom=[whom an OOM kill ends]:whom:(worker app)' \
+		'*--pressure=[what is done before the memory limit]:step:(notify=70% reclaim=80% recycle=90% restart=95% kill=98% cooldown=30s off)' \
 		'--grace=[how long a stop waits]:time' \
 		'--health=[where to ask whether it is well]:URL' \
 		'--health-host=[the Host header of that]:name' \

@@ -353,3 +353,41 @@ Test(plan_build, open_files_are_as_many_as_the_spec_says)
 	build(&all);
 	cr_expect_eq(rlimit(&all, RLIMIT_NOFILE)->hard, 1048576);
 }
+
+static const struct mount_step *pressure_step(const struct scene *scene)
+{
+	for (size_t i = 0; i < scene->plan->mount_count; i++)
+		if (scene->plan->mounts[i].kind == MOUNT_PRESSURE)
+			return &scene->plan->mounts[i];
+	return NULL;
+}
+
+Test(plan_build, an_app_with_a_limit_hears_of_memory_pressure)
+{
+	struct scene scene _cleanup_scene_ = make_scene();
+
+	scene.spec.pressure = pressure_default;
+	scene.spec.limits.memory_high = LIMIT_UNSET;
+	scene.spec.limits.memory_max = UINT64_C(256) << 20;
+	build(&scene);
+	cr_assert_not_null(pressure_step(&scene));
+	cr_expect_str_eq(pressure_step(&scene)->target, "/dev/memory-pressure");
+	cr_expect_str_eq(get(&scene, "MEMORY_PRESSURE_WATCH"), "/dev/memory-pressure");
+	cr_expect_null(get(&scene, "MEMORY_PRESSURE_WRITE"));
+}
+
+Test(plan_build, an_app_without_one_or_without_that_step_does_not)
+{
+	struct scene open _cleanup_scene_ = make_scene(), off _cleanup_scene_ = make_scene();
+
+	open.spec.pressure = off.spec.pressure = pressure_default;
+	open.spec.limits.memory_high = off.spec.limits.memory_high = LIMIT_UNSET;
+	off.spec.limits.memory_max = UINT64_C(256) << 20;
+	off.spec.pressure.at[PRESSURE_NOTIFY] = LIMIT_MAX;
+	build(&open);
+	build(&off);
+	cr_expect_null(pressure_step(&open));
+	cr_expect_null(get(&open, "MEMORY_PRESSURE_WATCH"));
+	cr_expect_null(pressure_step(&off));
+	cr_expect_null(get(&off, "MEMORY_PRESSURE_WATCH"));
+}

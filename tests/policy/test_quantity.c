@@ -562,3 +562,26 @@ Test(quantity, quotes_hostile_text_on_one_short_line)
 	cr_expect_lt(strlen(err.text), 250);
 	cr_expect_not_null(strstr(err.text, "xxx\"... is not a size"), "%s", err.text);
 }
+
+Test(quantity, reads_and_writes_shares_of_a_limit)
+{
+	static const char *const bad[] = { "",	   "%",	   "0%",   "101%",
+					   "90",   "90 %", "-1%",  "1.5%",
+					   "+9%",  "0x9%", "Off",  "max",
+					   "90%%", "off%", " 90%", "18446744073709551617%" };
+	struct error err = { 0 };
+	char text[QUANTITY_TEXT_MAX];
+	uint64_t value = 7;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(quantity_parse_percent(bad[i], &value, &err), -EINVAL, "%s", bad[i]);
+	cr_expect_eq(value, 7);
+	cr_expect_str_eq(err.text,
+			 "\"18446744073709551617%\" is no share: write 1% to 100%, or off");
+	cr_expect_eq(quantity_parse_percent("1%", &value, &err), 0);
+	cr_expect_eq(value, 1);
+	cr_expect_str_eq(quantity_format_percent(100, text), "100%");
+	cr_expect_eq(quantity_parse_percent("off", &value, &err), 0);
+	cr_expect_eq(value, LIMIT_MAX);
+	cr_expect_str_eq(quantity_format_percent(value, text), "off");
+}

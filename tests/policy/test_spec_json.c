@@ -66,6 +66,8 @@ Test(spec_json, reads_every_key)
 		"'network':'none','egress':['10.0.0.5:5432','localhost']},'syscalls':'docker',"
 		"'restart':{'mode':'always','max_restarts':'max','backoff':'500ms',"
 		"'backoff_max':120,'stable':'2min'},'oom':'app',"
+		"'pressure':{'notify':'off','reclaim':'1%','recycle':'90%','restart':'95%',"
+		"'kill':'100%','cooldown':'5s'},"
 		"'stop':{'signal':'SIGINT','grace':'1min 30s'},"
 		"'log':{'target':'file','max_size':'100M','keep':9,'rate':'max'},'enabled':false}",
 		NULL);
@@ -106,6 +108,12 @@ Test(spec_json, reads_every_key)
 	cr_expect_eq(spec.restart.backoff_max_usec, 120 * USEC_PER_SEC);
 	cr_expect_eq(spec.restart.stable_usec, 120 * USEC_PER_SEC);
 	cr_expect_eq(spec.oom, OOM_APP);
+	cr_expect_eq(spec.pressure.at[PRESSURE_NOTIFY], LIMIT_MAX);
+	cr_expect_eq(spec.pressure.at[PRESSURE_RECLAIM], 1);
+	cr_expect_eq(spec.pressure.at[PRESSURE_RECYCLE], 90);
+	cr_expect_eq(spec.pressure.at[PRESSURE_RESTART], 95);
+	cr_expect_eq(spec.pressure.at[PRESSURE_KILL], 100);
+	cr_expect_eq(spec.pressure.cooldown_usec, 5 * USEC_PER_SEC);
 	cr_expect_eq(spec.stop.signal, SIGINT);
 	cr_expect_eq(spec.stop.grace_usec, 90 * USEC_PER_SEC);
 	cr_expect_eq(spec.log.target, LOG_TO_FILE);
@@ -416,6 +424,8 @@ Test(spec_json, writes_canonically)
 		"'io':{'/srv':{'rbps':'1M','riops':'max'}}},'isolation':{'network':'host'},"
 		"'restart':{'mode':'on-failure','max_restarts':5,'backoff':'1s',"
 		"'backoff_max':'1min','stable':'1min'},'oom':'worker','tripwire':true,"
+		"'pressure':{'notify':'70%','reclaim':'80%','recycle':'off','restart':'off',"
+		"'kill':'off','cooldown':'30s'},"
 		"'stop':{'signal':'SIGINT','grace':'1min 30s'},"
 		"'log':{'target':'journal','max_size':'10M','keep':5,'rate':1000},"
 		"'enabled':true}");

@@ -362,6 +362,7 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "NAME[=VALUE]", "A=1" },
 		{ "FIRST[/MAX]", "1s" },
 		{ "PROGRAM", "/bin/true" },
+		{ "STEP=SHARE", "recycle=90%" },
 		{ "USER|UID[:GID]", "1000" },
 		{ "PATH=RBPS/WBPS[/RIOPS/WIOPS]", "/srv=1M/1M" },
 	};
@@ -375,6 +376,28 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 			return samples[i].value;
 	cr_assert_fail("--%s: no sample of %s", row->name, row->argument);
 	return NULL;
+}
+
+Test(options, read_the_pressure_ladder)
+{
+	struct run_options options;
+	struct error err = { 0 };
+
+	cr_assert_eq(parse(WORDS("--pressure=off", "--pressure", "recycle=90%",
+				 "--pressure=cooldown=5s", "true"),
+			   &options, &err),
+		     0, "%s", err.text);
+	cr_expect_eq(options.spec.pressure.at[PRESSURE_NOTIFY], LIMIT_MAX);
+	cr_expect_eq(options.spec.pressure.at[PRESSURE_RECYCLE], 90);
+	cr_expect_eq(options.spec.pressure.cooldown_usec, 5 * USEC_PER_SEC);
+	run_options_clear(&options);
+
+	cr_expect_eq(parse(WORDS("--pressure=recycle", "true"), &options, &err), -EINVAL);
+	cr_expect_str_eq(err.text, "--pressure: \"\" is no share: write 1% to 100%, or off");
+	cr_expect_eq(parse(WORDS("--pressure=recyle=9%", "true"), &options, &err), -EINVAL);
+	cr_expect_eq(strncmp(err.text, "--pressure: write STEP=SHARE", 28), 0, "%s", err.text);
+	cr_expect_eq(parse(WORDS("--pressure=cooldown=1ms", "true"), &options, &err), -EINVAL);
+	cr_expect_str_eq(err.text, "--pressure: 1ms is too little: at least 1s");
 }
 
 Test(options, take_each_once_and_the_repeatable_more_often)
