@@ -76,6 +76,9 @@ static void add_event(struct phrase *line, const struct incident *incident)
 	case CAUSE_STALLED:
 		phrase_add(line, "ended: %s", cause_name(incident->verdict.cause));
 		break;
+	case CAUSE_PRESSURE:
+		phrase_add(line, "ended: close to its memory limit");
+		break;
 	case CAUSE_EXIT:
 	case CAUSE_SIGNAL:
 	case CAUSE_COUNT:

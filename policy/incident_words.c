@@ -22,7 +22,8 @@ static bool is_about_memory(const struct incident *incident)
 {
 	uint64_t limit = incident->memory_max;
 
-	if (incident->verdict.cause == CAUSE_OOM || incident->verdict.cause == CAUSE_STALLED)
+	if (incident->verdict.cause == CAUSE_OOM || incident->verdict.cause == CAUSE_STALLED ||
+	    incident->verdict.cause == CAUSE_PRESSURE)
 		return true;
 	return limit < LIMIT_UNSET && incident->before.valid &&
 	       incident->before.current / 100 >= limit / 10000 * NEAR_LIMIT;

@@ -26,6 +26,7 @@ static const char *const cause_names[] = {
 	[CAUSE_START_FAILED] = "start-failed",
 	[CAUSE_STOPPED] = "stopped",
 	[CAUSE_LOST] = "lost",
+	[CAUSE_PRESSURE] = "pressure",
 };
 static_assert(ARRAY_SIZE(cause_names) == CAUSE_COUNT, "a name for each cause");
 
@@ -108,12 +109,19 @@ static bool failed_by_itself(const struct death *death)
 	return !ended_cleanly(death);
 }
 
-/* It could end by itself in the moment in which it was to be killed. */
+/* It could end by itself in the moment in which it was to be killed; or, asked to stop in time, be
+ * killed for memory after all. */
 static bool ended_for_a_cause(const struct death *death)
 {
-	return death->ended_cause != 0 && !death->start_failed &&
-	       (!death->has_status ||
-		(death_signaled(death) && WTERMSIG(death->wait_status) == SIGKILL));
+	bool killed = death_signaled(death) && WTERMSIG(death->wait_status) == SIGKILL;
+
+	if (death->ended_cause == 0 || death->start_failed)
+		return false;
+	if (death->ended_cause == CAUSE_PRESSURE)
+		return killed ? death_new_oom_kills(death) == 0
+			      : !death_signaled(death) ||
+					!verdict_is_crash_signal(WTERMSIG(death->wait_status));
+	return !death->has_status || killed;
 }
 
 /* What asks it to stop makes no program crash, and no kernel run out of memory: those are deaths of
@@ -175,7 +183,8 @@ static enum decision decide(const struct death *death, enum cause cause,
 		return DECISION_ENDED;
 	if (cause == CAUSE_START_FAILED && !start_may_succeed_later(death->failed_errno))
 		return DECISION_ENDED;
-	if (!restart_wanted(policy, !ended_cleanly(death)))
+	/* a clean exit that was our doing is none of the app's */
+	if (!restart_wanted(policy, !ended_cleanly(death) || ended_for_a_cause(death)))
 		return DECISION_ENDED;
 	return restart_after(policy, death->uptime_usec, restarts, ret_delay_usec)
 		       ? DECISION_RESTART

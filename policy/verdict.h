@@ -29,6 +29,7 @@ enum cause {
 	CAUSE_START_FAILED, /* no worker ever ran: stage and errno say where */
 	CAUSE_STOPPED,	    /* on our own or the user's word */
 	CAUSE_LOST,	    /* the launcher vanished without a status */
+	CAUSE_PRESSURE,	    /* came near its memory limit, and pysbx ended it for that */
 	CAUSE_COUNT,
 };
 
@@ -70,8 +71,10 @@ struct death {
 	int stop_signal;     /* that it is asked by; 0: unknown */
 	bool killed_by_us;   /* grace ran out, we used cgroup.kill */
 	bool start_failed;
-	/* Why pysbx itself ended this life: CAUSE_HUNG, CAUSE_UNHEALTHY, CAUSE_STALLED, or 0 if it
-	 * did not. It is the cause only if the worker did die of that SIGKILL. */
+	/* Why pysbx itself ended this life: CAUSE_HUNG, CAUSE_UNHEALTHY, CAUSE_STALLED,
+	 * CAUSE_PRESSURE, or 0 if it did not. It is the cause only if the worker did die of that
+	 * SIGKILL; for CAUSE_PRESSURE, which asks first, also if it went otherwise, without a
+	 * crash. */
 	enum cause ended_cause;
 	const char
 		*ended_for; /* "waiting in requests.get at views.py:42 for 31 s"; NULL: unknown */

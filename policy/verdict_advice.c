@@ -272,6 +272,7 @@ void verdict_write_advice(const struct death *death, struct verdict *verdict)
 			   setting_name(death->door, FIELD_HEALTH_RESTART));
 		break;
 	case CAUSE_STALLED:
+	case CAUSE_PRESSURE:
 		advise_on_own_limit(death, &text);
 		break;
 	case CAUSE_COUNT:

@@ -389,6 +389,21 @@ static void add_no_progress(struct phrase *text, const struct death *death, enum
 	phrase_add(text, "; pysbx ended it");
 }
 
+/* "gunicorn (pid 4711), the main process of app web, came near its memory limit: memory 96 % of
+ * 256M (pressure.restart); pysbx ended it before" */
+static void add_pressure(struct phrase *text, const struct death *death)
+{
+	char shown[VERDICT_TEXT_MAX];
+
+	add_main(text, death);
+	phrase_add(text, " came near its memory limit");
+	if (death->ended_for != NULL && death->ended_for[0] != '\0')
+		phrase_add(
+			text, ": %s",
+			escape_string(death->ended_for, ESCAPE_FOR_TERMINAL, shown, sizeof(shown)));
+	phrase_add(text, "; pysbx ended it before the kernel would");
+}
+
 static void add_lost(struct phrase *text, const struct death *death)
 {
 	phrase_add(text, "the launcher of ");
@@ -419,6 +434,9 @@ void verdict_write_sentence(const struct death *death, struct verdict *verdict)
 		break;
 	case CAUSE_LOST:
 		add_lost(&text, death);
+		break;
+	case CAUSE_PRESSURE:
+		add_pressure(&text, death);
 		break;
 	case CAUSE_HUNG:
 	case CAUSE_UNHEALTHY:

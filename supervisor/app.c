@@ -7,6 +7,7 @@
 #include "policy/spec_diff.h"
 #include "supervisor/app_record.h"
 #include "supervisor/cgroup.h"
+#include "supervisor/chore.h"
 #include "supervisor/clock.h"
 #include "supervisor/egress.h"
 #include "supervisor/file.h"
@@ -350,6 +351,18 @@ static void on_short(struct instance *instance, const struct incident_memory *me
 	app->host->on_short(app, memory, limit, text);
 }
 
+static void on_pressure(struct instance *instance, enum pressure_step step, const char *reading,
+			const char *result)
+{
+	struct app *app = app_of(instance);
+	char line[PRESSURE_TEXT_MAX + CHORE_RESULT_MAX + 32];
+
+	snprintf(line, sizeof(line), "pysbx: %s: %s: %s", reading, pressure_step_name(step),
+		 result);
+	app_log_note(&app->log, line);
+	app->host->on_pressure(app, step, reading, result);
+}
+
 static void record(struct instance *instance);
 
 static void on_lifted(struct instance *instance, const struct strings *rules, const char *text)
@@ -442,6 +455,7 @@ void app_host_init(struct app_host *host)
 	host->instance.on_change = on_change;
 	host->instance.on_incident = on_incident;
 	host->instance.on_denial = on_denial;
+	host->instance.on_pressure = on_pressure;
 	host->instance.on_lifted = on_lifted;
 	host->instance.on_short = on_short;
 	host->instance.on_health = on_health;

@@ -35,6 +35,8 @@ struct app_host {
 	/* All are called after the fact. In on_settled the app must not be freed: later. */
 	void (*on_change)(struct app *app, enum app_state from);
 	void (*on_denial)(struct app *app, const struct denial_report *report);
+	void (*on_pressure)(struct app *app, enum pressure_step step, const char *reading,
+			    const char *result);
 	void (*on_lifted)(struct app *app, const struct strings *rules);
 	void (*on_short)(struct app *app, const struct incident_memory *memory, uint64_t limit,
 			 const char *text);

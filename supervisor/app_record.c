@@ -258,7 +258,8 @@ static void read_ended(struct app *app, const char *ended_for)
 {
 	if (app->instance.ended_cause != CAUSE_HUNG &&
 	    app->instance.ended_cause != CAUSE_UNHEALTHY &&
-	    app->instance.ended_cause != CAUSE_STALLED)
+	    app->instance.ended_cause != CAUSE_STALLED &&
+	    app->instance.ended_cause != CAUSE_PRESSURE)
 		app->instance.ended_cause = 0;
 	free(app->instance.ended_for);
 	app->instance.ended_for = ended_for != NULL ? strdup(ended_for) : NULL;

@@ -512,6 +512,14 @@ static void on_denial(struct app *app, const struct denial_report *report)
 		daemon_save_soon(daemon_of(app));
 }
 
+static void on_pressure(struct app *app, enum pressure_step step, const char *reading,
+			const char *result)
+{
+	events_publish(daemon_of(app)->events, "app.pressure", app->spec.name, app->spec.tenant,
+		       json_pack("{s:s, s:s, s:s}", "step", pressure_step_name(step), "reading",
+				 reading, "result", result));
+}
+
 static void on_lifted(struct app *app, const struct strings *rules)
 {
 	json_t *list = json_array();
@@ -617,6 +625,7 @@ void daemon_set_callbacks(struct daemon *daemon)
 	daemon->host.on_change = on_change;
 	daemon->host.on_incident = on_incident;
 	daemon->host.on_denial = on_denial;
+	daemon->host.on_pressure = on_pressure;
 	daemon->host.on_lifted = on_lifted;
 	daemon->host.on_short = on_short;
 	daemon->host.on_tenant = on_tenant;

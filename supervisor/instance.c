@@ -318,6 +318,7 @@ static void reset_life(struct instance *instance)
 	instance->collected = false;
 	instance->killed_by_us = false;
 	instance_forget_end(instance);
+	instance_forget_pressure(instance);
 	diagnosis_clear(&instance->diagnosis);
 	instance->forwarded_signal = 0;
 	instance->pressure_noted_usec = 0;

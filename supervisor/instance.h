@@ -13,6 +13,7 @@
  *   instance_incident.c  judging a death, and telling it
  *   instance_end.c       ending a life that makes no progress
  *   instance_tripwire.c  looking at it before the kernel kills; finding that it stalls
+ *   instance_pressure.c  what is done before it meets its memory limit
  *
  * A death is judged when the launcher tells it: by then all in the PID namespace is gone, and all
  * that can be known is there. Only when it is on record (instance_host.record) the launcher hears
@@ -82,6 +83,7 @@
 
 struct instance;
 struct instance_question;
+struct instance_pressure;
 
 /* A refused system call. All is borrowed, and escaped by whoever shows it. */
 struct denial_report {
@@ -155,6 +157,9 @@ struct instance_host {
 	void (*on_health)(struct instance *instance, enum health_state from);
 	/* It is slow because its limits hold it back: text has the numbers. */
 	void (*on_throttled)(struct instance *instance, const char *text);
+	/* A step of the pressure ladder: why, and what came of it. */
+	void (*on_pressure)(struct instance *instance, enum pressure_step step, const char *reading,
+			    const char *result);
 	/* Instead of telling a call that is refused, or would be. */
 	void (*learn)(struct instance *instance, const struct seccomp_data *data);
 	/* Puts on record what has just been judged; returns when it is. */
@@ -208,9 +213,10 @@ struct instance {
 	char command[64];      /* its program's name */
 	uint64_t spawned_usec; /* CLOCK_MONOTONIC */
 	struct instance_end last_words;
-	enum cause ended_cause;	    /* that pysbx itself ends it for; 0: none */
-	char *ended_for;	    /* owned, NULL if unknown: see struct death */
-	struct diagnosis diagnosis; /* what was gathered for an incident */
+	enum cause ended_cause;		    /* that pysbx itself ends it for; 0: none */
+	char *ended_for;		    /* owned, NULL if unknown: see struct death */
+	struct diagnosis diagnosis;	    /* what was gathered for an incident */
+	struct instance_pressure *pressure; /* owned; NULL: it has not come near its limit */
 	struct tripwire tripwire;
 	uint64_t tripwire_high;	     /* memory.high of the leaf, as last written */
 	struct trip *trip;	     /* the look that is under way; NULL: none */
@@ -274,6 +280,8 @@ void instance_signal(struct instance *instance, int signal);
  * text: the part of the sentence that says why, "waiting in requests.get at views.py:42 for 31 s".
  * Only of an app that is running; else, and if it ends already, nothing is done. */
 void instance_end_for(struct instance *instance, enum cause cause, const char *text);
+/* The same, but it is asked to stop, and killed only when its grace is over. CAUSE_PRESSURE. */
+void instance_stop_for(struct instance *instance, enum cause cause, const char *text);
 /* Freezes and thaws its leaf. */
 void instance_suspend(struct instance *instance);
 void instance_resume(struct instance *instance);
@@ -335,6 +343,10 @@ int instance_expect_end(struct instance *instance);
 /* What instance_end_for() was asked: an earlier daemon may not have come to it. */
 void instance_carry_out_end(struct instance *instance);
 void instance_forget_end(struct instance *instance);
+/* The ladder of this life. */
+void instance_see_pressure(struct instance *instance, const struct recording_sample *sample);
+void instance_hear_told(struct instance *instance, uint32_t count);
+void instance_forget_pressure(struct instance *instance);
 void instance_set_last_words(struct instance *instance, const struct launch_message *message);
 void instance_kill_launcher(struct instance *instance);
 /* One that has been collected, on its way out: ends and reaps it. */

@@ -345,6 +345,9 @@ static void hear(struct instance *instance, struct launcher_event *event)
 	case LAUNCH_COUNTED:
 		instance_hear_counted(instance, &event->message.denial);
 		break;
+	case LAUNCH_TOLD:
+		instance_hear_told(instance, event->message.told);
+		break;
 	case LAUNCH_FAILED:
 	case LAUNCH_ENDED:
 		hear_last_words(instance, &event->message);

@@ -81,11 +81,17 @@ static void on_reading(const struct watch_reading *reading, void *userdata)
 		keep_reading(instance, reading);
 }
 
+static void on_sample(const struct recording_sample *sample, void *userdata)
+{
+	instance_see_pressure(userdata, sample);
+}
+
 void instance_init_recorder(struct instance *instance)
 {
 	const struct recorder_owner owner = { complete, open_leaf, on_reading, instance };
 
 	recorder_init(&instance->recorder, instance->host->recorders, &instance->watch, &owner);
+	(void)recorder_on_sample(&instance->recorder, on_sample, instance);
 }
 
 /* --- memory --------------------------------------------------------------------------------- */

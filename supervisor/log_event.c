@@ -60,6 +60,8 @@ static const struct log_event_kind kinds[] = {
 				    LOG_LEVEL_INFO },
 	[LOG_EVENT_APP_THROTTLED] = { "app-throttled", "7d321fdcb46243b5919fe0ab42e24318",
 				      LOG_LEVEL_WARNING },
+	[LOG_EVENT_MEMORY_PRESSURE] = { "memory-pressure", "38199b3f361a41358fb8cbddbfa40bd5",
+					LOG_LEVEL_INFO },
 };
 static_assert(ARRAY_SIZE(kinds) == LOG_EVENT_COUNT, "a MESSAGE_ID for each event");
 

@@ -43,6 +43,7 @@ enum log_event_id {
 	LOG_EVENT_APP_UNHEALTHY,   /* its health check fails; the message has how, and what else */
 	LOG_EVENT_APP_HEALTHY,	   /* again */
 	LOG_EVENT_APP_THROTTLED,   /* so slow for its own limits that its health check fails */
+	LOG_EVENT_MEMORY_PRESSURE, /* a step of the pressure ladder */
 	LOG_EVENT_COUNT,
 };
 

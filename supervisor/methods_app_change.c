@@ -194,12 +194,13 @@ static int read_with_limits(struct apply *apply, const char *name, const json_t 
 static int put_in_force(struct apply *apply, bool lowered, struct error *err);
 
 /* As much as could be was given back: now it holds or fits, or it is refused. */
-static void on_reclaimed(void *userdata)
+static void on_reclaimed(const char *result, void *userdata)
 {
 	struct apply *apply = userdata;
 	struct app *app = daemon_find_app(apply->daemon, apply->name);
 	struct error err;
 	int r;
+	(void)result;
 
 	if (app == NULL || app->remove) {
 		r = error_set(&err, ERROR_NOT_FOUND, 0, "app %s was removed meanwhile",

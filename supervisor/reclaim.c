@@ -1,178 +1,129 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/reclaim.h"
 
+#include "policy/figure.h"
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
+/* --- in the child --------------------------------------------------------------------------- */
 
-/* The end is seen on the pidfd. (sd_event_add_child_pidfd wants SIGCHLD blocked, and every child of
- * ours would inherit that.) */
-struct reclaim {
-	int pidfd;
-	sd_event_source *end, *timer;
-	reclaim_callback *callback;
-	void *userdata;
-};
-
-static void kill_it(const struct reclaim *reclaim)
+static bool read_current(int dir, uint64_t *ret)
 {
-	(void)syscall(SYS_pidfd_send_signal, reclaim->pidfd, SIGKILL, NULL, 0);
+	char text[64];
+	struct error ignored;
+
+	if (file_read_at(dir, "memory.current", text, sizeof(text), &ignored) < 0)
+		return false;
+	*ret = strtoull(text, NULL, 10);
+	return true;
 }
 
-/* Waits for its end, which is near. */
-static void finish(struct reclaim *reclaim)
+/* EAGAIN, if it was less, is no error: what came of it is seen in memory.current. */
+static int ask_for(int dir, uint64_t bytes, struct error *err)
 {
-	siginfo_t info;
+	char text[32];
+	int r;
 
-	sd_event_source_disable_unref(reclaim->end);
-	sd_event_source_disable_unref(reclaim->timer);
-	(void)waitid((idtype_t)P_PIDFD, (id_t)reclaim->pidfd, &info, WEXITED);
-	close_and_clear(&reclaim->pidfd);
-	free(reclaim);
-}
-
-static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-	struct reclaim *reclaim = userdata;
-	reclaim_callback *callback = reclaim->callback;
-	void *of_caller = reclaim->userdata;
-	(void)source, (void)fd, (void)events;
-
-	finish(reclaim);
-	callback(of_caller);
-	return 0;
-}
-
-static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	(void)source, (void)usec;
-	kill_it(userdata); /* its end calls back */
-	return 0;
-}
-
-/* --- the process ---------------------------------------------------------------------------- */
-
-/* Clients and locks of the daemon are none of its own: they close when the daemon closes them. */
-static int keep_only(int dir)
-{
-	int kept = fcntl(dir, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (kept > STDERR_FILENO + 1)
-		(void)close_range(STDERR_FILENO + 1, (unsigned)kept - 1, 0);
-	(void)close_range((unsigned)kept + 1, ~0U, 0);
-	return kept;
+	snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	r = file_write_at(dir, "memory.reclaim", text, err);
+	return r == -EAGAIN ? 0 : r;
 }
 
 /* False: more than that is in use, and can't be given back. */
 static bool make_room(int dir, uint64_t limit)
 {
-	for (unsigned tries = 0; tries < 2; tries++) {
-		char text[64];
-		struct error ignored;
-		uint64_t current;
+	struct error ignored;
+	uint64_t current;
 
-		if (file_read_at(dir, "memory.current", text, sizeof(text), &ignored) < 0)
-			return false;
-		current = strtoull(text, NULL, 10);
-		if (current <= limit)
-			return true;
-		snprintf(text, sizeof(text), "%" PRIu64, current - limit);
-		if (tries == 0)
-			(void)file_write_at(dir, "memory.reclaim", text, &ignored);
-	}
-	return false;
+	if (!read_current(dir, &current))
+		return false;
+	if (current <= limit)
+		return true;
+	(void)ask_for(dir, current - limit, &ignored);
+	return read_current(dir, &current) && current <= limit;
 }
 
-static void lower(int dir, const struct limits *limits, bool force)
+struct lowering {
+	struct limits memory; /* no others than these two are set */
+	bool force;
+};
+
+static void lower(int dir, const void *argument, char result[static CHORE_RESULT_MAX])
 {
-	struct limits memory = spec_no_limits;
+	const struct lowering *lowering = argument;
+	const struct limits *memory = &lowering->memory;
 	struct limit_write writes[LIMIT_WRITES_MAX];
 	struct error ignored;
 	size_t count;
 
-	memory.memory_max = limits->memory_max;
-	memory.memory_high = limits->memory_high;
-	if (memory.memory_max < LIMIT_UNSET && !force && !make_room(dir, memory.memory_max))
+	(void)result;
+	if (memory->memory_max < LIMIT_UNSET && !lowering->force &&
+	    !make_room(dir, memory->memory_max))
 		return;
-	count = limits_writes(&memory, NULL, (uint64_t)sysconf(_SC_PAGESIZE), writes);
+	count = limits_writes(memory, NULL, (uint64_t)sysconf(_SC_PAGESIZE), writes);
 	for (size_t i = 0; i < count; i++)
 		(void)file_write_at(dir, writes[i].file, writes[i].text, &ignored);
 }
 
+static void take_back(int dir, const void *argument, char result[static CHORE_RESULT_MAX])
+{
+	uint64_t bytes = *(const uint64_t *)argument, before = 0, after = 0;
+	char asked[QUANTITY_TEXT_MAX], then[QUANTITY_TEXT_MAX], now[QUANTITY_TEXT_MAX];
+	struct error err;
+
+	if (!read_current(dir, &before) || ask_for(dir, bytes, &err) < 0) {
+		snprintf(result, CHORE_RESULT_MAX, "the kernel takes nothing back: %.*s",
+			 CHORE_RESULT_MAX / 2, before > 0 ? err.text : "memory.current");
+		return;
+	}
+	(void)read_current(dir, &after);
+	snprintf(result, CHORE_RESULT_MAX, "asked the kernel for %s: memory.current %s, now %s",
+		 figure_size(bytes, asked), figure_size(before, then), figure_size(after, now));
+}
+
 /* -------------------------------------------------------------------------------------------- */
 
-static int watch(struct reclaim *reclaim, sd_event *event)
+static int prefixed(int r, struct error *err)
 {
-	int r = sd_event_add_io(event, &reclaim->end, reclaim->pidfd, EPOLLIN, on_end, reclaim);
-
-	if (r >= 0)
-		r = sd_event_add_time_relative(event, &reclaim->timer, CLOCK_MONOTONIC,
-					       RECLAIM_PATIENCE_USEC, 0, on_late, reclaim);
+	if (r < 0)
+		error_prefix(err, "a process for memory.reclaim");
 	return r;
 }
 
-static int start(struct reclaim *reclaim, int dir, const struct limits *limits, bool force,
-		 struct error *err)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "a process for memory.reclaim");
-	if (pid == 0) {
-		lower(keep_only(dir), limits, force);
-		_exit(0);
-	}
-	reclaim->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (reclaim->pidfd >= 0)
-		return 0;
-	(void)error_set(err, ERROR_SYSTEM, errno, "pidfd_open");
-	(void)kill(pid, SIGKILL); /* not waited for yet: it is no other one */
-	(void)waitpid(pid, NULL, 0);
-	return -err->errnum;
-}
-
 int reclaim_start(sd_event *event, int root, const char *path, const struct limits *limits,
-		  bool force, reclaim_callback *callback, void *userdata, struct error *err)
+		  bool force, chore_callback *callback, void *userdata, struct error *err)
 {
+	struct lowering lowering = { .memory = spec_no_limits, .force = force };
 	_cleanup_close_ int dir = -1;
-	struct reclaim *reclaim;
 	int r;
 
+	lowering.memory.memory_max = limits->memory_max;
+	lowering.memory.memory_high = limits->memory_high;
 	/* opened here: one of the same name that is made later is not meant */
 	r = cgroup_open(root, path, &dir, err);
 	if (r < 0)
 		return r;
-	reclaim = malloc(sizeof(*reclaim));
-	if (reclaim == NULL)
-		return error_no_memory(err);
-	*reclaim = (struct reclaim){ .pidfd = -1, .callback = callback, .userdata = userdata };
-	r = start(reclaim, dir, limits, force, err);
-	if (r < 0) {
-		free(reclaim);
+	return prefixed(chore_start(event, dir, lower, &lowering, RECLAIM_PATIENCE_USEC, callback,
+				    userdata, NULL, err),
+			err);
+}
+
+int reclaim_take_back(sd_event *event, int root, const char *path, uint64_t bytes,
+		      chore_callback *callback, void *userdata, struct chore **ret,
+		      struct error *err)
+{
+	_cleanup_close_ int dir = -1;
+	int r = cgroup_open(root, path, &dir, err);
+
+	if (r < 0)
 		return r;
-	}
-	r = watch(reclaim, event);
-	if (r < 0) {
-		kill_it(reclaim);
-		finish(reclaim);
-		return error_set(err, ERROR_SYSTEM, -r, "watch a process for memory.reclaim");
-	}
-	return 0;
+	return prefixed(chore_start(event, dir, take_back, &bytes, RECLAIM_TAKE_BACK_USEC, callback,
+				    userdata, ret, err),
+			err);
 }

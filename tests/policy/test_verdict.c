@@ -411,6 +411,21 @@ Test(verdict, what_pysbx_ended_for_a_cause_has_that_cause)
 		{ "a child of it",
 		  { .child = true, .ended_cause = CAUSE_STALLED, OOM_KILL(1) },
 		  CAUSE_OOM },
+		{ "asked to stop, and did",
+		  { DIED(EXITED(0)), .ended_cause = CAUSE_PRESSURE },
+		  CAUSE_PRESSURE },
+		{ "asked to stop, and died of that",
+		  { DIED(SIGNALED(SIGTERM)), .ended_cause = CAUSE_PRESSURE },
+		  CAUSE_PRESSURE },
+		{ "asked to stop, and killed after its grace",
+		  { DIED(SIGNALED(SIGKILL)), .ended_cause = CAUSE_PRESSURE },
+		  CAUSE_PRESSURE },
+		{ "asked to stop, and crashed",
+		  { DIED(SIGNALED(SIGSEGV)), .ended_cause = CAUSE_PRESSURE },
+		  CAUSE_SIGNAL },
+		{ "asked to stop, and the kernel was faster",
+		  { DIED(SIGNALED(SIGKILL)), .ended_cause = CAUSE_PRESSURE, OOM_KILL(1) },
+		  CAUSE_OOM },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -433,4 +448,14 @@ Test(verdict, what_was_ended_for_a_cause_is_an_incident_and_restarted)
 	cr_expect(verdict.is_incident);
 	cr_expect_eq(verdict.decision, DECISION_ENDED);
 	cr_expect_str_eq(verdict.why, "not restarted: a stop was asked for");
+}
+
+Test(verdict, a_clean_exit_that_the_pressure_ladder_asked_for_is_restarted)
+{
+	struct death death = { DIED(EXITED(0)), .ended_cause = CAUSE_PRESSURE };
+	struct verdict verdict = judge(&death);
+
+	cr_expect(verdict.is_incident);
+	cr_expect_eq(verdict.decision, DECISION_RESTART);
+	cr_expect_str_eq(cause_name(verdict.cause), "pressure");
 }

@@ -635,6 +635,23 @@ Test(verdict_text, tells_what_an_unhealthy_app_was_ended_for)
 	cr_expect_not_null(strstr(judge(&death).advice, "health.restart=hung"));
 }
 
+Test(verdict_text, tells_at_which_reading_the_pressure_ladder_ended_it)
+{
+	struct death death = { .has_status = true,
+			       .wait_status = EXITED(0),
+			       .app = "web",
+			       .limits = &limits,
+			       .victim_name = "gunicorn",
+			       .victim_pid = 4711,
+			       .ended_cause = CAUSE_PRESSURE,
+			       .ended_for = "memory 96 % of 256M (pressure.restart)" };
+
+	expect_sentence(&death,
+			"gunicorn (pid 4711), the main process of app web, came near its memory "
+			"limit: memory 96 % of 256M (pressure.restart); pysbx ended it before the "
+			"kernel would");
+}
+
 Test(verdict_text, tells_what_a_stalled_app_was_ended_for)
 {
 	struct death death = { .has_status = true,

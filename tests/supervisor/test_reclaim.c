@@ -66,8 +66,9 @@ static void leave_nothing(void)
 
 TestSuite(reclaim, .init = make_directory, .fini = leave_nothing, .timeout = 30);
 
-static void on_done(void *userdata)
+static void on_done(const char *result, void *userdata)
 {
+	cr_expect_str_eq(result, "");
 	cr_assert_eq(userdata, &calls);
 	calls++;
 }
