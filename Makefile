@@ -220,6 +220,7 @@ install: all
 	done
 	install -D -m 644 -t $(DESTDIR)$(datadir)/panel packaging/panel/README.md packaging/panel/*/[Pp]ysbx*
 	install -D -m 755 -t $(DESTDIR)$(datadir)/panel packaging/panel/*/create*
+	install -D -m 644 -t $(DESTDIR)$(datadir)/python packaging/python/README.md packaging/python/*.py packaging/python/*.toml
 	install -D -m 644 packaging/completion/pysbx.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/pysbx
 	install -D -m 644 packaging/completion/pysbx.zsh $(DESTDIR)$(prefix)/share/zsh/vendor-completions/_pysbx
 	install -D -m 644 packaging/completion/pysbx.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/pysbx.fish
