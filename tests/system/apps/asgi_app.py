@@ -6,6 +6,9 @@ import os
 from urllib.parse import parse_qs
 
 
+hoard = []
+
+
 async def lifespan(receive, send):
     while True:
         message = await receive()
@@ -22,6 +25,11 @@ async def answer(path, query):
     if path == "/thread":  # the loop's default executor: a thread of its own
         result = await asyncio.get_running_loop().run_in_executor(None, sum, range(1000))
         return 200, f"{result}\n"
+    if path == "/leak":
+        for _ in range(int(query["mb"][0]) // 4):
+            hoard.append(b"x" * (4 << 20))
+            await asyncio.sleep(0.005)
+        return 200, f"{len(hoard) * 4} MiB\n"
     if path == "/slow":
         os.write(2, b"slow request in pid %d\n" % os.getpid())
         await asyncio.sleep(float(query["s"][0]))
