@@ -526,7 +526,7 @@ Test(options, name_both_options_of_a_contradiction)
 
 Test(options, table_is_well_formed)
 {
-	cr_expect_eq(run_option_count, 47);
+	cr_expect_eq(run_option_count, 48);
 	cr_expect_not_null(run_option_rows[0].group);
 	for (size_t i = 0; i < run_option_count; i++) {
 		const struct option_row *row = &run_option_rows[i];
