@@ -242,12 +242,11 @@ void diagnosis_write_frame(const json_t *frame, char *text, size_t size)
 	const char *function = json_string_value(json_object_get(frame, "function"));
 	const char *slash = file != NULL ? strrchr(file, '/') : NULL;
 
-	phrase_add(&line, "%s:%" JSON_INTEGER_FORMAT " in %s()",
-		   slash != NULL  ? slash + 1
-		   : file != NULL ? file
-				  : "?",
-		   json_integer_value(json_object_get(frame, "line")),
-		   function != NULL ? function : "?");
+	phrase_add(&line, "%s", slash != NULL ? slash + 1 : file != NULL ? file : "?");
+	if (json_is_integer(json_object_get(frame, "line")))
+		phrase_add(&line, ":%" JSON_INTEGER_FORMAT,
+			   json_integer_value(json_object_get(frame, "line")));
+	phrase_add(&line, " in %s()", function != NULL ? function : "?");
 }
 
 bool diagnosis_locate(const struct diagnosis *diagnosis, time_t end, int pid, char *text,

@@ -351,8 +351,11 @@ static void put_frame(FILE *out, const json_t *frame)
 	char text[FIELD_MAX];
 	struct phrase line = phrase_on(text, sizeof(text));
 
-	phrase_add(&line, "%s:%" JSON_INTEGER_FORMAT " in %s()", text_of(frame, "file"),
-		   json_integer_value(json_object_get(frame, "line")), text_of(frame, "function"));
+	phrase_add(&line, "%s", text_of(frame, "file"));
+	if (json_is_integer(json_object_get(frame, "line")))
+		phrase_add(&line, ":%" JSON_INTEGER_FORMAT,
+			   json_integer_value(json_object_get(frame, "line")));
+	phrase_add(&line, " in %s()", text_of(frame, "function"));
 	fputs(LOG_MARK, out);
 	put_cut(out, text, sizeof(LOG_MARK) - 1);
 }

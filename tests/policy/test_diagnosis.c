@@ -194,3 +194,16 @@ Test(diagnosis, takes_what_is_no_stack_at_all)
 	}
 	diagnosis_clear(&diagnosis);
 }
+
+Test(diagnosis, a_frame_without_a_line_is_told_without)
+{
+	json_t *frame = json_pack("{s:s, s:s}", "function", "load", "file", "/srv/app/views.py");
+	char text[128];
+
+	diagnosis_write_frame(frame, text, sizeof(text));
+	cr_expect_str_eq(text, "views.py in load()");
+	json_object_set_new(frame, "line", json_integer(42));
+	diagnosis_write_frame(frame, text, sizeof(text));
+	cr_expect_str_eq(text, "views.py:42 in load()");
+	json_decref(frame);
+}
