@@ -228,6 +228,12 @@ void death_by_stop(struct deaths *deaths, const struct death *death, const char 
 	daemon_do("app.stop", "{s:s}", "name", app);
 }
 
+void death_by_word(struct deaths *deaths, const struct death *death, const char *app)
+{
+	(void)death, (void)app;
+	write_text(bench_format(&deaths->bench, "%s/go", deaths->bench.data), "", 0644);
+}
+
 /* --- what is told ----------------------------------------------------------------------------- */
 
 static size_t count_entries(const json_t *entries, const char *app)

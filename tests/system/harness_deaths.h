@@ -83,6 +83,8 @@ void deaths_end(struct deaths *deaths);
 void death_by_kill(struct deaths *deaths, const struct death *death, const char *app);
 void death_by_term(struct deaths *deaths, const struct death *death, const char *app);
 void death_by_stop(struct deaths *deaths, const struct death *death, const char *app);
+/* The file that all who do something when_told wait for. */
+void death_by_word(struct deaths *deaths, const struct death *death, const char *app);
 
 /* Has one of its log lines this text in it? */
 bool death_log_has(const char *app, const char *text);

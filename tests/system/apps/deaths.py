@@ -477,7 +477,6 @@ def crowd_processor():
     for _ in range(3):
         if os.fork() == 0:
             spin()
-    say("ready")
 
 
 def serve():

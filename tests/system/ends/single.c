@@ -14,7 +14,7 @@ static const struct single {
 	int code;
 } singles[] = {
 	{ { "leak", "a list that grows", "--mem 64M -- " PYTHON("leak_slowly"), .cause = "oom",
-	    .level = "app", .ended = "SIGKILL" },
+	    .level = "app", .ended = "SIGKILL", .top = "leak_slowly" },
 	  128 + SIGKILL },
 	{ { "segv", "a wild pointer", "-- " PYTHON("read_nowhere"), .cause = "signal",
 	    .ended = "SIGSEGV", .log = "Segmentation fault" },

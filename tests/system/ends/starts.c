@@ -47,11 +47,6 @@ static const struct death unwatched[] = {
 	  .cause = "pids", .ended = "exit 1" },
 };
 
-static void tell(struct deaths *deaths)
-{
-	write_text(bench_format(&deaths->bench, "%s/go", deaths->bench.data), "", 0644);
-}
-
 static size_t count_alive(const struct deaths *deaths)
 {
 	pid_t pids[BENCH_PIDS_MAX];
@@ -69,7 +64,7 @@ Test(deaths, while_no_daemon_is_there)
 	deaths_begin(&deaths, "no daemon", unwatched, ARRAY_SIZE(unwatched));
 	deaths_await_ready(&deaths);
 	daemon_stop();
-	tell(&deaths);
+	death_by_word(&deaths, NULL, NULL);
 	/* the master of the killed worker lives on */
 	cr_expect(AWAIT(count_alive(&deaths) == 1, START_MSEC));
 	daemon_start();
@@ -85,7 +80,7 @@ Test(deaths, while_the_daemon_is_killed_and_comes_back)
 	deaths_begin(&deaths, "daemon killed", unwatched, ARRAY_SIZE(unwatched));
 	deaths_await_ready(&deaths);
 	pid = daemon_pid();
-	tell(&deaths);
+	death_by_word(&deaths, NULL, NULL);
 	daemon_kill(SIGKILL);
 	daemon_await_successor(pid, START_MSEC);
 	deaths_check(&deaths);

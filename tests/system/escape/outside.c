@@ -223,8 +223,8 @@ static bool can_write_program(pid_t launcher)
 	return fd >= 0;
 }
 
-/* It is on a mount of its own that is read-only, or in a sealed memfd (CVE-2019-5736). Not even root
- * can, so neither can a worker by whatever way. */
+/* It is on a mount of its own that is read-only, or in a sealed memfd (CVE-2019-5736). Not even
+ * root can, so neither can a worker by whatever way. */
 Test(outside, nobody_can_write_to_the_program_of_a_launcher)
 {
 	pid_t pids[BENCH_PIDS_MAX];

@@ -16,12 +16,6 @@ TestSuite(deaths, .timeout = TEST_TIMEOUT_SEC);
 	.keys = "{" HEALTH "}", .cause = "hung", .ended = "SIGKILL", \
 	.sentence = "made no progress: " state, .top = function
 
-static void throttle(struct deaths *deaths, const struct death *death, const char *app)
-{
-	(void)deaths, (void)death;
-	daemon_do("app.set_limits", "{s:s, s:{s:s}}", "name", app, "limits", "cpu", "5%");
-}
-
 static const struct death hangs[] = {
 	{ "deadlock", "a deadlock of two threads", SERVER("deadlock"),
 	  HUNG("waiting", "deadlock") },
@@ -38,7 +32,7 @@ static const struct death hangs[] = {
 	  "gunicorn -w 1 --timeout 300 --worker-tmp-dir /dev/shm -b 127.0.0.1:@port deadly_app:app",
 	  .request = "/block", HUNG("waiting", "block") },
 	{ "cpu", "processor time: its limit is too low for it", SERVER("crowd_processor"),
-	  .keys = "{" HEALTH "}", .act = throttle, .warning = "of its 5% of cpu" },
+	  .keys = "{" HEALTH ", \"limits\": {\"cpu\": \"5%\"}}", .warning = "of its 5% of cpu" },
 	{ "stalled", "memory_high is far below what it needs", PYTHON("leak_slowly"),
 	  "{\"limits\": {\"memory\": \"128M\", \"memory_high\": \"48M\"}}", .cause = "stalled",
 	  .ended = "SIGKILL", .sentence = "of 48M can't be reclaimed" },
