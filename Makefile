@@ -87,7 +87,8 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 LAUNCHER := build/pysbx-launch build/pysbx-stacks
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch $(B)/pysbx-stacks
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_PARTS := alone daemon hosted deaths survives returns escape neighbours stacks recorder leaks ends hangs
+SYSTEM_PARTS := alone daemon hosted survives returns escape neighbours stacks recorder tripwires \
+	pressure health deaths leaks ends hangs
 SYSTEM_TESTS := $(B)/tests/system $(addprefix $(B)/tests/system-,$(SYSTEM_PARTS))
 ATTEMPT := $(B)/tests/attempt
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))
@@ -172,9 +173,8 @@ $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPER
 	$(call say,LINK,$@)
 	$(call link_test,$(SUPERVISOR_LIBS) $(SCREEN_LIBS))
 
-# Of tests/system two run at a time, those in its folders one by one: alone/ measures, daemon/,
-# survives/, returns/, neighbours/, recorder/ and deaths/ share the one daemon that a machine has,
-# escape/ compares the machine with how it was.
+# Of tests/system two run at a time, those in its folders one by one: alone/ measures,
+# escape/ compares the machine with how it was, the others share the one daemon that a machine has.
 $(B)/tests/system: $(call obj,$(wildcard tests/system/*.c)) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(call link_test,$(POLICY_LIBS))
