@@ -204,7 +204,8 @@ Test(bad_input, a_machine_that_lacks_something_is_told_what)
 		{ "mount -t tmpfs none /sys/fs/cgroup", "cgroup v2" },
 		{ "mount -t tmpfs none /usr/libexec/pysbx", "/usr/libexec/pysbx" },
 		{ "mount -t tmpfs none /usr/share/pysbx", "python-web" },
-		{ "mount -t tmpfs none /run/dbus", "D-Bus" },
+		{ "mount -t tmpfs none /run/dbus\nmount --bind /dev/null /run/systemd/private",
+		  "D-Bus" },
 	};
 	struct bench bench;
 
@@ -215,7 +216,7 @@ Test(bad_input, a_machine_that_lacks_something_is_told_what)
 	bench_close(&bench);
 }
 
-/* A bus that takes the connection and never answers: the end comes, and in bounded time. */
+/* Both ways to systemd take the connection and never answer: the end comes, and in bounded time. */
 Test(bad_input, a_bus_that_never_answers_is_given_up_on)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -232,8 +233,9 @@ Test(bad_input, a_bus_that_never_answers_is_given_up_on)
 	mounts = bench_format(&bench,
 			      "mount -t tmpfs none /run/dbus\n"
 			      "touch /run/dbus/system_bus_socket\n"
-			      "mount --bind %s /run/dbus/system_bus_socket",
-			      address.sun_path);
+			      "mount --bind %s /run/dbus/system_bus_socket\n"
+			      "mount --bind %s /run/systemd/private",
+			      address.sun_path, address.sun_path);
 	refuse_on(&bench, &(struct run_setup){ .prepare = mounts }, "a deaf bus", "systemd",
 		  BUS_PATIENCE_MSEC);
 	bench_close(&bench);

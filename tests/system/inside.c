@@ -136,8 +136,10 @@ static void expect_a_bare_file_system(struct bench *bench, const json_t *seen)
 	expect_only(seen, "run", "");
 	expect_only(seen, "sys", "fs");
 	expect_only(seen, "srv", strrchr(bench->directory, '/') + 1);
-	expect_only(seen, "dev",
-		    "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero");
+	expect_only(
+		seen, "dev",
+		"fd full memory-pressure null ptmx pts random shm stderr stdin stdout tty urandom "
+		"zero");
 	cr_expect(list_has(field(seen, "here"), "inside.py"));
 	expect_errno_of(seen, "read.shadow", "ENOENT", "EACCES");
 	expect_errno_of(seen, "read.kmsg", "ENOENT", "EPERM");
