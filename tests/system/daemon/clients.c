@@ -257,6 +257,10 @@ Test(clients, every_command_does_what_it_says)
 
 /* --- the unit --------------------------------------------------------------------------------- */
 
+/* CAP_SYS_PTRACE, by which stacks are read, and the loopback, at which health is asked for, are
+ * 0.3. */
+#define EXPOSURE_MAX 5.3
+
 Test(clients, the_unit_is_confined)
 {
 	_cleanup_free_ char *text =
@@ -264,5 +268,5 @@ Test(clients, the_unit_is_confined)
 	const char *number = strstr(text, "pysbxd.service: ");
 	double exposure = number != NULL ? strtod(number + strlen("pysbxd.service: "), NULL) : 10;
 
-	cr_expect_leq(exposure, 5.0, "%s", text);
+	cr_expect_leq(exposure, EXPOSURE_MAX, "%s", text);
 }
