@@ -52,6 +52,24 @@ static struct recording_process *find(const struct recording_processes *processe
 	return NULL;
 }
 
+/* Most apps have one process, and there may be a thousand apps: room grows with their number. */
+static struct recording_process *make_place(struct recording_processes *processes)
+{
+	size_t size = processes->allocated == 0 ? 1 : processes->allocated * 4;
+	struct recording_process *items;
+
+	if (processes->count == processes->allocated) {
+		if (size > RECORDING_PROCESSES_MAX)
+			size = RECORDING_PROCESSES_MAX;
+		items = realloc(processes->items, size * sizeof(*items));
+		if (items == NULL)
+			return NULL;
+		processes->items = items;
+		processes->allocated = size;
+	}
+	return &processes->items[processes->count++];
+}
+
 /* Whose place can be had: who is gone, else who is smaller; of these the smallest. */
 static struct recording_process *find_place(struct recording_processes *processes,
 					    const struct process_seen *seen, uint64_t now_usec)
@@ -60,7 +78,7 @@ static struct recording_process *find_place(struct recording_processes *processe
 	bool place_gone = false;
 
 	if (processes->count < RECORDING_PROCESSES_MAX)
-		return &processes->items[processes->count++];
+		return make_place(processes);
 	for (size_t i = 0; i < processes->count; i++) {
 		struct recording_process *one = &processes->items[i];
 		bool gone = one->last_usec != now_usec;
@@ -108,13 +126,7 @@ void recording_processes_note(struct recording_processes *processes,
 {
 	if (count == 0)
 		return;
-	if (processes->items == NULL)
-		processes->items = calloc(RECORDING_PROCESSES_MAX, sizeof(*processes->items));
-	if (processes->items == NULL)
-		return;
 	recording_processes_expire(processes, now_usec);
-	if (processes->items == NULL)
-		return;
 	mark_known(processes, seen, count, now_usec);
 	for (size_t i = 0; i < count; i++) {
 		struct recording_process *process = find(processes, &seen[i]);

@@ -39,8 +39,8 @@ struct recording_process {
 };
 
 struct recording_processes {
-	struct recording_process *items; /* owned; RECORDING_PROCESSES_MAX; NULL: none */
-	size_t count;
+	struct recording_process *items; /* owned; NULL: none */
+	size_t count, allocated;
 };
 
 /* A look at all that live. Those that are gone stay, until their place is wanted or what is on
