@@ -98,8 +98,9 @@ static const json_t *read_stacks(const struct death *death, const json_t *incide
 static void expect_line(const struct death *death, const json_t *incident, struct told *told)
 {
 	const json_t *stacks = read_stacks(death, incident, told);
-	const json_t *thread =
-		diagnosis_find_thread(stacks, (int)field_number(incident, "victim.pid"), NULL);
+	/* what hangs is the app: the thread may be that of a worker */
+	int pid = strcmp(death->cause, "hung") == 0 ? 0 : (int)field_number(incident, "victim.pid");
+	const json_t *thread = diagnosis_find_thread(stacks, pid, NULL);
 	const json_t *frame = json_array_get(json_object_get(thread, "frames"), 0);
 	const char *file = json_string_value(json_object_get(frame, "file"));
 	const char *function = json_string_value(json_object_get(frame, "function"));

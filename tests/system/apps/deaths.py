@@ -3,8 +3,8 @@
 
     deaths.py MODE DATA [ARGUMENT]
 
-MODE is a function of this file; of most deaths the report has to name it. DATA is a directory that it
-may write to.
+MODE is a function of this file; of most deaths the report has to name it. DATA is a directory that
+it may write to.
 """
 
 import ctypes
@@ -69,7 +69,7 @@ def leak_small_objects():
 def list_generator():
     def generate():
         while True:
-            yield b"x" * 4000
+            yield b"x" * (200 * KIB)
 
     return list(generate())
 
@@ -145,7 +145,7 @@ def leak_in_child():
 
 
 def leak_in_four():
-    """Four workers grow at the same time, together beyond the limit, and then hold what they have."""
+    """Four workers grow at once, together beyond the limit, and then hold what they have."""
     for _ in range(4):
         if os.fork() == 0:
             hoard = []

@@ -12,25 +12,22 @@ TestSuite(deaths, .timeout = TEST_TIMEOUT_SEC);
 	"\"timeout\": \"1s\", \"failures\": 3, \"start_period\": \"2min\"}"
 
 #define SERVER(how) .command = PYTHON("serve " how " @port"), .request = "/hang"
-#define HUNG(state, function)                                        \
+#define HUNG(function)                                               \
 	.keys = "{" HEALTH "}", .cause = "hung", .ended = "SIGKILL", \
-	.sentence = "made no progress: " state, .top = function
+	.sentence = " in " function "()", .top = function
 
 static const struct death hangs[] = {
-	{ "deadlock", "a deadlock of two threads", SERVER("deadlock"),
-	  HUNG("waiting", "deadlock") },
-	{ "loop", "an infinite loop", SERVER("spin"), HUNG("spinning", "spin") },
-	{ "socket", "a socket that nobody writes to", SERVER("receive"),
-	  HUNG("waiting", "receive") },
-	{ "fifo", "a FIFO that nobody opens", SERVER("open_fifo"), HUNG("waiting", "open_fifo") },
-	{ "child", "a child that does not end", SERVER("wait_for_child"),
-	  HUNG("waiting", "wait_for_child") },
+	{ "deadlock", "a deadlock of two threads", SERVER("deadlock"), HUNG("deadlock") },
+	{ "loop", "an infinite loop", SERVER("spin"), HUNG("spin") },
+	{ "socket", "a socket that nobody writes to", SERVER("receive"), HUNG("receive") },
+	{ "fifo", "a FIFO that nobody opens", SERVER("open_fifo"), HUNG("open_fifo") },
+	{ "child", "a child that does not end", SERVER("wait_for_child"), HUNG("wait_for_child") },
 	{ "uvicorn", "a blocked event loop, of uvicorn",
 	  "uvicorn --host 127.0.0.1 --port @port deadly_app:asgi", .request = "/block",
-	  HUNG("waiting", "block") },
+	  HUNG("block") },
 	{ "gunicorn", "the only worker of gunicorn",
 	  "gunicorn -w 1 --timeout 300 --worker-tmp-dir /dev/shm -b 127.0.0.1:@port deadly_app:app",
-	  .request = "/block", HUNG("waiting", "block") },
+	  .request = "/block", HUNG("block") },
 	{ "cpu", "processor time: its limit is too low for it", SERVER("crowd_processor"),
 	  .keys = "{" HEALTH ", \"limits\": {\"cpu\": \"5%\"}}", .warning = "of its 5% of cpu" },
 	{ "stalled", "memory_high is far below what it needs", PYTHON("leak_slowly"),
