@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A web app that dies or hangs when asked to: `app` for WSGI servers, `asgi` for ASGI ones."""
+"""A web app that dies or hangs when asked to: `app` for WSGI servers, `asgi` for ASGI ones.
+"""
 
 import ctypes
 import os
