@@ -9,12 +9,13 @@
  *
  *   snapshot  {"time": ISO, "reason": "tripwire|max|hung|stalled|denied|asked",
  *              "memory": {"current", "limit", "anon", "file", "shmem", ...}, "frozen_usec": N,
- *              "tenant": {"current", "limit"}?, "stacks": STACKS?, "processes": [{"pid", "comm", "rss", "pss"?}, ...]}
+ *              "tenant": {"current", "limit"}?, "stacks": STACKS?,
+ *              "processes": [{"pid", "comm", "rss", "pss"?}, ...]}
+ *
  *   step      {"time": ISO, "step": "notify|reclaim|recycle|restart|kill|tripwire|warn",
  *              "reading": "memory 91 % of 256M, full avg10 12.3", "result": "..."}
- *   STACKS    {"processes": [{"pid", "pid_inside"?, "python", "error"?, "threads": [{"tid",
- * "name"?, "gil", "state", "minor_faults", "allocating"?, "frames": [{"function", "file", "line"},
- * ... innermost first], "truncated"?}]}]}
+ *
+ *   STACKS    as supervisor/stacks.h has it
  */
 #pragma once
 

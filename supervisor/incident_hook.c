@@ -25,7 +25,7 @@
 #endif
 
 #define FINISH_STEP_MSEC 200 /* how late a deadline may be noticed without the loop */
-#define SAID_MAX 300 /* bytes of what it says that go into the log */
+#define SAID_MAX	 300 /* bytes of what it says that go into the log */
 
 /* One incident on its way. */
 struct errand {

@@ -48,8 +48,7 @@ int launcher_image_mounted(const char *path, int *ret_fd, struct error *err)
 	_cleanup_close_ int tree =
 		open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT);
 
-	if (tree < 0 ||
-	    mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
+	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
 		return launcher_image(path, ret_fd, err);
 	*ret_fd = TAKE_FD(tree);
 	return 0;

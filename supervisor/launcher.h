@@ -4,8 +4,9 @@
  *
  * What runs as pid 1 of a sandbox has no file that a worker could reach and overwrite
  * (CVE-2019-5736): a daemon copies the program into a sealed memfd, once (launcher_image), and who
- * starts one only clones its file as a read-only mount of its own (launcher_image_mounted). It is started with clone3 into its cgroup
- * and its namespaces, so no time passes in which it is elsewhere.
+ * starts one only clones its file as a read-only mount of its own (launcher_image_mounted). It is
+ * started with clone3 into its cgroup and its namespaces, so no time passes in which it is
+ * elsewhere.
  *
  * A launcher whose plan says `keep` outlives its supervisor (policy/launch_message.h). It listens
  * on a socket that is bound here, at keeper_path; the next supervisor calls launcher_adopt with the

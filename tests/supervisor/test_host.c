@@ -652,6 +652,7 @@ Test(host, facts_of_this_machine_make_a_plan)
 	cr_assert_eq(plan_build(&scene.spec, 0, &scene.facts, &plan, &scene.err), 0, "%s",
 		     scene.err.text);
 	cr_assert_eq(plan_encode(plan, &data, &scene.err), 0, "%s", scene.err.text);
-	cr_assert_eq(plan_decode(bytes_front(&data), data.length, &again, &scene.err), 0, "%s", scene.err.text);
+	cr_assert_eq(plan_decode(bytes_front(&data), data.length, &again, &scene.err), 0, "%s",
+		     scene.err.text);
 	cr_expect_eq(again->mount_count, plan->mount_count);
 }
