@@ -5,6 +5,7 @@
 #include "policy/own.h"
 #include "policy/recording.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,7 @@ bool process_stat_read(const char *text, struct process_seen *ret)
 static struct recording_process *find(const struct recording_processes *processes,
 				      const struct process_seen *seen)
 {
+	assert(processes->count == 0 || processes->items != NULL);
 	for (size_t i = 0; i < processes->count; i++)
 		if (processes->items[i].seen.pid == seen->pid &&
 		    processes->items[i].seen.started_ticks == seen->started_ticks)

@@ -215,6 +215,21 @@ static void advise_on_signal(const struct death *death, struct phrase *text)
 				 "kill -9 by hand, or one of the app's own processes");
 }
 
+static void advise_on_health(const struct death *death, enum cause cause, struct phrase *text)
+{
+	if (cause == CAUSE_HUNG)
+		phrase_add(text,
+			   "what waits for others needs a time limit (requests: timeout=, "
+			   "sockets: settimeout), what computes for long belongs into another "
+			   "process; the stacks in the report show where each thread was");
+	else
+		phrase_add(text,
+			   "look at what the health check asks for: what it needs of others (a "
+			   "database) no restart brings back; %s=hung restarts an app that hangs, "
+			   "and no other",
+			   setting_name(death->door, FIELD_HEALTH_RESTART));
+}
+
 void verdict_write_advice(const struct death *death, struct verdict *verdict)
 {
 	struct phrase text = phrase_on(verdict->advice, sizeof(verdict->advice));
@@ -259,17 +274,8 @@ void verdict_write_advice(const struct death *death, struct verdict *verdict)
 			   "kill on the host, a crash, or a kill by hand");
 		break;
 	case CAUSE_HUNG:
-		phrase_add(&text,
-			   "what waits for others needs a time limit (requests: timeout=, "
-			   "sockets: settimeout), what computes for long belongs into another "
-			   "process; the stacks in the report show where each thread was");
-		break;
 	case CAUSE_UNHEALTHY:
-		phrase_add(&text,
-			   "look at what the health check asks for: what it needs of others (a "
-			   "database) no restart brings back; %s=hung restarts an app that hangs, "
-			   "and no other",
-			   setting_name(death->door, FIELD_HEALTH_RESTART));
+		advise_on_health(death, verdict->cause, &text);
 		break;
 	case CAUSE_STALLED:
 	case CAUSE_PRESSURE:
