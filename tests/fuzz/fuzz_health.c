@@ -42,7 +42,7 @@ static void check_answer(const char *bytes, size_t size)
 
 	require(r == 0 ? whole >= 100 && whole <= 599 : whole == 0);
 	require(size >= HEALTH_STATUS_LENGTH ? r != -EAGAIN : r != 0);
-	for (size_t part = 0; part < size && part < 2 * HEALTH_STATUS_LENGTH; part++) {
+	for (size_t part = 0; part < size && part < (size_t)2 * HEALTH_STATUS_LENGTH; part++) {
 		int status = 0, early = health_read_status(bytes, part, &status);
 
 		require(early == -EAGAIN || (early == r && status == whole) ||

@@ -181,7 +181,7 @@ static struct health_facts facts_of(const struct sample *sample)
 				      .quota_cpu_usec = sample->cpu * percent,
 				      .throttled_usec = sample->throttled * percent,
 				      .look_cpu_usec = 500000,
-				      .look_busiest_usec = sample->busiest * 5000 };
+				      .look_busiest_usec = sample->busiest * UINT64_C(5000) };
 }
 
 Test(health, tells_hung_from_throttled_and_busy)
