@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,13 +20,15 @@
 #define P_PIDFD 3
 #endif
 
+#define CANCEL_PATIENCE_MSEC 20
+
 /* The end is seen on the pidfd. (sd_event_add_child_pidfd wants SIGCHLD blocked, and every child of
  * ours would inherit that.) */
 struct chore {
 	int pidfd;
 	int result; /* pipe, non-blocking: what it says fits in without being read */
 	sd_event_source *end, *timer;
-	chore_callback *callback;
+	chore_callback *callback; /* NULL: nobody waits any more */
 	void *userdata;
 };
 
@@ -33,7 +37,7 @@ static void kill_it(const struct chore *chore)
 	(void)syscall(SYS_pidfd_send_signal, chore->pidfd, SIGKILL, NULL, 0);
 }
 
-/* Waits for its end, which is near. */
+/* Waits for its end, which has been seen, or is near. */
 static void finish(struct chore *chore)
 {
 	siginfo_t info;
@@ -58,8 +62,17 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *userda
 
 	result[n > 0 ? n : 0] = '\0';
 	finish(chore);
-	callback(result, of_caller);
+	if (callback != NULL)
+		callback(result, of_caller);
 	return 0;
+}
+
+/* Killed, it ends at once, unless it waits for a disk: then the loop will see its end. */
+static bool ends_soon(const struct chore *chore)
+{
+	struct pollfd end = { .fd = chore->pidfd, .events = POLLIN };
+
+	return chore->end == NULL || poll(&end, 1, CANCEL_PATIENCE_MSEC) > 0;
 }
 
 static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
@@ -160,7 +173,10 @@ void chore_cancel(struct chore *chore)
 {
 	if (chore == NULL)
 		return;
+	chore->callback = NULL;
+	chore->timer = sd_event_source_disable_unref(chore->timer);
 	if (chore->pidfd >= 0)
 		kill_it(chore);
-	finish(chore);
+	if (chore->pidfd < 0 || ends_soon(chore))
+		finish(chore);
 }

@@ -24,8 +24,10 @@
 #define P_PIDFD 3
 #endif
 
-#define FINISH_STEP_MSEC 200 /* how late a deadline may be noticed without the loop */
-#define SAID_MAX	 300 /* bytes of what it says that go into the log */
+/* One that was killed and does not end waits for a disk: nobody waits for it any longer. */
+#define KILL_PATIENCE_USEC UINT64_C(2000000)
+#define FINISH_STEP_MSEC   200 /* how late a deadline may be noticed without the loop */
+#define SAID_MAX	   300 /* bytes of what it says that go into the log */
 
 /* One incident on its way. */
 struct errand {
@@ -36,6 +38,7 @@ struct errand {
 	int output_fd; /* what it says */
 	int pidfd;     /* -1: it waits */
 	uint64_t due_usec;
+	bool overdue; /* and killed for it */
 	sd_event_source *exit, *deadline;
 };
 
@@ -60,7 +63,7 @@ static void errand_free(struct errand *errand)
 	errand->deadline = sd_event_source_disable_unref(errand->deadline);
 	if (errand->pidfd >= 0) {
 		(void)syscall(SYS_pidfd_send_signal, errand->pidfd, SIGKILL, NULL, 0);
-		(void)waitid((idtype_t)P_PIDFD, (id_t)errand->pidfd, &info, WEXITED);
+		(void)waitid((idtype_t)P_PIDFD, (id_t)errand->pidfd, &info, WEXITED | WNOHANG);
 	}
 	close_and_clear(&errand->pidfd);
 	close_and_clear(&errand->input_fd);
@@ -95,14 +98,14 @@ static const char *said(const struct errand *errand, char *text, size_t size)
 	return text;
 }
 
-static void tell_end(const struct errand *errand, const siginfo_t *info, bool overdue)
+static void tell_end(const struct errand *errand, const siginfo_t *info)
 {
 	char words[SAID_MAX], text[SAID_MAX + 128], name[32];
 	const char *tail = said(errand, words, sizeof(words));
 
 	if (info->si_code == CLD_EXITED && info->si_status == 0)
 		return;
-	if (overdue)
+	if (errand->overdue)
 		snprintf(text, sizeof(text), "killed: not done after %llu s%s",
 			 (unsigned long long)(errand->hook->deadline_usec / USEC_PER_SEC), tail);
 	else if (info->si_code == CLD_EXITED && info->si_status == HOOK_CHILD_NOT_RUN)
@@ -119,13 +122,13 @@ static void tell_end(const struct errand *errand, const siginfo_t *info, bool ov
 
 static void run_waiting(struct incident_hook *hook);
 
-static void conclude(struct errand *errand, bool overdue)
+static void conclude(struct errand *errand)
 {
 	struct incident_hook *hook = errand->hook;
 	siginfo_t info = { 0 };
 
-	if (waitid((idtype_t)P_PIDFD, (id_t)errand->pidfd, &info, WEXITED) == 0)
-		tell_end(errand, &info, overdue);
+	if (waitid((idtype_t)P_PIDFD, (id_t)errand->pidfd, &info, WEXITED | WNOHANG) == 0)
+		tell_end(errand, &info);
 	close_and_clear(&errand->pidfd);
 	for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++)
 		if (hook->running[i] == errand)
@@ -137,18 +140,19 @@ static void conclude(struct errand *errand, bool overdue)
 static int on_exit_seen(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	(void)source, (void)fd, (void)revents;
-	conclude(userdata, false);
+	conclude(userdata);
 	return 0;
 }
 
-/* It is PID 1 of its namespace: all in there goes with it, at once. */
+/* It is PID 1 of its namespace: all in there goes with it. What waits for a file system that is
+ * dead takes its time, and is not waited for. */
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct errand *errand = userdata;
 	(void)source, (void)usec;
 
+	errand->overdue = true;
 	(void)syscall(SYS_pidfd_send_signal, errand->pidfd, SIGKILL, NULL, 0);
-	conclude(errand, true);
 	return 0;
 }
 
@@ -349,13 +353,17 @@ int incident_hook_configure(struct incident_hook *hook, const struct strings *co
 /* Those that have ended, or should have. */
 static void conclude_those(struct incident_hook *hook, const struct pollfd pollers[])
 {
+	const uint64_t now = clock_monotonic_usec();
+
 	for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++) {
 		struct errand *errand = hook->running[i];
 
 		if (errand != NULL && pollers[i].fd == errand->pidfd && pollers[i].revents != 0)
-			conclude(errand, false);
-		else if (errand != NULL && errand->due_usec <= clock_monotonic_usec())
+			conclude(errand);
+		else if (errand != NULL && errand->due_usec <= now && !errand->overdue)
 			(void)on_deadline(NULL, 0, errand);
+		else if (errand != NULL && errand->due_usec + KILL_PATIENCE_USEC <= now)
+			conclude(errand);
 	}
 }
 

@@ -32,6 +32,7 @@
 #define PAUSE_USEC UINT64_C(2000)
 /* Whoever has not stopped by then sleeps in the kernel: it can be read as it is. */
 #define FREEZE_PATIENCE_USEC UINT64_C(20000)
+#define THAW_TRIES	     5
 
 enum trip_reason { TRIP_RUNG, TRIP_TENANT, TRIP_TOP, TRIP_STALLED };
 
@@ -63,9 +64,15 @@ struct trip {
 static void set_slice_frozen(int slice, bool frozen)
 {
 	struct error ignored;
+	int r = 0;
 
-	/* it may be gone already, and with it all that was frozen */
-	(void)file_write_at(slice, "cgroup.freeze", frozen ? "1" : "0", &ignored);
+	/* it may be gone already, and with it all that was frozen; a kernel that is short of memory
+	 * is asked again: whatever else is lost, nobody stays frozen */
+	for (int i = 0; i < THAW_TRIES; i++) {
+		r = file_write_at(slice, "cgroup.freeze", frozen ? "1" : "0", &ignored);
+		if (r >= 0 || frozen || r == -ENODEV || r == -ENOENT)
+			return;
+	}
 }
 
 /* Without a memory controller there is no such file, and no limit that could be near. */
@@ -267,7 +274,8 @@ static void finish(struct trip *trip)
 		keep(trip, clock_monotonic_usec() - trip->frozen_usec);
 	if (trip->begins)
 		tell(trip);
-	if (trip->reason == TRIP_STALLED)
+	/* the kernel has killed meanwhile: what is left may go on */
+	if (trip->reason == TRIP_STALLED && !trip->late)
 		end_stalled(trip);
 	free_trip(trip);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* incident.*: the reports in /var/lib/pysbx/incidents, newest first. */
 #include "policy/document.h"
+#include "policy/incident_customer.h"
 #include "policy/own.h"
 #include "policy/quote.h"
 #include "supervisor/incident_list.h"
@@ -57,6 +58,18 @@ static bool may_see(const struct call *call, const json_t *incident)
 	return methods_may_see(call, json_string_value(json_object_get(incident, "tenant")));
 }
 
+/* A tenant is told what is its own: nothing of the host's. */
+static int reply(struct call *call, json_t *incident, struct error *err)
+{
+	json_t *told =
+		call_tenant(call) != NULL ? incident_for_customer(incident) : json_incref(incident);
+
+	if (told == NULL)
+		return error_no_memory(err);
+	call_reply(call, told);
+	return 0;
+}
+
 static int get_incident(struct call *call, const json_t *params, void *userdata, struct error *err)
 {
 	const char *id = rpc_params_string(params, "id", "");
@@ -72,8 +85,7 @@ static int get_incident(struct call *call, const json_t *params, void *userdata,
 				 quote_text(id, shown));
 	if (r < 0)
 		return r;
-	call_reply(call, TAKE_PTR(incident));
-	return 0;
+	return reply(call, incident, err);
 }
 
 static json_t *pack_row(const char *id, const json_t *incident)
@@ -178,7 +190,8 @@ const struct control_method methods_incidents[] = {
 	  .handle = list_incidents },
 	{ .name = "incident.get",
 	  .summary = "Tells all about one incident",
-	  .result = "the incident's object, as in pysbx-incident(5)",
+	  .result = "the incident's object, as in pysbx-incident(5); for a tenant without what is "
+		    "the host's",
 	  .flags = METHOD_TENANT,
 	  .params = get_params,
 	  .param_count = ARRAY_SIZE(get_params),

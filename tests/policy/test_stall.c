@@ -79,7 +79,7 @@ Test(stall, a_pause_begins_it_anew)
 /* at `max` thrash once showed only 1-4 % of full */
 Test(stall, pages_that_come_back_again_and_again_are_one)
 {
-	struct scene scene = scene_of(98 * MIB, 200 * 1024); /* 50 pages */
+	struct scene scene = scene_of(98 * MIB, UINT64_C(200) * 1024); /* 50 pages */
 
 	pass(&scene, 1, 0, 0);
 	cr_expect(pass(&scene, 20, 2, 1000));
