@@ -307,7 +307,7 @@ $(B)/bench/rpc-probe: $(call obj,tests/bench/rpc_probe.c)
 
 ## make lint         formatter's diff, clang-tidy, shellcheck, man pages; changes nothing
 C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
-SHELL_FILES = $(shell git ls-files -co --exclude-standard | xargs grep -lE -m1 '^\#!/(usr/bin/env |bin/)(ba)?sh')
+SHELL_FILES = $(shell git ls-files -co --exclude-standard | xargs awk 'FNR == 1 && /^\#!\/(usr\/bin\/env |bin\/)(ba)?sh/ { print FILENAME }')
 lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 4 tests/tidy \

@@ -358,12 +358,13 @@ static void conclude_those(struct incident_hook *hook, const struct pollfd polle
 	for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++) {
 		struct errand *errand = hook->running[i];
 
-		if (errand != NULL && pollers[i].fd == errand->pidfd && pollers[i].revents != 0)
+		if (errand == NULL)
+			continue;
+		if ((pollers[i].fd == errand->pidfd && pollers[i].revents != 0) ||
+		    errand->due_usec + KILL_PATIENCE_USEC <= now)
 			conclude(errand);
-		else if (errand != NULL && errand->due_usec <= now && !errand->overdue)
+		else if (errand->due_usec <= now && !errand->overdue)
 			(void)on_deadline(NULL, 0, errand);
-		else if (errand != NULL && errand->due_usec + KILL_PATIENCE_USEC <= now)
-			conclude(errand);
 	}
 }
 

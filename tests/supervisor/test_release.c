@@ -7,6 +7,7 @@
 #include "tests/supervisor/tree.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 
 TestSuite(release, .timeout = 30);
 
@@ -31,10 +32,10 @@ static void release(void)
 
 Test(release, lets_all_apps_go_and_leaves_what_users_want)
 {
+	const uint64_t marked = tripwire_mark(tripwire_rung(67108864, 1)) / 4096 * 4096;
 	char rung[32];
 
-	snprintf(rung, sizeof(rung), "%llu",
-		 (unsigned long long)(tripwire_mark(tripwire_rung(67108864, 1)) / 4096 * 4096));
+	snprintf(rung, sizeof(rung), "%" PRIu64, marked);
 	tree_make();
 	tree_file("web.slice/cgroup.freeze", 0644, "1");
 	tree_file("web.slice/memory.high", 0644, "50331648");
