@@ -188,13 +188,13 @@ Test(health, leaves_alone_what_is_slow_or_answers_badly)
 		     1);
 
 	write_text(flag_of(&apps[0]), "", 0666);
-	daemon_do("app.set_limits", "{s:s, s:{s:s}}", "name", burning, "limits", "cpu", "5%");
+	daemon_do("app.set_limits", "{s:s, s:{s:s}}", "name", burning, "limits", "cpu", "1%");
 	await_health(burning, "reason", "cpu-throttled");
 	entries = journal_await(
 		mark, WORDS(EVENT_APP_THROTTLED, bench_format(&bench, "PYSBX_APP=%s", burning)), 1,
 		REACTION_MSEC);
 	told = journal_text(json_array_get(entries, 0), "MESSAGE");
-	cr_expect_not_null(strstr(told, "of its 5% of cpu"), "%s", told);
+	cr_expect_not_null(strstr(told, "of its 1% of cpu"), "%s", told);
 	cr_expect_not_null(strstr(told, " cores or more"), "%s", told);
 	pause_msec(5000); /* several more checks */
 	cr_expect_eq(journal_count(mark, WORDS(EVENT_APP_THROTTLED)), 1);
