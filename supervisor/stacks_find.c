@@ -101,6 +101,8 @@ int stacks_candidates_read(const struct stacks_process *process, struct stacks_c
 		stacks_candidates_add(ret, line, executable);
 	if (ferror(file) != 0)
 		return error_set(err, errno == EACCES ? ERROR_DENIED : ERROR_SYSTEM, errno, "maps");
+	if (ret->count == 0 && clock_monotonic_usec() >= process->deadline_usec)
+		return error_set(err, ERROR_SYSTEM, ETIMEDOUT, "not read in time");
 	return 0;
 }
 
