@@ -15,6 +15,10 @@ int spec_diff(const struct app_spec *a, const struct app_spec *b, struct spec_di
 
 		if (row->codec->same(spec_row_member_const(row, a), spec_row_member_const(row, b)))
 			continue;
+		/* follows from the rest, and nothing follows from it where there is no check */
+		if (row->field == FIELD_HEALTH_TIMEOUT && a->health.http == NULL &&
+		    b->health.http == NULL)
+			continue;
 		r = strings_append(&found.paths, spec_json_labels.of[row->field], err);
 		if (r < 0) {
 			spec_difference_clear(&found);
