@@ -3,6 +3,7 @@
 
 #include "policy/own.h"
 #include "supervisor/keeper_socket.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +16,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 /* In the child: async-signal-safe calls only. The two fds first go out of the way of the fixed
  * numbers. */
@@ -145,7 +142,7 @@ void anchor_leave(struct anchor *anchor)
 void anchor_kill(const struct anchor *anchor)
 {
 	if (anchor->pidfd >= 0)
-		(void)syscall(SYS_pidfd_send_signal, anchor->pidfd, SIGKILL, NULL, 0);
+		pidfd_kill(anchor->pidfd);
 }
 
 void anchor_finish(struct anchor *anchor, int timeout_msec)
@@ -157,7 +154,7 @@ void anchor_finish(struct anchor *anchor, int timeout_msec)
 	if (anchor->pidfd < 0)
 		return;
 	if (poll(&poller, 1, timeout_msec) == 0)
-		(void)syscall(SYS_pidfd_send_signal, anchor->pidfd, SIGKILL, NULL, 0);
+		pidfd_kill(anchor->pidfd);
 	(void)waitid((idtype_t)P_PIDFD, (id_t)anchor->pidfd, &info, WEXITED);
 	close_and_clear(&anchor->pidfd);
 }

@@ -2,6 +2,7 @@
 #include "supervisor/chore.h"
 
 #include "policy/own.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +16,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 #define CANCEL_PATIENCE_MSEC 20
 
@@ -34,7 +31,7 @@ struct chore {
 
 static void kill_it(const struct chore *chore)
 {
-	(void)syscall(SYS_pidfd_send_signal, chore->pidfd, SIGKILL, NULL, 0);
+	pidfd_kill(chore->pidfd);
 }
 
 /* Waits for its end, which has been seen, or is near. */

@@ -8,6 +8,7 @@
 #include "supervisor/file.h"
 #include "supervisor/hook_child.h"
 #include "supervisor/identity.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +20,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 /* One that was killed and does not end waits for a disk: nobody waits for it any longer. */
 #define KILL_PATIENCE_USEC UINT64_C(2000000)
@@ -62,7 +59,7 @@ static void errand_free(struct errand *errand)
 	errand->exit = sd_event_source_disable_unref(errand->exit);
 	errand->deadline = sd_event_source_disable_unref(errand->deadline);
 	if (errand->pidfd >= 0) {
-		(void)syscall(SYS_pidfd_send_signal, errand->pidfd, SIGKILL, NULL, 0);
+		pidfd_kill(errand->pidfd);
 		(void)waitid((idtype_t)P_PIDFD, (id_t)errand->pidfd, &info, WEXITED | WNOHANG);
 	}
 	close_and_clear(&errand->pidfd);
@@ -152,7 +149,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source, (void)usec;
 
 	errand->overdue = true;
-	(void)syscall(SYS_pidfd_send_signal, errand->pidfd, SIGKILL, NULL, 0);
+	pidfd_kill(errand->pidfd);
 	return 0;
 }
 

@@ -365,7 +365,7 @@ void instance_kill_launcher(struct instance *instance)
 	if (launcher_wake(&instance->launcher, &err) < 0)
 		instance_say_error(instance, &err);
 	if (instance->launcher.pidfd >= 0)
-		(void)syscall(SYS_pidfd_send_signal, instance->launcher.pidfd, SIGKILL, NULL, 0);
+		pidfd_kill(instance->launcher.pidfd);
 }
 
 /* It has hung up: its end is seen on the pidfd, at once or in a moment. */

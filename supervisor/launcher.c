@@ -21,10 +21,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
-
 int launcher_image(const char *path, int *ret_fd, struct error *err)
 {
 	_cleanup_free_ char *bytes = NULL;
@@ -427,7 +423,7 @@ void launcher_kill(struct launcher *launcher)
 	if (launcher_wake(launcher, &ignored) < 0 || launcher->pidfd < 0)
 		return;
 	poller.fd = launcher->pidfd;
-	(void)syscall(SYS_pidfd_send_signal, launcher->pidfd, SIGKILL, NULL, 0);
+	pidfd_kill(launcher->pidfd);
 	(void)poll(&poller, 1, LAUNCHER_REAP_MSEC);
 	(void)launcher_reap(launcher, &status);
 }

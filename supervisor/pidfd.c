@@ -4,9 +4,12 @@
 #include "supervisor/file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 pid_t pidfd_pid(int pidfd)
 {
@@ -19,4 +22,9 @@ pid_t pidfd_pid(int pidfd)
 		return 0;
 	line = strstr(text, "Pid:");
 	return line != NULL && atoi(line + 4) > 0 ? (pid_t)atoi(line + 4) : 0;
+}
+
+void pidfd_kill(int pidfd)
+{
+	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }

@@ -11,6 +11,7 @@
  */
 #include "policy/own.h"
 #include "supervisor/file.h"
+#include "supervisor/pidfd.h"
 #include "supervisor/probe_socket.h"
 
 #include <errno.h>
@@ -29,10 +30,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 #define STATUS_MAX 4096
 
@@ -229,7 +226,7 @@ bool probe_door_close(struct probe_door *door)
 	if (door->pidfd < 0)
 		return true;
 	if (!reap(door->pidfd)) {
-		(void)syscall(SYS_pidfd_send_signal, door->pidfd, SIGKILL, NULL, 0);
+		pidfd_kill(door->pidfd);
 		return false;
 	}
 	close_and_clear(&door->pidfd);

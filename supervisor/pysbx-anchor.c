@@ -4,6 +4,7 @@
 #include "policy/own.h"
 #include "supervisor/anchor.h"
 #include "supervisor/cgroup.h"
+#include "supervisor/pidfd.h"
 #include "supervisor/release.h"
 
 #include <dirent.h>
@@ -103,7 +104,7 @@ static bool kill_other(pid_t pid, void *userdata)
 	(void)userdata;
 
 	if (pid != getpid() && pidfd >= 0)
-		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		pidfd_kill(pidfd);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "policy/own.h"
 #include "supervisor/file.h"
+#include "supervisor/pidfd.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -18,10 +19,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 #define READER_FD 3
 
@@ -158,7 +155,7 @@ void reader_kill(struct reader *reader)
 {
 	close_and_clear(&reader->socket);
 	if (reader->pidfd >= 0)
-		(void)syscall(SYS_pidfd_send_signal, reader->pidfd, SIGKILL, NULL, 0);
+		pidfd_kill(reader->pidfd);
 }
 
 void reader_stop(struct reader *reader)

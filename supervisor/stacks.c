@@ -10,6 +10,7 @@
 #include "policy/document.h"
 #include "policy/own.h"
 #include "supervisor/clone_run.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +23,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 #define OUTPUT_FD     3 /* of the child: where the answer goes, before it is its standard output */
 #define READ_AT_ONCE  65536
@@ -53,7 +50,7 @@ static void free_request(struct stacks_request *request)
 
 static void kill_program(const struct stacks_request *request)
 {
-	(void)syscall(SYS_pidfd_send_signal, request->pidfd, SIGKILL, NULL, 0);
+	pidfd_kill(request->pidfd);
 }
 
 /* --- the answer ----------------------------------------------------------------------------- */
