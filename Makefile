@@ -87,8 +87,8 @@ static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 LAUNCHER := build/pysbx-launch build/pysbx-stacks
 PROGRAMS := $(B)/pysbx $(B)/pysbxd $(B)/pysbx-anchor $(B)/pysbx-launch $(B)/pysbx-stacks
 UNIT_TESTS := $(B)/tests/unit-policy $(B)/tests/unit-sandbox $(B)/tests/unit-supervisor
-SYSTEM_PARTS := alone daemon hosted survives returns escape neighbours stacks recorder tripwires \
-	pressure health deaths leaks ends hangs
+SYSTEM_PARTS := alone daemon hosted survives returns endures escape neighbours stacks recorder \
+	tripwires pressure health deaths leaks ends hangs
 SYSTEM_TESTS := $(B)/tests/system $(addprefix $(B)/tests/system-,$(SYSTEM_PARTS))
 ATTEMPT := $(B)/tests/attempt
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(FUZZ_SRC))

@@ -21,6 +21,8 @@
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+#define SHELL_COMMAND_MAX 4096 /* bytes of a command line, with its NUL */
+
 /* Runs a command line by sh. Returns its wait status as a shell has it (128 + N: signal N); its
  * standard output is in *ret_output (owned by the caller) if that isn't NULL. */
 int shell(char **ret_output, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -44,6 +46,14 @@ pid_t daemon_pid(void);
 void daemon_kill(int signal);
 /* Until another one than `old` answers. Returns its pid. */
 pid_t daemon_await_successor(pid_t old, int msec);
+
+/* The end of its log, for the message of a failing assertion. Never freed. */
+const char *daemon_story(void);
+
+/* A bench, and on the machine as after daemon_reset() a daemon; and the removal of the one app that
+ * has the bench's name. */
+void daemon_bench_open(struct bench *bench, const char *word);
+void daemon_bench_close(struct bench *bench);
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
@@ -98,6 +108,9 @@ char *app_state_text(const char *name);
 void app_await_state(const char *name, const char *state, int msec);
 /* app.get; owned by the caller. */
 json_t *app_get(const char *name);
+/* What it says of the main process, and of restarts. */
+pid_t app_main_pid(const char *name);
+long long app_restarts(const char *name);
 
 /* PATH of a file of the app's slice, in `path`. tenant NULL: none. */
 #define APP_PATH_MAX 512
@@ -109,6 +122,8 @@ char *app_read(const char *name, const char *file);
 /* Processes in the app's leaves, in order of their pids. */
 size_t app_pids(const char *name, pid_t pids[static BENCH_PIDS_MAX]);
 void app_await_pids(const char *name, size_t count, int msec);
+/* Waits until it is the only one. */
+pid_t app_only_pid(const char *name);
 
 /* incident.list and incident.get of the newest: waits until the app has at least count. Owned by
  * the caller. */

@@ -198,10 +198,3 @@ char *limit_read(const char *tenant, const char *app, const char *file)
 		text[strlen(text) - 1] = '\0';
 	return text;
 }
-
-pid_t app_main_pid(const char *name)
-{
-	_cleanup_json_ json_t *app = app_get(name);
-
-	return (pid_t)field_number(app, "pid");
-}

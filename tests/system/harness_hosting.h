@@ -66,5 +66,3 @@ char *limit_read(const char *tenant, const char *app, const char *file);
 				 (const char *)(app) != NULL ? (const char *)(app) : tenant, \
 				 text_, value);                                              \
 	} while (0)
-
-pid_t app_main_pid(const char *name);

@@ -36,13 +36,6 @@ static void finish(struct bench *bench)
 	bench_close(bench);
 }
 
-static pid_t main_pid(const char *name)
-{
-	_cleanup_json_ json_t *app = app_get(name);
-
-	return (pid_t)field_number(app, "pid");
-}
-
 static bool is_frozen(const char *name)
 {
 	_cleanup_free_ char *events = app_read(name, "0/cgroup.events");
@@ -54,7 +47,7 @@ Test(control, a_suspended_app_is_frozen_and_goes_on_or_is_stopped)
 {
 	struct bench bench;
 	const char *name = open_with(&bench, "frozen", WORDS("sleep", "600"));
-	pid_t pid = main_pid(name);
+	pid_t pid = app_main_pid(name);
 
 	daemon_do("app.suspend", "{s:s}", "name", name);
 	app_await_state(name, "suspended", 0);
@@ -62,7 +55,7 @@ Test(control, a_suspended_app_is_frozen_and_goes_on_or_is_stopped)
 	daemon_do("app.resume", "{s:s}", "name", name);
 	app_await_state(name, "running", 0);
 	cr_expect(AWAIT(!is_frozen(name), REACTION_MSEC));
-	cr_expect_eq(main_pid(name), pid);
+	cr_expect_eq(app_main_pid(name), pid);
 	daemon_do("app.suspend", "{s:s}", "name", name);
 	cr_expect(AWAIT(is_frozen(name), REACTION_MSEC));
 	daemon_do("app.stop", "{s:s}", "name", name);
@@ -105,11 +98,11 @@ Test(control, hup_has_gunicorn_replace_its_workers)
 				   "wsgi_app:app")));
 	cr_assert(AWAIT(worker(&bench)[0] != '\0', START_MSEC));
 	first = worker(&bench);
-	pid = main_pid(name);
+	pid = app_main_pid(name);
 	daemon_do("app.signal", "{s:s, s:s}", "name", name, "signal", "HUP");
 	cr_expect(AWAIT(another_answers(&bench, first), START_MSEC), "worker %s is still there",
 		  first);
-	cr_expect_eq(main_pid(name), pid);
+	cr_expect_eq(app_main_pid(name), pid);
 	cr_expect_eq(app_count_incidents(name), 0);
 	finish(&bench);
 }
@@ -118,11 +111,11 @@ Test(control, restart_and_stop_answer_when_they_are_done)
 {
 	struct bench bench;
 	const char *name = open_with(&bench, "again", WORDS("sleep", "600"));
-	pid_t pid = main_pid(name);
+	pid_t pid = app_main_pid(name);
 
 	daemon_do("app.restart", "{s:s}", "name", name);
 	app_await_state(name, "running", 0);
-	cr_expect_neq(main_pid(name), pid);
+	cr_expect_neq(app_main_pid(name), pid);
 	cr_expect_lt(kill(pid, 0), 0);
 	daemon_do("app.stop", "{s:s}", "name", name);
 	app_await_state(name, "stopped", 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The supervisor may die: no worker notices, and the next one has missed nothing. What it comes
- * back to after worse is in daemon_comes_back.c.
+ * back to after worse is in ../returns and ../endures.
  */
 #include "tests/system/harness_daemon.h"
 
@@ -23,26 +23,6 @@
 #define MANY_APPS_MSEC	 180000
 
 TestSuite(survives, .timeout = TEST_TIMEOUT_SEC);
-
-static void open_all(struct bench *bench, const char *word)
-{
-	bench_open(bench, word);
-	daemon_reset();
-	daemon_start();
-}
-
-static void close_all(struct bench *bench)
-{
-	daemon_do("app.remove", "{s:s}", "name", bench->name);
-	bench_close(bench);
-}
-
-static long long restarts_of(const char *name)
-{
-	_cleanup_json_ json_t *app = app_get(name);
-
-	return field_number(app, "restarts");
-}
 
 /* --- boot ------------------------------------------------------------------------------------- */
 
@@ -236,7 +216,7 @@ Test(survives, no_request_fails_while_the_daemon_is_restarted_killed_and_upgrade
 	struct bench bench;
 	const char *out;
 
-	open_all(&bench, "load");
+	daemon_bench_open(&bench, "load");
 	apply_gunicorn(&bench);
 	cr_assert_eq(app_pids(bench.name, before), 3);
 	out = start_load(&bench);
@@ -249,11 +229,11 @@ Test(survives, no_request_fails_while_the_daemon_is_restarted_killed_and_upgrade
 		cr_assert_eq(app_pids(bench.name, after), 3);
 		for (size_t k = 0; k < 3; k++)
 			cr_expect_eq(before[k], after[k], "another worker");
-		cr_expect_eq(restarts_of(bench.name), 0);
+		cr_expect_eq(app_restarts(bench.name), 0);
 	}
 	expect_all_answered(&bench, out);
 	cr_expect_eq(app_count_incidents(bench.name), 0);
-	close_all(&bench);
+	daemon_bench_close(&bench);
 }
 
 /* --- output in the gap ------------------------------------------------------------------------ */
@@ -290,7 +270,7 @@ Test(survives, a_small_output_in_the_gap_arrives_whole_and_in_order)
 	struct bench bench;
 	char expected[80];
 
-	open_all(&bench, "small");
+	daemon_bench_open(&bench, "small");
 	apply_gap(&bench, "journal");
 	daemon_stop();
 	tell_to_write(&bench, 0, 1000);
@@ -308,7 +288,7 @@ Test(survives, a_small_output_in_the_gap_arrives_whole_and_in_order)
 				 expected);
 	}
 	cr_expect_eq(journal_count("", WORDS(EVENT_LOG_LINES_DROPPED, field_name)), 0);
-	close_all(&bench);
+	daemon_bench_close(&bench);
 }
 
 /* The newest lines of the flood are in the file, without a hole. Returns how many. */
@@ -337,7 +317,7 @@ Test(survives, a_flood_in_the_gap_holds_nobody_up_and_its_drops_are_told)
 	struct bench bench;
 	int kept;
 
-	open_all(&bench, "flood");
+	daemon_bench_open(&bench, "flood");
 	apply_gap(&bench, "file");
 	cr_assert_eq(app_pids(bench.name, before), 1);
 	journal_mark(mark);
@@ -363,8 +343,8 @@ Test(survives, a_flood_in_the_gap_holds_nobody_up_and_its_drops_are_told)
 		     kept);
 	cr_assert_eq(app_pids(bench.name, after), 1);
 	cr_expect_eq(before[0], after[0]);
-	cr_expect_eq(restarts_of(bench.name), 0);
-	close_all(&bench);
+	cr_expect_eq(app_restarts(bench.name), 0);
+	daemon_bench_close(&bench);
 }
 
 /* --- deaths in the gap ------------------------------------------------------------------------ */
@@ -405,7 +385,7 @@ static void die_in_the_gap(const struct gap_death *death)
 	struct bench bench;
 	json_t *object;
 
-	open_all(&bench, death->word);
+	daemon_bench_open(&bench, death->word);
 	cr_assert_eq(chmod(bench.data, 0777), 0);
 	object = mortal(&bench, death->last_command);
 	json_object_set_new(object, "limits", json_pack("{s:s}", "memory", "48M"));
@@ -419,9 +399,9 @@ static void die_in_the_gap(const struct gap_death *death)
 	cr_expect_str_eq(field_text(incident, "cause"), death->cause, "%s",
 			 json_dumps(incident, JSON_INDENT(1)));
 	app_await_state(bench.name, "running", REACTION_MSEC);
-	cr_expect_eq(restarts_of(bench.name), 1);
+	cr_expect_eq(app_restarts(bench.name), 1);
 	cr_expect_eq(app_count_incidents(bench.name), 1, "told twice");
-	close_all(&bench);
+	daemon_bench_close(&bench);
 }
 
 Test(survives, an_exit_in_the_gap_is_explained_and_restarted)
@@ -446,7 +426,7 @@ Test(survives, a_child_killed_for_memory_in_the_gap_is_told)
 	struct bench bench;
 	json_t *object;
 
-	open_all(&bench, "child");
+	daemon_bench_open(&bench, "child");
 	object = mortal(&bench, bench_format(&bench, "python3 leak.py; touch %s/over; sleep 1000",
 					     bench.data));
 	json_object_set_new(object, "limits", json_pack("{s:s}", "memory", "48M"));
@@ -460,14 +440,14 @@ Test(survives, a_child_killed_for_memory_in_the_gap_is_told)
 	cr_expect_str_eq(field_text(incident, "cause"), "oom");
 	cr_expect_not(field_bool(incident, "victim.main"));
 	app_await_state(bench.name, "running", REACTION_MSEC);
-	cr_expect_eq(restarts_of(bench.name), 0);
-	close_all(&bench);
+	cr_expect_eq(app_restarts(bench.name), 0);
+	daemon_bench_close(&bench);
 }
 
 static void await_death(struct bench *bench, long long restarts)
 {
 	tell_to_die(bench);
-	cr_assert(AWAIT(restarts_of(bench->name) == restarts, REACTION_MSEC));
+	cr_assert(AWAIT(app_restarts(bench->name) == restarts, REACTION_MSEC));
 	app_await_state(bench->name, "running", REACTION_MSEC);
 }
 
@@ -493,7 +473,7 @@ Test(survives, backoff_and_the_count_of_restarts_go_on_over_restarts_of_the_daem
 	struct bench bench;
 	json_t *object;
 
-	open_all(&bench, "count");
+	daemon_bench_open(&bench, "count");
 	journal_mark(mark);
 	object = mortal(&bench, "exit 7");
 	json_object_set_new(object, "restart",
@@ -511,10 +491,10 @@ Test(survives, backoff_and_the_count_of_restarts_go_on_over_restarts_of_the_daem
 			REACTION_MSEC));
 	daemon_start();
 	app_await_state(bench.name, "failed", REACTION_MSEC);
-	cr_expect_eq(restarts_of(bench.name), 3);
+	cr_expect_eq(app_restarts(bench.name), 3);
 	cr_expect_eq(app_count_incidents(bench.name), 4);
 	expect_delays(&bench, mark, WORDS("100ms", "200ms", "400ms"));
 	daemon_restart();
 	app_await_state(bench.name, "failed", REACTION_MSEC); /* and stays so */
-	close_all(&bench);
+	daemon_bench_close(&bench);
 }
