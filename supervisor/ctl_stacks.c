@@ -31,14 +31,15 @@ static void on_done(json_t *result, const struct error *err, void *userdata)
 	reading->err = *err;
 }
 
-static int run_reading(sd_event *event, pid_t pid, json_t **ret, struct error *err)
+static int run_reading(struct stacks_readers *readers, pid_t pid, json_t **ret, struct error *err)
 {
 	struct reading reading = { .done = false };
+	const struct stacks_question question = { .pids = &pid, .count = 1 };
 	struct stacks_request *request;
-	int r = stacks_read(event, &pid, 1, on_done, &reading, &request, err);
+	int r = stacks_read(readers, &question, on_done, &reading, &request, err);
 
 	while (r >= 0 && !reading.done)
-		r = sd_event_run(event, UINT64_MAX);
+		r = sd_event_run(readers->event, UINT64_MAX);
 	if (!reading.done)
 		return r;
 	if (reading.result == NULL) {
@@ -51,13 +52,16 @@ static int run_reading(sd_event *event, pid_t pid, json_t **ret, struct error *e
 
 static int read_process(pid_t pid, json_t **ret, struct error *err)
 {
+	struct stacks_readers readers;
 	sd_event *event = NULL;
 	int r = sd_event_new(&event);
 
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, -r, "event loop");
-	r = run_reading(event, pid, ret, err);
+	stacks_readers_init(&readers, event);
+	r = run_reading(&readers, pid, ret, err);
 	sd_event_unref(event);
+	stacks_readers_clear(&readers);
 	return r;
 }
 

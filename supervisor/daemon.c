@@ -201,6 +201,7 @@ static int fill_host(struct daemon *daemon, struct error *err)
 			      .reader = &daemon->reader,
 			      .kernel_log = &daemon->kernel_log,
 			      .recorders = &daemon->recorders,
+			      .stacks = &daemon->stack_readers,
 			      .incident_directory = DAEMON_INCIDENTS,
 			      .random = random_number,
 			      .notifier = &daemon->notifier,
@@ -213,6 +214,7 @@ static int fill_host(struct daemon *daemon, struct error *err)
 			 .now_usec = clock_monotonic_usec },
 	};
 	recorders_init(&daemon->recorders, daemon->event, false);
+	stacks_readers_init(&daemon->stack_readers, daemon->event);
 	daemon_set_callbacks(daemon);
 	directory = log_file_open_directory(LOG_FILE_DIRECTORY, &complaint);
 	if (directory < 0)
@@ -335,6 +337,7 @@ static void close_all(struct daemon *daemon)
 	reader_stop(&daemon->reader);
 	watch_notifier_close(&daemon->notifier);
 	recorders_clear(&daemon->recorders);
+	stacks_readers_clear(&daemon->stack_readers);
 	kernel_log_close(&daemon->kernel_log);
 	filter_cache_clear(&daemon->filters);
 	host_system_clear(&daemon->system);

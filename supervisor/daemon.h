@@ -46,7 +46,10 @@
 #define DAEMON_CURSOR_GAP      UINT64_C(1000000) /* more than can happen between two saves */
 /* With many apps a save takes its time: of the loop's it gets at most one part in so many. */
 #define DAEMON_SAVE_SHARE 20
-#define DAEMON_STACKS_MAX 8 /* readings for clients at a time */
+/* Readings for clients at a time; for those of one tenant; and what no tenant's get. */
+#define DAEMON_STACKS_MAX	 16
+#define DAEMON_STACKS_TENANT_MAX 2
+#define DAEMON_STACKS_ADMIN	 4
 
 struct daemon_options {
 	const char *cgroup_root; /* NULL: a scope of systemd's */
@@ -72,6 +75,7 @@ struct daemon {
 	struct kernel_log kernel_log;
 	struct watch_notifier notifier;
 	struct recorders recorders;
+	struct stacks_readers stack_readers;
 	struct tenant_tripwires tripwires;
 	struct launcher_slots slots;
 	struct filter_cache filters;

@@ -35,6 +35,7 @@ struct health {
 	enum health_reason reason;
 	char why[HEALTH_TEXT_MAX];
 	uint64_t throttled_told_usec, unhealthy_told_usec; /* CLOCK_MONOTONIC; 0: not yet */
+	uint64_t stacks_usec;				   /* as well: when they were read */
 };
 
 static const struct health_policy *policy_of(const struct health *health)
@@ -254,21 +255,30 @@ static void on_looked(struct health_sight *sight, void *userdata)
 		judge(health, sight);
 }
 
-/* Stacks cost two processes: only where they may be needed. */
-static bool needs_stacks(const struct health *health, const struct health_reading *now)
+/* Stacks cost two processes: only where they may be needed, and where nobody ends for it, not
+ * often.
+ */
+static bool needs_stacks(struct health *health, const struct health_reading *now)
 {
 	const struct app_spec *spec = health->instance->spec;
 	struct health_facts facts = { 0 };
+	enum health_reason reason;
 
 	health_compare(&health->first, now, spec->tenant, spec->limits.io_count > 0, &facts);
+	reason = health_judge(&health->tracker, &facts);
 	/* one failure was enough: nothing is known yet */
-	return facts.wall_usec < HEALTH_LOOK_USEC ||
-	       health_reason_is_hung(health_judge(&health->tracker, &facts));
+	if (facts.wall_usec >= HEALTH_LOOK_USEC && !health_reason_is_hung(reason))
+		return false;
+	return health_is_end(policy_of(health), reason) ||
+	       is_due(&health->stacks_usec, HEALTH_STACKS_INTERVAL_USEC);
 }
 
 static void look_closely(struct health *health)
 {
 	struct instance *instance = health->instance;
+	struct health_scene scene = { .main = instance->worker_pid,
+				      .app = instance->spec->name,
+				      .tenant = instance->spec->tenant };
 	_cleanup_close_ int leaf = -1;
 	struct health_reading now;
 	struct error err;
@@ -279,10 +289,12 @@ static void look_closely(struct health *health)
 		return;
 	read_now(health, &now);
 	r = instance_open_leaf(instance, &leaf, &err);
+	scene.leaf = leaf;
+	if (r >= 0 && needs_stacks(health, &now))
+		scene.stacks = instance->host->stacks;
 	if (r >= 0)
-		r = health_look_start(instance->host->event, leaf, &now, instance->worker_pid,
-				      needs_stacks(health, &now), on_looked, health, &health->look,
-				      &err);
+		r = health_look_start(instance->host->event, &scene, &now, on_looked, health,
+				      &health->look, &err);
 	if (r < 0)
 		instance_say_error(instance, &err);
 }

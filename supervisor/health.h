@@ -19,6 +19,9 @@
 #include <jansson.h>
 
 #define HEALTH_LOOK_USEC UINT64_C(500000)
+/* Stacks of an app that is unhealthy are read at most so often, unless it is ended for what they
+ * show. */
+#define HEALTH_STACKS_INTERVAL_USEC UINT64_C(30000000)
 /* Warnings about one app, at most so often: that it is throttled, that it is unhealthy. What comes
  * in between is an event, and in its status. */
 #define HEALTH_THROTTLED_INTERVAL_USEC UINT64_C(600000000)

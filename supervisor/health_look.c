@@ -5,17 +5,18 @@
 #include "policy/stacks.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/health.h"
-#include "supervisor/stacks.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct health_look {
 	sd_event *event; /* borrowed */
 	int leaf;
-	pid_t main; /* process of the app */
-	bool wants_stacks;
+	pid_t main;		       /* process of the app */
+	struct stacks_readers *stacks; /* borrowed; NULL: they are not wanted */
+	char app[SPEC_NAME_MAX + 1], tenant[SPEC_NAME_MAX + 1];
 	struct health_threads threads; /* at its begin */
 	struct stacks_request *request;
 	sd_event_source *timer;
@@ -80,12 +81,18 @@ static const struct pids *put_last(struct pids *pids, pid_t main)
 static bool begin_stacks(struct health_look *look, stacks_done_fn done)
 {
 	struct pids pids = { .count = 0 };
+	struct stacks_question question = {
+		.pids = pids.items,
+		.app = look->app,
+		.tenant = look->tenant[0] != '\0' ? look->tenant : NULL,
+	};
 	struct error ignored;
 
-	return look->wants_stacks &&
-	       cgroup_each_process(look->leaf, add_pid, &pids, &ignored) >= 0 && pids.count > 0 &&
-	       stacks_read(look->event, put_last(&pids, look->main)->items, pids.count, done, look,
-			   &look->request, &ignored) >= 0;
+	if (look->stacks == NULL || cgroup_each_process(look->leaf, add_pid, &pids, &ignored) < 0 ||
+	    pids.count == 0)
+		return false;
+	question.count = put_last(&pids, look->main)->count;
+	return stacks_read(look->stacks, &question, done, look, &look->request, &ignored) >= 0;
 }
 
 static void on_second(json_t *result, const struct error *err, void *userdata)
@@ -129,9 +136,9 @@ static void on_first(json_t *result, const struct error *err, void *userdata)
 		finish(look);
 }
 
-int health_look_start(sd_event *event, int leaf, const struct health_reading *begun, pid_t main,
-		      bool stacks, health_look_done *done, void *userdata, struct health_look **ret,
-		      struct error *err)
+int health_look_start(sd_event *event, const struct health_scene *scene,
+		      const struct health_reading *begun, health_look_done *done, void *userdata,
+		      struct health_look **ret, struct error *err)
 {
 	struct health_look *look = calloc(1, sizeof(*look));
 	int r = 0;
@@ -139,12 +146,15 @@ int health_look_start(sd_event *event, int leaf, const struct health_reading *be
 	if (look == NULL)
 		return error_no_memory(err);
 	*look = (struct health_look){ .event = event,
-				      .leaf = fcntl(leaf, F_DUPFD_CLOEXEC, 0),
-				      .main = main,
-				      .wants_stacks = stacks,
+				      .leaf = fcntl(scene->leaf, F_DUPFD_CLOEXEC, 0),
+				      .main = scene->main,
+				      .stacks = scene->stacks,
 				      .sight = { .begun = *begun },
 				      .done = done,
 				      .userdata = userdata };
+	snprintf(look->app, sizeof(look->app), "%s", scene->app);
+	if (scene->tenant != NULL)
+		snprintf(look->tenant, sizeof(look->tenant), "%s", scene->tenant);
 	if (!begin_stacks(look, on_first)) {
 		health_read_threads(look->leaf, &look->threads);
 		r = wait_a_while(look);

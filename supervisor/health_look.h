@@ -7,6 +7,7 @@
 #pragma once
 
 #include "supervisor/health_reading.h"
+#include "supervisor/stacks.h"
 
 #include <jansson.h>
 #include <systemd/sd-event.h>
@@ -23,11 +24,18 @@ struct health_sight {
 
 typedef void health_look_done(struct health_sight *sight, void *userdata);
 
-/* leaf: directory, not kept. stacks: read them as well, those of the process `main` last. done is
- * called once, from the loop; the look is gone afterwards. */
-int health_look_start(sd_event *event, int leaf, const struct health_reading *begun, pid_t main,
-		      bool stacks, health_look_done *done, void *userdata, struct health_look **ret,
-		      struct error *err);
+/* What is looked at; none of it is kept. */
+struct health_scene {
+	int leaf; /* directory */
+	pid_t main;
+	struct stacks_readers *stacks; /* NULL: they are not read; those of `main` come last */
+	const char *app, *tenant;      /* whose they are; tenant: NULL if it is nobody's */
+};
+
+/* done is called once, from the loop; the look is gone afterwards. */
+int health_look_start(sd_event *event, const struct health_scene *scene,
+		      const struct health_reading *begun, health_look_done *done, void *userdata,
+		      struct health_look **ret, struct error *err);
 /* done is not called. NULL is fine. */
 void health_look_cancel(struct health_look *look);
 

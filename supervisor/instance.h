@@ -43,6 +43,7 @@
 #include "supervisor/process_table.h"
 #include "supervisor/recorder.h"
 #include "supervisor/relay.h"
+#include "supervisor/stacks.h"
 #include "supervisor/tenant_tripwire.h"
 #include "supervisor/thread.h"
 #include "supervisor/watch.h"
@@ -120,7 +121,8 @@ struct instance_host {
 		*root_cgroup; /* as the kernel's log names it: "/pysbx.slice/..."; "" = unknown */
 	const struct reader *reader;
 	struct kernel_log *kernel_log;
-	struct recorders *recorders; /* NULL: nothing is recorded */
+	struct recorders *recorders;   /* NULL: nothing is recorded */
+	struct stacks_readers *stacks; /* NULL: no stacks are read */
 	const char *incident_directory;
 	const char *report_path;		    /* NULL: none */
 	const struct settings_incidents *incidents; /* how long they are kept */

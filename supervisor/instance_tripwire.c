@@ -21,7 +21,6 @@
 #include "supervisor/file.h"
 #include "supervisor/instance.h"
 #include "supervisor/snapshot.h"
-#include "supervisor/stacks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +55,8 @@ struct trip {
 	sd_event_source *timer;
 	struct watch_reading reading; /* of the frozen app */
 	struct stacks_request *request;
-	json_t *stacks; /* owned; NULL: none could be read */
+	json_t *stacks;		       /* owned; NULL: none could be read, */
+	char why_none[ERROR_TEXT_MAX]; /* which is why; "" if nobody was there */
 };
 
 /* --- the cgroup's files --------------------------------------------------------------------- */
@@ -209,6 +209,8 @@ static void add_step(const struct trip *trip, uint64_t frozen_usec)
 
 	phrase_add(&result, "looked at in %.1f ms", (double)frozen_usec / 1000.0);
 	add_place(&result, trip);
+	if (trip->stacks == NULL && trip->why_none[0] != '\0')
+		phrase_add(&result, ", without stacks (%s)", trip->why_none);
 	if (trip->reason == TRIP_RUNG)
 		phrase_add(&result, ", the next wire is at %s",
 			   high != LIMIT_MAX ? figure_size(high, size) : "the limit");
@@ -292,9 +294,10 @@ static const json_t *stacks_before(const struct instance *instance)
 static void on_stacks(json_t *result, const struct error *err, void *userdata)
 {
 	struct trip *trip = userdata;
-	(void)err;
 
 	trip->request = NULL;
+	if (result == NULL)
+		memcpy(trip->why_none, err->text, sizeof(trip->why_none));
 	process_table_take_answers(&trip->instance->processes, trip->instance->host->reader);
 	trip->stacks = json_incref(result);
 	if (result != NULL)
@@ -305,18 +308,28 @@ static void on_stacks(json_t *result, const struct error *err, void *userdata)
 /* False: there is nobody, or nobody to read them. */
 static bool read_stacks(struct trip *trip)
 {
+	const struct instance *instance = trip->instance;
 	const struct process *largest[SNAPSHOT_PROCESSES];
-	size_t count = snapshot_largest(&trip->instance->processes, largest);
+	size_t count = snapshot_largest(&instance->processes, largest);
 	pid_t pids[SNAPSHOT_PROCESSES];
-	struct error ignored;
+	const struct stacks_question question = { .pids = pids,
+						  .count = count,
+						  .app = instance->spec->name,
+						  .tenant = instance->spec->tenant };
+	struct error err;
 
+	if (count == 0)
+		return false;
 	for (size_t i = 0; i < count; i++) {
 		pids[i] = largest[i]->pid;
 		/* an answer that is not there when the stacks are is left out */
-		reader_ask(trip->instance->host->reader, pids[i], READER_PSS);
+		reader_ask(instance->host->reader, pids[i], READER_PSS);
 	}
-	return count > 0 && stacks_read(trip->instance->host->event, pids, count, on_stacks, trip,
-					&trip->request, &ignored) >= 0;
+	if (stacks_read(instance->host->stacks, &question, on_stacks, trip, &trip->request, &err) >=
+	    0)
+		return true;
+	memcpy(trip->why_none, err.text, sizeof(trip->why_none));
+	return false;
 }
 
 static void look_at_frozen(struct trip *trip)

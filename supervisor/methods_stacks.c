@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* app.stacks: where the Python code of a running app is. Each reading is a process for some
- * milliseconds, so they are bounded: an app has one at a time, the daemon a few. */
+ * milliseconds, so they are bounded: a tenant's clients have one of an app at a time and two in
+ * all, at the expense of what its apps may have read (supervisor/stacks.h); administrators have
+ * places that no tenant takes. */
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/methods.h"
@@ -12,12 +14,14 @@
 struct stacks_call {
 	struct call *call; /* NULL: this one is free */
 	struct stacks_request *request;
-	char *app; /* by name: it may be removed first */
+	char *app;    /* by name: it may be removed first */
+	char *tenant; /* whose client it is; NULL: an administrator's */
 };
 
 static void release(struct stacks_call *slot)
 {
 	free(slot->app);
+	free(slot->tenant);
 	*slot = (struct stacks_call){ 0 };
 }
 
@@ -65,10 +69,59 @@ static int find_pids(const struct app *app, struct pids *ret, struct error *err)
 	return r;
 }
 
-/* A place for one more; NULL: err says why there is none. */
-static struct stacks_call *find_slot(struct daemon *daemon, const char *app, struct error *err)
+static bool is_same(const char *tenant, const char *other)
 {
-	struct stacks_call *found = NULL;
+	return tenant != NULL && other != NULL ? strcmp(tenant, other) == 0 : tenant == other;
+}
+
+/* How many readings are under way. */
+struct load {
+	unsigned all, of_tenants, of_this;
+	bool same_app; /* and one of them for whoever asks, of this app */
+};
+
+static struct load count_load(const struct daemon *daemon, const char *app, const char *tenant)
+{
+	struct load load = { 0 };
+
+	for (size_t i = 0; i < DAEMON_STACKS_MAX; i++) {
+		const struct stacks_call *slot = &daemon->stacks[i];
+
+		if (slot->call == NULL)
+			continue;
+		load.all++;
+		load.of_tenants += slot->tenant != NULL;
+		if (is_same(slot->tenant, tenant)) {
+			load.of_this++;
+			load.same_app = load.same_app || strcmp(slot->app, app) == 0;
+		}
+	}
+	return load;
+}
+
+static int check_load(const struct load *load, const char *app, const char *tenant,
+		      struct error *err)
+{
+	if (load->same_app)
+		return error_set(err, ERROR_TOO_MANY, 0, "stacks of app %s are being read already",
+				 app);
+	if (tenant != NULL && load->of_this >= DAEMON_STACKS_TENANT_MAX)
+		return error_set(err, ERROR_TOO_MANY, 0,
+				 "stacks of %d apps of tenant %s are being read already",
+				 DAEMON_STACKS_TENANT_MAX, tenant);
+	if (load->all >= DAEMON_STACKS_MAX ||
+	    (tenant != NULL && load->of_tenants >= DAEMON_STACKS_MAX - DAEMON_STACKS_ADMIN))
+		return error_set(err, ERROR_TOO_MANY, 0, "stacks of %u apps are being read already",
+				 load->all);
+	return 0;
+}
+
+/* A place for one more; NULL: err says why there is none. */
+static struct stacks_call *find_slot(struct daemon *daemon, const char *app, const char *tenant,
+				     struct error *err)
+{
+	struct stacks_call *slot;
+	struct load load;
 
 	if (daemon->stacks == NULL)
 		daemon->stacks = calloc(DAEMON_STACKS_MAX, sizeof(*daemon->stacks));
@@ -76,21 +129,40 @@ static struct stacks_call *find_slot(struct daemon *daemon, const char *app, str
 		(void)error_no_memory(err);
 		return NULL;
 	}
-	for (size_t i = 0; i < DAEMON_STACKS_MAX; i++) {
-		struct stacks_call *slot = &daemon->stacks[i];
+	load = count_load(daemon, app, tenant);
+	if (check_load(&load, app, tenant, err) < 0)
+		return NULL;
+	for (slot = daemon->stacks; slot->call != NULL; slot++)
+		;
+	return slot;
+}
 
-		if (slot->call == NULL) {
-			found = slot;
-		} else if (strcmp(slot->app, app) == 0) {
-			(void)error_set(err, ERROR_TOO_MANY, 0,
-					"stacks of app %s are being read already", app);
-			return NULL;
-		}
-	}
-	if (found == NULL)
-		(void)error_set(err, ERROR_TOO_MANY, 0, "stacks of %d apps are being read already",
-				DAEMON_STACKS_MAX);
-	return found;
+/* slot: a free one, which is taken if that succeeds. */
+static int begin(struct daemon *daemon, struct stacks_call *slot, struct call *call,
+		 const struct app *app, const struct pids *pids, struct error *err)
+{
+	const char *tenant = call_tenant(call);
+	const struct stacks_question question = {
+		.pids = pids->items,
+		.count = pids->count,
+		.app = tenant != NULL ? app->spec.name : NULL,
+		.tenant = tenant,
+	};
+	int r = 0;
+
+	slot->app = strdup(app->spec.name);
+	if (tenant != NULL)
+		slot->tenant = strdup(tenant);
+	if (slot->app == NULL || (tenant != NULL && slot->tenant == NULL))
+		r = error_no_memory(err);
+	if (r >= 0)
+		r = stacks_read(&daemon->stack_readers, &question, on_done, slot, &slot->request,
+				err);
+	if (r < 0)
+		release(slot);
+	else
+		slot->call = call;
+	return r;
 }
 
 /* --- the method ----------------------------------------------------------------------------- */
@@ -108,18 +180,8 @@ static int get_stacks(struct call *call, const json_t *params, void *userdata, s
 	r = find_pids(app, &pids, err);
 	if (r < 0)
 		return r;
-	slot = find_slot(daemon, app->spec.name, err);
-	if (slot == NULL)
-		return -EBUSY;
-	*slot = (struct stacks_call){ .app = strdup(app->spec.name) };
-	r = slot->app == NULL ? error_no_memory(err)
-			      : stacks_read(daemon->event, pids.items, pids.count, on_done, slot,
-					    &slot->request, err);
-	if (r < 0)
-		release(slot);
-	else
-		slot->call = call;
-	return r;
+	slot = find_slot(daemon, app->spec.name, call_tenant(call), err);
+	return slot == NULL ? -EBUSY : begin(daemon, slot, call, app, &pids, err);
 }
 
 void daemon_stop_stacks(struct daemon *daemon)

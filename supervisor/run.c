@@ -57,6 +57,7 @@ struct run {
 	struct reader reader;
 	struct kernel_log kernel_log;
 	struct recorders recorders;
+	struct stacks_readers stacks;
 	struct instance_host host;
 	struct settings_incidents incidents;
 	struct mask *mask;
@@ -377,6 +378,7 @@ static int run_instance(struct run *run, struct error *err)
 	int r;
 
 	recorders_init(&run->recorders, run->event, true);
+	stacks_readers_init(&run->stacks, run->event);
 	settings_incidents_init(&run->incidents);
 	r = mask_new(NULL, &run->mask, err);
 	if (r >= 0)
@@ -394,6 +396,7 @@ static int run_instance(struct run *run, struct error *err)
 		.reader = &run->reader,
 		.kernel_log = &run->kernel_log,
 		.recorders = &run->recorders,
+		.stacks = &run->stacks,
 		.incident_directory = INCIDENT_DIRECTORY,
 		.report_path = run->options.report_path,
 		.incidents = &run->incidents,
@@ -436,6 +439,7 @@ static int clean_up(struct run *run, struct error *err)
 	if (run->instance_ready)
 		instance_clear(&run->instance);
 	recorders_clear(&run->recorders);
+	stacks_readers_clear(&run->stacks);
 	/* it and the anchor end at the same time */
 	reader_kill(&run->reader);
 	close_and_clear(&run->app_fd);

@@ -2,13 +2,15 @@
 /*
  * The program gets its pids as arguments and answers on a pipe. The answer is whole when the pipe
  * has ended and the program has; whoever is late is killed, and reaped when the kernel lets it go:
- * it may be waiting for a lock of the process that it looks at.
+ * it may be waiting for a lock of the process that it looks at. Until then it counts as a reading
+ * of the app's, so that an app whose locks are never let go has two such, and no more.
  */
 #include "supervisor/stacks.h"
 
 #include "policy/bytes.h"
 #include "policy/document.h"
 #include "policy/own.h"
+#include "supervisor/clock.h"
 #include "supervisor/clone_run.h"
 #include "supervisor/pidfd.h"
 
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +32,8 @@
 #define PID_TEXT_SIZE 12
 
 struct stacks_request {
+	struct stacks_readers *readers;
+	struct budget_place place;
 	stacks_done_fn done; /* NULL: nobody waits any more */
 	void *userdata;
 	int pidfd, output; /* output -1: it has ended */
@@ -46,6 +51,23 @@ static void free_request(struct stacks_request *request)
 	close_and_clear(&request->pidfd);
 	bytes_clear(&request->text);
 	free(request);
+}
+
+static uint64_t usec_of(struct timeval time)
+{
+	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
+}
+
+/* Waits for its end, which is near. libc's waitid has no rusage. */
+static siginfo_t reap(struct stacks_request *request)
+{
+	siginfo_t info = { 0 };
+	struct rusage usage = { 0 };
+
+	(void)syscall(SYS_waitid, P_PIDFD, request->pidfd, &info, WEXITED, &usage);
+	budget_give_back(&request->readers->budget, &request->place,
+			 usec_of(usage.ru_utime) + usec_of(usage.ru_stime), clock_monotonic_usec());
+	return info;
 }
 
 static void kill_program(const struct stacks_request *request)
@@ -90,11 +112,10 @@ static void finish(struct stacks_request *request)
 	_cleanup_json_ json_t *result = NULL;
 	stacks_done_fn done = request->done;
 	void *userdata = request->userdata;
-	siginfo_t info = { 0 };
+	siginfo_t info = reap(request);
 	struct error err = { .kind = ERROR_NONE };
 	int r;
 
-	(void)waitid((idtype_t)P_PIDFD, (id_t)request->pidfd, &info, WEXITED);
 	r = judge_end(request, &info, &err);
 	if (r >= 0)
 		r = parse(request, &result, &err);
@@ -237,54 +258,67 @@ static int watch(struct stacks_request *request, sd_event *event, struct error *
 	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "stacks: watch pysbx-stacks") : 0;
 }
 
-static int start(struct stacks_request *request, const char *program, sd_event *event,
+static int start(struct stacks_request *request, const struct stacks_question *question,
 		 char *const *argv, struct error *err)
 {
-	siginfo_t info;
-	int r = spawn(request, program, argv, err);
+	struct stacks_readers *readers = request->readers;
+	int r = budget_take(&readers->budget, question->app, question->tenant,
+			    clock_monotonic_usec(), &request->place, err);
 
-	if (r < 0)
+	if (r < 0) {
+		error_prefix(err, "readings of stacks");
 		return r;
-	r = watch(request, event, err);
+	}
+	r = spawn(request, readers->program, argv, err);
+	if (r < 0) {
+		budget_give_back(&readers->budget, &request->place, 0, clock_monotonic_usec());
+		return r;
+	}
+	r = watch(request, readers->event, err);
 	if (r < 0) {
 		kill_program(request);
-		(void)waitid((idtype_t)P_PIDFD, (id_t)request->pidfd, &info, WEXITED);
+		(void)reap(request);
 	}
 	return r;
 }
 
-int stacks_read_by(const char *program, sd_event *event, const pid_t *pids, size_t count,
-		   stacks_done_fn done, void *userdata, struct stacks_request **ret,
-		   struct error *err)
+void stacks_readers_init(struct stacks_readers *readers, sd_event *event)
+{
+	*readers = (struct stacks_readers){ .event = event, .program = STACKS_PATH };
+}
+
+void stacks_readers_clear(struct stacks_readers *readers)
+{
+	budget_clear(&readers->budget);
+}
+
+int stacks_read(struct stacks_readers *readers, const struct stacks_question *question,
+		stacks_done_fn done, void *userdata, struct stacks_request **ret, struct error *err)
 {
 	char texts[STACKS_PIDS_MAX][PID_TEXT_SIZE];
 	char *argv[STACKS_PIDS_MAX + 2] = { (char *)"pysbx-stacks" };
 	struct stacks_request *request;
 	int r;
 
-	if (count == 0)
+	if (readers == NULL)
+		return error_set(err, ERROR_UNSUPPORTED, 0, "stacks: nobody reads them here");
+	if (question->count == 0)
 		return error_set(err, ERROR_NOT_FOUND, 0, "stacks: there is no process");
-	for (size_t i = 0; i < count && i < STACKS_PIDS_MAX; i++) {
-		snprintf(texts[i], sizeof(texts[i]), "%d", (int)pids[i]);
+	for (size_t i = 0; i < question->count && i < STACKS_PIDS_MAX; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%d", (int)question->pids[i]);
 		argv[i + 1] = texts[i];
 	}
 	request = malloc(sizeof(*request));
 	if (request == NULL)
 		return error_no_memory(err);
 	*request = (struct stacks_request){
-		.done = done, .userdata = userdata, .pidfd = -1, .output = -1
+		.readers = readers, .done = done, .userdata = userdata, .pidfd = -1, .output = -1
 	};
-	r = start(request, program, event, argv, err);
+	r = start(request, question, argv, err);
 	if (r < 0) {
 		free_request(request);
 		return r;
 	}
 	*ret = request;
 	return 0;
-}
-
-int stacks_read(sd_event *event, const pid_t *pids, size_t count, stacks_done_fn done,
-		void *userdata, struct stacks_request **ret, struct error *err)
-{
-	return stacks_read_by(STACKS_PATH, event, pids, count, done, userdata, ret, err);
 }

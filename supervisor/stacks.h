@@ -22,9 +22,13 @@
  * without Python have no frames. tid is 0 if it could not be found out (then what the kernel knows
  * of the thread is missing too). "interpreter" is missing in the main one. Strings are UTF-8, and
  * not fit for a terminal (policy/escape.h).
+ *
+ * Readings are bounded (policy/budget.h): each is a process of root's, and what it looks at may do
+ * all that it can to bring about many and to make them long.
  */
 #pragma once
 
+#include "policy/budget.h"
 #include "policy/error.h"
 
 #include <jansson.h>
@@ -41,19 +45,36 @@
 #define STACKS_OUTPUT_MAX     ((size_t)4 << 20)
 #define STACKS_PROGRAM_FAILED 125 /* its exit status then; its last line says why */
 
+/* All readings of a process of ours. */
+struct stacks_readers {
+	sd_event *event; /* borrowed */
+	const char *program;
+	struct budget budget;
+};
+
 struct stacks_request; /* one reading that is under way */
+
+struct stacks_question {
+	const pid_t *pids;
+	size_t count;
+	const char *app, *tenant; /* at whose expense; NULL: nobody's */
+};
 
 /* result is borrowed; NULL on error. Comes from the loop, never from stacks_read itself, and once;
  * the request is gone then. */
 typedef void (*stacks_done_fn)(json_t *result, const struct error *err, void *userdata);
 
-/* *ret is valid until `done` or stacks_cancel. */
-int stacks_read(sd_event *event, const pid_t *pids, size_t count, stacks_done_fn done,
-		void *userdata, struct stacks_request **ret, struct error *err);
-/* The same by another program: for tests. */
-int stacks_read_by(const char *program, sd_event *event, const pid_t *pids, size_t count,
-		   stacks_done_fn done, void *userdata, struct stacks_request **ret,
-		   struct error *err);
+/* The program is STACKS_PATH. */
+void stacks_readers_init(struct stacks_readers *readers, sd_event *event);
+/* When the loop is not run any more. */
+void stacks_readers_clear(struct stacks_readers *readers);
+
+/* *ret is valid until `done` or stacks_cancel. readers: NULL: there is nobody to read
+ * (ERROR_UNSUPPORTED). ERROR_TOO_MANY: it would be more than its app, its tenant or all may have.
+ */
+int stacks_read(struct stacks_readers *readers, const struct stacks_question *question,
+		stacks_done_fn done, void *userdata, struct stacks_request **ret,
+		struct error *err);
 
 /* Ends it; `done` does not come. NULL is fine. */
 void stacks_cancel(struct stacks_request *request);

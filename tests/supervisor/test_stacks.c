@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 static sd_event *event;
+static struct stacks_readers readers;
 static char program[PROGRAM_PATH_MAX], script[64];
 static pid_t child;
 
@@ -30,6 +31,7 @@ static void setup(void)
 	if (!program_find("pysbx-stacks", program))
 		cr_skip_test("pysbx-stacks is not built: make all");
 	cr_assert_geq(sd_event_new(&event), 0);
+	stacks_readers_init(&readers, event);
 	snprintf(script, sizeof(script), "/tmp/pysbx-stacks-test-%d", (int)getpid());
 }
 
@@ -42,6 +44,7 @@ static void leave(void)
 	(void)unlink(script);
 	json_decref(answer.result);
 	sd_event_unref(event);
+	stacks_readers_clear(&readers);
 }
 
 TestSuite(stacks, .init = setup, .fini = leave, .timeout = 30);
@@ -66,13 +69,22 @@ static void await_answer(void)
 	cr_assert_eq(answer.calls, 1);
 }
 
+static int ask_for(const char *app, pid_t pid, struct stacks_request **ret, struct error *err)
+{
+	const struct stacks_question question = {
+		.pids = &pid, .count = 1, .app = app, .tenant = app
+	};
+
+	return stacks_read(&readers, &question, on_done, &answer, ret, err);
+}
+
 static void ask_by(const char *path, pid_t pid)
 {
 	struct stacks_request *request = NULL;
 	struct error err;
 
-	cr_assert_eq(stacks_read_by(path, event, &pid, 1, on_done, &answer, &request, &err), 0,
-		     "%s", err.text);
+	readers.program = path;
+	cr_assert_eq(ask_for(NULL, pid, &request, &err), 0, "%s", err.text);
 	cr_assert_not_null(request);
 	cr_assert_eq(answer.calls, 0);
 	await_answer();
@@ -250,10 +262,10 @@ Test(stacks, does_not_call_back_when_cancelled)
 {
 	struct stacks_request *request = NULL;
 	struct error err;
-	pid_t pid = getpid();
 
 	write_script("exec sleep 100");
-	cr_assert_eq(stacks_read_by(script, event, &pid, 1, on_done, &answer, &request, &err), 0);
+	readers.program = script;
+	cr_assert_eq(ask_for(NULL, getpid(), &request, &err), 0);
 	stacks_cancel(request);
 	stacks_cancel(NULL);
 	while (sd_event_run(event, 300000) > 0)
@@ -267,7 +279,72 @@ Test(stacks, needs_a_process)
 	struct stacks_request *request = NULL;
 	struct error err;
 
-	cr_assert_lt(stacks_read_by(program, event, NULL, 0, on_done, &answer, &request, &err), 0);
+	cr_assert_lt(stacks_read(&readers, &(struct stacks_question){ .count = 0 }, on_done,
+				 &answer, &request, &err),
+		     0);
 	cr_assert_eq(err.kind, ERROR_NOT_FOUND);
 	cr_assert_null(request);
+}
+
+Test(stacks, says_so_where_nobody_reads)
+{
+	struct stacks_request *request = NULL;
+	struct error err;
+
+	cr_assert_lt(stacks_read(NULL, &(struct stacks_question){ .count = 0 }, on_done, &answer,
+				 &request, &err),
+		     0);
+	cr_assert_eq(err.kind, ERROR_UNSUPPORTED);
+}
+
+/* Whoever has cancelled does not ask for more as long as what was started is still there. */
+Test(stacks, has_so_many_readings_of_an_app_at_a_time)
+{
+	struct stacks_request *requests[BUDGET_APP_AT_ONCE + 1];
+	struct error err;
+
+	write_script("exec sleep 100");
+	readers.program = script;
+	for (size_t i = 0; i < BUDGET_APP_AT_ONCE; i++)
+		cr_assert_eq(ask_for("web", 1, &requests[i], &err), 0, "%s", err.text);
+	cr_assert_lt(ask_for("web", 1, &requests[BUDGET_APP_AT_ONCE], &err), 0);
+	cr_expect_eq(err.kind, ERROR_TOO_MANY);
+	cr_expect_str_eq(err.text, "readings of stacks: 2 of app web at a time are enough");
+	cr_assert_eq(ask_for("api", 1, &requests[BUDGET_APP_AT_ONCE], &err), 0, "%s", err.text);
+	for (size_t i = 0; i <= BUDGET_APP_AT_ONCE; i++)
+		stacks_cancel(requests[i]);
+	cr_assert_lt(ask_for("web", 1, &requests[0], &err), 0);
+	while (sd_event_run(event, 300000) > 0)
+		;
+	cr_assert_eq(ask_for("web", 1, &requests[0], &err), 0, "%s", err.text);
+	stacks_cancel(requests[0]);
+	while (sd_event_run(event, 300000) > 0)
+		;
+	cr_assert_eq(answer.calls, 0);
+}
+
+/* One reading after the other: it has used up what was its own, and another one has not. */
+Test(stacks, are_read_at_the_expense_of_whose_they_are)
+{
+	struct stacks_request *request;
+	struct error err;
+	unsigned readings = 0;
+
+	write_script("while :; do :; done & sleep 0.4; kill $!; wait; echo {}");
+	readers.program = script;
+	while (readings < 50 && ask_for("web", 1, &request, &err) == 0) {
+		answer.calls = 0;
+		while (answer.calls == 0)
+			cr_assert_geq(sd_event_run(event, 100000), 0);
+		json_decref(answer.result);
+		answer.result = NULL;
+		readings++;
+	}
+	cr_assert_lt(readings, 50, "nothing was charged");
+	cr_expect_str_eq(err.text,
+			 "readings of stacks: app web has used up its 10 % of a processor");
+	cr_assert_eq(ask_for("api", 1, &request, &err), 0, "%s", err.text);
+	stacks_cancel(request);
+	while (sd_event_run(event, 300000) > 0)
+		;
 }
