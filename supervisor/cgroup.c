@@ -340,3 +340,24 @@ int cgroup_each_process(int dir, bool (*visit)(pid_t pid, void *userdata), void 
 	}
 	return 0;
 }
+
+struct wanted {
+	pid_t pid;
+	bool found;
+};
+
+static bool is_other(pid_t pid, void *userdata)
+{
+	struct wanted *wanted = userdata;
+
+	wanted->found = pid == wanted->pid;
+	return !wanted->found;
+}
+
+bool cgroup_has_process(int dir, pid_t pid)
+{
+	struct wanted wanted = { .pid = pid };
+	struct error ignored;
+
+	return cgroup_each_process(dir, is_other, &wanted, &ignored) >= 0 && wanted.found;
+}

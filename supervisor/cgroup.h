@@ -69,3 +69,7 @@ void cgroup_leave_leaf(int parent, const char *leaf);
  */
 int cgroup_each_process(int dir, bool (*visit)(pid_t pid, void *userdata), void *userdata,
 			struct error *err);
+
+/* Does it live in dir (not below)? Of one that a pidfd is held of, and that has not ended
+ * afterwards, that was its own number. */
+bool cgroup_has_process(int dir, pid_t pid);

@@ -34,7 +34,7 @@ static void on_done(json_t *result, const struct error *err, void *userdata)
 static int run_reading(struct stacks_readers *readers, pid_t pid, json_t **ret, struct error *err)
 {
 	struct reading reading = { .done = false };
-	const struct stacks_question question = { .pids = &pid, .count = 1 };
+	const struct stacks_question question = { .pids = &pid, .count = 1, .leaf = -1 };
 	struct stacks_request *request;
 	int r = stacks_read(readers, &question, on_done, &reading, &request, err);
 

@@ -83,6 +83,7 @@ static bool begin_stacks(struct health_look *look, stacks_done_fn done)
 	struct pids pids = { .count = 0 };
 	struct stacks_question question = {
 		.pids = pids.items,
+		.leaf = look->leaf,
 		.app = look->app,
 		.tenant = look->tenant[0] != '\0' ? look->tenant : NULL,
 	};

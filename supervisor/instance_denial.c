@@ -270,16 +270,19 @@ static int on_stack_late(sd_event_source *source, uint64_t usec, void *userdata)
 static bool look_at_stack(struct instance_question *question)
 {
 	struct instance *instance = question->instance;
-	const struct stacks_question whose = {
+	struct stacks_question whose = {
 		.pids = &question->report.caller.process,
 		.count = 1,
 		.app = instance->spec->name,
 		.tenant = instance->spec->tenant,
 	};
+	_cleanup_close_ int leaf = -1;
 	struct error ignored;
 
-	return question->report.caller.id != 0 &&
-	       stacks_read(instance->host->stacks, &whose, on_stacks, question, &question->reading,
+	if (question->report.caller.id == 0 || instance_open_leaf(instance, &leaf, &ignored) < 0)
+		return false;
+	whose.leaf = leaf;
+	return stacks_read(instance->host->stacks, &whose, on_stacks, question, &question->reading,
 			   &ignored) >= 0 &&
 	       sd_event_add_time_relative(instance->host->event, &question->timer, CLOCK_MONOTONIC,
 					  INSTANCE_DENIAL_STACK_USEC, 1000, on_stack_late,

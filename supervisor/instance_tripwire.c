@@ -312,14 +312,16 @@ static bool read_stacks(struct trip *trip)
 	const struct process *largest[SNAPSHOT_PROCESSES];
 	size_t count = snapshot_largest(&instance->processes, largest);
 	pid_t pids[SNAPSHOT_PROCESSES];
-	const struct stacks_question question = { .pids = pids,
-						  .count = count,
-						  .app = instance->spec->name,
-						  .tenant = instance->spec->tenant };
+	_cleanup_close_ int leaf = -1;
+	struct stacks_question question = { .pids = pids,
+					    .count = count,
+					    .app = instance->spec->name,
+					    .tenant = instance->spec->tenant };
 	struct error err;
 
-	if (count == 0)
+	if (count == 0 || instance_open_leaf(instance, &leaf, &err) < 0)
 		return false;
+	question.leaf = leaf;
 	for (size_t i = 0; i < count; i++) {
 		pids[i] = largest[i]->pid;
 		/* an answer that is not there when the stacks are is left out */

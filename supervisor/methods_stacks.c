@@ -40,6 +40,7 @@ static void on_done(json_t *result, const struct error *err, void *userdata)
 /* --- whose ---------------------------------------------------------------------------------- */
 
 struct pids {
+	int leaf; /* the cgroup that they were found in; owned; -1: none */
 	size_t count;
 	pid_t items[STACKS_PIDS_MAX];
 };
@@ -54,16 +55,16 @@ static bool add_pid(pid_t pid, void *userdata)
 
 static int find_pids(const struct app *app, struct pids *ret, struct error *err)
 {
-	_cleanup_close_ int leaf = -1;
 	int r = 0;
 
+	ret->leaf = -1;
 	ret->count = 0;
 	if (app_pid(app) <= 0)
 		return error_set(err, ERROR_CONFLICT, 0, "app %s is %s: it has no process",
 				 app->spec.name, app_state_name(app_state(app)));
-	r = instance_open_leaf(&app->instance, &leaf, err);
+	r = instance_open_leaf(&app->instance, &ret->leaf, err);
 	if (r >= 0)
-		r = cgroup_each_process(leaf, add_pid, ret, err);
+		r = cgroup_each_process(ret->leaf, add_pid, ret, err);
 	if (r >= 0 && ret->count == 0)
 		r = error_set(err, ERROR_CONFLICT, 0, "app %s has no process", app->spec.name);
 	return r;
@@ -145,6 +146,7 @@ static int begin(struct daemon *daemon, struct stacks_call *slot, struct call *c
 	const struct stacks_question question = {
 		.pids = pids->items,
 		.count = pids->count,
+		.leaf = pids->leaf,
 		.app = tenant != NULL ? app->spec.name : NULL,
 		.tenant = tenant,
 	};
@@ -178,10 +180,12 @@ static int get_stacks(struct call *call, const json_t *params, void *userdata, s
 	if (app == NULL)
 		return -ENOENT;
 	r = find_pids(app, &pids, err);
-	if (r < 0)
-		return r;
-	slot = find_slot(daemon, app->spec.name, call_tenant(call), err);
-	return slot == NULL ? -EBUSY : begin(daemon, slot, call, app, &pids, err);
+	if (r >= 0) {
+		slot = find_slot(daemon, app->spec.name, call_tenant(call), err);
+		r = slot == NULL ? -EBUSY : begin(daemon, slot, call, app, &pids, err);
+	}
+	close_and_clear(&pids.leaf);
+	return r;
 }
 
 void daemon_stop_stacks(struct daemon *daemon)

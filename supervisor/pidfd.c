@@ -4,6 +4,7 @@
 #include "supervisor/file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,13 @@ pid_t pidfd_pid(int pidfd)
 		return 0;
 	line = strstr(text, "Pid:");
 	return line != NULL && atoi(line + 4) > 0 ? (pid_t)atoi(line + 4) : 0;
+}
+
+bool pidfd_has_ended(int pidfd)
+{
+	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&poller, 1, 0) != 0;
 }
 
 void pidfd_kill(int pidfd)

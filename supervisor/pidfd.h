@@ -2,6 +2,7 @@
 /* Pidfds: a process by what cannot be another one tomorrow. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,9 @@
 
 /* Its pid, as this PID namespace counts; 0 if it has ended, or is of no namespace below ours. */
 pid_t pidfd_pid(int pidfd);
+
+/* Not reaped is ended, too. */
+bool pidfd_has_ended(int pidfd);
 
 /* SIGKILL. Who has ended is none the worse for it. */
 void pidfd_kill(int pidfd);

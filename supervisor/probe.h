@@ -28,7 +28,7 @@
 struct probe_place {
 	bool own_network; /* the worker has a network namespace of its own */
 	bool held;	  /* target is a socket that pysbx holds, in our own network */
-	int leaf;	  /* directory of the worker's cgroup; used in probe_start() alone */
+	int leaf;	  /* directory of the worker's cgroup; used in probe_ask() alone */
 	pid_t worker;
 };
 

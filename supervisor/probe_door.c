@@ -6,10 +6,12 @@
  *
  * /proc/PID/root and /proc/PID/ns are for who may trace the process: root without CAP_SYS_PTRACE
  * may not, the process's own user may (ptrace(2), access mode checking). It is that user who looks.
- * A pid that has become another process's leads nowhere new: the kernel lets this user in only
- * where it is that user's as well, and our own network is told from the worker's.
+ * A pid that has become another process's, which can have another user, leads nowhere: a pidfd is
+ * opened first, then the worker's cgroup is asked whether the number is in there, and what was
+ * found counts only if the pidfd's process is still there.
  */
 #include "policy/own.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/file.h"
 #include "supervisor/pidfd.h"
 #include "supervisor/probe_socket.h"
@@ -32,6 +34,11 @@
 #include <unistd.h>
 
 #define STATUS_MAX 4096
+
+/* In the child. */
+#define ANSWER_FD (STDERR_FILENO + 1)
+#define LEAF_FD	  (STDERR_FILENO + 2)
+#define FREE_FD	  (STDERR_FILENO + 3)
 
 /* --- in the child --------------------------------------------------------------------------- */
 
@@ -146,18 +153,22 @@ static void answer(int socket, enum health_outcome outcome, int fd)
 
 /* Clients and locks of the daemon are none of its own: they close when the daemon closes them. */
 static void __attribute__((noreturn))
-child(const struct health_target *target, pid_t worker, int socket)
+child(const struct health_target *target, const struct probe_place *place, int socket)
 {
 	enum health_outcome outcome = HEALTH_NOT_ASKED;
-	int fd = -1;
+	const pid_t worker = place->worker;
+	int leaf = fcntl(place->leaf, F_DUPFD, FREE_FD), pidfd, fd = -1;
 
-	if (dup2(socket, STDERR_FILENO + 1) < 0)
+	if (dup2(socket, ANSWER_FD) < 0 || dup2(leaf, LEAF_FD) < 0)
 		_exit(1);
-	(void)close_range(STDERR_FILENO + 2, ~0U, 0);
-	if (become_user_of(worker))
+	(void)close_range(FREE_FD, ~0U, 0);
+	pidfd = (int)syscall(SYS_pidfd_open, worker, 0);
+	if (pidfd >= 0 && cgroup_has_process(LEAF_FD, worker) && become_user_of(worker))
 		outcome = target->is_unix ? get_unix(target, worker, &fd)
 					  : get_tcp(target, worker, &fd);
-	answer(STDERR_FILENO + 1, outcome, fd);
+	if (pidfd < 0 || pidfd_has_ended(pidfd))
+		outcome = HEALTH_NOT_ASKED;
+	answer(ANSWER_FD, outcome, fd);
 	_exit(0);
 }
 
@@ -174,7 +185,7 @@ int probe_door_open(const struct health_target *target, const struct probe_place
 		return error_set(err, ERROR_SYSTEM, errno, "socketpair");
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		child(target, place->worker, ends[1]);
+		child(target, place, ends[1]);
 	close(ends[1]);
 	if (pid < 0) {
 		int errnum = errno;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program of supervisor/stacks.h: reads the Python stacks of the processes that it is told, and
- * prints them as one JSON object. Pids are arguments, or lines on standard input.
+ * prints them as one JSON object. Pids are arguments, or lines on standard input. Behind --cgroup
+ * only such of them are read that live in the cgroup whose directory is open as descriptor 3: a pid
+ * that has become another process's is one that has ended.
  *
  * It stops reading after half a second, and tells what it has; it ends after twice that whatever
  * happens: a clock of the kernel's kills it.
@@ -21,6 +23,7 @@
 #include <sys/time.h>
 
 struct pids {
+	int cgroup; /* directory; -1: they may live anywhere */
 	size_t count;
 	pid_t items[STACKS_PIDS_MAX];
 };
@@ -35,7 +38,7 @@ static int add_pid(struct pids *pids, const char *text, struct error *err)
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 ||
 	    number > INT_MAX)
 		return error_set(err, ERROR_USAGE, 0,
-				 "not a process number (usage: pysbx-stacks [PID...])");
+				 "not a process number (usage: pysbx-stacks [--cgroup] [PID...])");
 	if (pids->count < STACKS_PIDS_MAX)
 		pids->items[pids->count++] = (pid_t)number;
 	return 0;
@@ -44,11 +47,16 @@ static int add_pid(struct pids *pids, const char *text, struct error *err)
 static int read_pids(int argc, char *argv[], struct pids *pids, struct error *err)
 {
 	char line[32];
-	int r = 0;
+	int first = 1, r = 0;
 
-	for (int i = 1; r >= 0 && i < argc; i++)
+	pids->cgroup = -1;
+	if (argc > 1 && strcmp(argv[1], STACKS_CGROUP_OPTION) == 0) {
+		pids->cgroup = STACKS_CGROUP_FD;
+		first++;
+	}
+	for (int i = first; r >= 0 && i < argc; i++)
 		r = add_pid(pids, argv[i], err);
-	while (argc < 2 && r >= 0 && fgets(line, sizeof(line), stdin) != NULL) {
+	while (argc <= first && r >= 0 && fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		r = add_pid(pids, line, err);
 	}
@@ -75,7 +83,8 @@ static int print_stacks(const struct pids *pids, uint64_t deadline_usec, struct 
 
 	for (size_t i = 0; i < pids->count; i++)
 		(void)json_array_append_new(
-			processes, stacks_process_read(pids->items[i], deadline_usec, &room));
+			processes,
+			stacks_process_read(pids->items[i], pids->cgroup, deadline_usec, &room));
 	if (json_array_size(processes) != pids->count)
 		r = error_no_memory(err);
 	else if (json_dumpf(result, stdout, JSON_COMPACT) < 0 || putchar('\n') == EOF ||

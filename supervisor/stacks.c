@@ -27,7 +27,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_FD     3 /* of the child: where the answer goes, before it is its standard output */
+/* In the child descriptors are kept from here on, until they are where the program looks for them.
+ */
+#define FREE_FD	      (STACKS_CGROUP_FD + 1)
 #define READ_AT_ONCE  65536
 #define PID_TEXT_SIZE 12
 
@@ -198,7 +200,7 @@ void stacks_cancel(struct stacks_request *request)
 struct start {
 	const char *program;
 	char *const *argv;
-	int output;
+	int output, leaf; /* leaf: -1: none */
 };
 
 /* In the child: async-signal-safe calls only, in memory that is its parent's (clone_run.h). */
@@ -206,28 +208,30 @@ __attribute__((no_sanitize("address"))) static void become_program(const void *a
 {
 	const struct start *start = argument;
 	char *const environment[] = { NULL };
-	int null_fd, output = fcntl(start->output, F_DUPFD, OUTPUT_FD);
+	int null_fd, output = fcntl(start->output, F_DUPFD, FREE_FD);
+	int leaf = start->leaf >= 0 ? fcntl(start->leaf, F_DUPFD, FREE_FD) : -1;
 	sigset_t none;
 
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (output < 0 || null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
-	    dup2(output, STDOUT_FILENO) < 0 || dup2(null_fd, STDERR_FILENO) < 0)
+	    dup2(output, STDOUT_FILENO) < 0 || dup2(null_fd, STDERR_FILENO) < 0 ||
+	    (start->leaf >= 0 && (leaf < 0 || dup2(leaf, STACKS_CGROUP_FD) < 0)))
 		_exit(125);
-	(void)syscall(SYS_close_range, (unsigned)STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	(void)syscall(SYS_close_range, leaf >= 0 ? FREE_FD : STACKS_CGROUP_FD, ~0U,
+		      CLOSE_RANGE_CLOEXEC);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(start->program, start->argv, environment);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int spawn(struct stacks_request *request, const char *program, char *const *argv,
-		 struct error *err)
+static int spawn(struct stacks_request *request, int leaf, char *const *argv, struct error *err)
 {
 	_cleanup_close_ int theirs = -1;
 	struct clone_args args = { .flags = CLONE_PIDFD,
 				   .pidfd = (uint64_t)(uintptr_t)&request->pidfd,
 				   .exit_signal = SIGCHLD };
-	struct start start = { .program = program, .argv = argv };
+	struct start start = { .program = request->readers->program, .argv = argv, .leaf = leaf };
 	int pipe_fds[2];
 	pid_t pid;
 
@@ -269,7 +273,7 @@ static int start(struct stacks_request *request, const struct stacks_question *q
 		error_prefix(err, "readings of stacks");
 		return r;
 	}
-	r = spawn(request, readers->program, argv, err);
+	r = spawn(request, question->leaf, argv, err);
 	if (r < 0) {
 		budget_give_back(&readers->budget, &request->place, 0, clock_monotonic_usec());
 		return r;
@@ -296,7 +300,8 @@ int stacks_read(struct stacks_readers *readers, const struct stacks_question *qu
 		stacks_done_fn done, void *userdata, struct stacks_request **ret, struct error *err)
 {
 	char texts[STACKS_PIDS_MAX][PID_TEXT_SIZE];
-	char *argv[STACKS_PIDS_MAX + 2] = { (char *)"pysbx-stacks" };
+	char *argv[STACKS_PIDS_MAX + 3] = { (char *)"pysbx-stacks" };
+	size_t used = 1;
 	struct stacks_request *request;
 	int r;
 
@@ -304,9 +309,11 @@ int stacks_read(struct stacks_readers *readers, const struct stacks_question *qu
 		return error_set(err, ERROR_UNSUPPORTED, 0, "stacks: nobody reads them here");
 	if (question->count == 0)
 		return error_set(err, ERROR_NOT_FOUND, 0, "stacks: there is no process");
+	if (question->leaf >= 0)
+		argv[used++] = (char *)STACKS_CGROUP_OPTION;
 	for (size_t i = 0; i < question->count && i < STACKS_PIDS_MAX; i++) {
 		snprintf(texts[i], sizeof(texts[i]), "%d", (int)question->pids[i]);
-		argv[i + 1] = texts[i];
+		argv[used++] = texts[i];
 	}
 	request = malloc(sizeof(*request));
 	if (request == NULL)

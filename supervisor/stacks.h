@@ -44,6 +44,10 @@
 #define STACKS_PATIENCE_USEC  UINT64_C(1500000)
 #define STACKS_OUTPUT_MAX     ((size_t)4 << 20)
 #define STACKS_PROGRAM_FAILED 125 /* its exit status then; its last line says why */
+/* Its first argument, if it has the directory of a cgroup open as this descriptor, and is to read
+ * processes that live in it alone. */
+#define STACKS_CGROUP_OPTION "--cgroup"
+#define STACKS_CGROUP_FD     3
 
 /* All readings of a process of ours. */
 struct stacks_readers {
@@ -57,6 +61,9 @@ struct stacks_request; /* one reading that is under way */
 struct stacks_question {
 	const pid_t *pids;
 	size_t count;
+	/* The directory of the cgroup that they live in, for the call alone: a pid that has become
+	 * another process's is not read. -1: wherever they live. */
+	int leaf;
 	const char *app, *tenant; /* at whose expense; NULL: nobody's */
 };
 

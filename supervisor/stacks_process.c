@@ -42,7 +42,20 @@ static bool is_alive(const struct stacks_process *process)
 	return poll(&poller, 1, 0) == 0;
 }
 
-static int open_process(struct stacks_process *process, struct error *err)
+static bool lives_in(int cgroup, pid_t pid)
+{
+	int fd = openat(cgroup, "cgroup.procs", O_RDONLY | O_CLOEXEC), number;
+	_cleanup_fclose_ FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+	bool found = false;
+
+	if (file == NULL)
+		close_and_clear(&fd);
+	while (!found && file != NULL && fscanf(file, "%d", &number) == 1)
+		found = number == (int)pid;
+	return found;
+}
+
+static int open_process(struct stacks_process *process, int cgroup, struct error *err)
 {
 	char path[32];
 
@@ -52,8 +65,10 @@ static int open_process(struct stacks_process *process, struct error *err)
 				 "pidfd_open");
 	snprintf(path, sizeof(path), "/proc/%d", (int)process->pid);
 	process->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* alive afterwards: the directory is of the same process as the pidfd */
-	if (process->directory < 0 || !is_alive(process))
+	/* alive afterwards: the directory is of the same process as the pidfd, and so was the
+	 * number in the cgroup */
+	if (process->directory < 0 || (cgroup >= 0 && !lives_in(cgroup, process->pid)) ||
+	    !is_alive(process))
 		return error_set(err, ERROR_NOT_FOUND, ESRCH, "it has ended");
 	return 0;
 }
@@ -213,7 +228,7 @@ static int describe(struct stacks_process *process, size_t *room, json_t *object
 	return 0;
 }
 
-json_t *stacks_process_read(pid_t pid, uint64_t deadline_usec, size_t *room)
+json_t *stacks_process_read(pid_t pid, int cgroup, uint64_t deadline_usec, size_t *room)
 {
 	struct stacks_process process = {
 		.pid = pid, .directory = -1, .pidfd = -1, .deadline_usec = deadline_usec
@@ -227,7 +242,7 @@ json_t *stacks_process_read(pid_t pid, uint64_t deadline_usec, size_t *room)
 	(void)json_object_set_new(object, "pid", json_integer(pid));
 	r = clock_monotonic_usec() > deadline_usec
 		    ? error_set(&err, ERROR_SYSTEM, ETIMEDOUT, "not read in time")
-		    : open_process(&process, &err);
+		    : open_process(&process, cgroup, &err);
 	if (r >= 0)
 		r = describe(&process, room, object, &err);
 	close_process(&process);

@@ -5,7 +5,8 @@
  *
  * Everything of /proc is read below a directory that was opened once, and which is of this process
  * for ever. process_vm_readv(2) takes a number: at the end the pidfd is asked whether the process
- * was there all the time; if not, nothing that was read is told.
+ * was there all the time; if not, nothing that was read is told. Whose number it was before that is
+ * asked of its cgroup: a number that has been given to a process of another app is not in there.
  */
 #pragma once
 
@@ -66,8 +67,9 @@ struct stacks_tasks { /* zero-initialised: empty */
 /* --- stacks_process.c ------------------------------------------------------------------------ */
 
 /* {"pid", "name", "python", "threads", ...}: never fails but for lack of memory (NULL); what could
- * not be read is its "error". *room as in policy/python_frames.h. */
-json_t *stacks_process_read(pid_t pid, uint64_t deadline_usec, size_t *room);
+ * not be read is its "error". cgroup: the directory of the one that it has to live in, else it has
+ * ended; -1: any. *room as in policy/python_frames.h. */
+json_t *stacks_process_read(pid_t pid, int cgroup, uint64_t deadline_usec, size_t *room);
 
 /* Fills a page of its memory: a foreign_read_fn, userdata is a struct stacks_process. */
 bool stacks_process_page(uint64_t address, void *page, void *userdata);

@@ -46,7 +46,7 @@ static size_t read_once(pid_t pid, uint64_t *ret_usec)
 {
 	uint64_t start = clock_monotonic_usec();
 	size_t room = STACKS_ROOM;
-	json_t *process = stacks_process_read(pid, start + 1000000, &room);
+	json_t *process = stacks_process_read(pid, -1, start + 1000000, &room);
 	size_t frames = count_frames(process);
 
 	*ret_usec = clock_monotonic_usec() - start;

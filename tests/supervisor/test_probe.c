@@ -392,6 +392,21 @@ Test(probe, does_not_take_our_network_for_that_of_a_worker)
 	cr_expect_eq(ask("http://127.0.0.1:8000/", place), HEALTH_NOT_ASKED);
 }
 
+/* The worker has ended, and its number has been given to another app's process. */
+Test(probe, asks_nobody_who_has_the_number_of_a_worker_by_now)
+{
+	struct probe_place place = { .own_network = true, .leaf = cgroup };
+
+	start(&(struct served){ .how = answer_200, .own_network = true, .outside = true });
+	place.worker = server;
+	cr_expect_eq(ask("http://127.0.0.1:8000/", place), HEALTH_NOT_ASKED);
+	(void)kill(server, SIGKILL);
+	(void)waitpid(server, NULL, 0);
+	cr_expect_eq(ask("http://127.0.0.1:8000/", place), HEALTH_NOT_ASKED);
+	start(&(struct served){ .how = answer_200, .is_unix = true, .outside = true });
+	cr_expect_eq(ask_unix(url_of("app.sock")), HEALTH_NOT_ASKED);
+}
+
 Test(probe, connects_a_unix_socket_as_the_worker)
 {
 	char url[128];

@@ -7,6 +7,7 @@
 #include "tests/supervisor/program.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 static sd_event *event;
 static struct stacks_readers readers;
+static int leaf = -1;
 static char program[PROGRAM_PATH_MAX], script[64];
 static pid_t child;
 
@@ -42,6 +44,7 @@ static void leave(void)
 		waitpid(child, NULL, 0);
 	}
 	(void)unlink(script);
+	close_and_clear(&leaf);
 	json_decref(answer.result);
 	sd_event_unref(event);
 	stacks_readers_clear(&readers);
@@ -72,7 +75,7 @@ static void await_answer(void)
 static int ask_for(const char *app, pid_t pid, struct stacks_request **ret, struct error *err)
 {
 	const struct stacks_question question = {
-		.pids = &pid, .count = 1, .app = app, .tenant = app
+		.pids = &pid, .count = 1, .leaf = leaf, .app = app, .tenant = app
 	};
 
 	return stacks_read(&readers, &question, on_done, &answer, ret, err);
@@ -217,6 +220,75 @@ Test(stacks, tells_of_a_process_that_is_gone)
 	cr_assert_eq(json_array_size(json_object_get(process(), "threads")), 0);
 }
 
+/* A directory that looks like a cgroup with these processes. */
+static void make_leaf(const char *processes)
+{
+	char path[] = "/tmp/pysbx-stacks-leaf-XXXXXX";
+	int fd;
+
+	cr_assert_not_null(mkdtemp(path));
+	leaf = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(leaf, "cgroup.procs", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert_eq(write(fd, processes, strlen(processes)), (ssize_t)strlen(processes));
+	close(fd);
+}
+
+static void remove_leaf(void)
+{
+	char link[64], path[256];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", leaf);
+	length = readlink(link, path, sizeof(path) - 1);
+	cr_assert_gt(length, 0);
+	path[length] = '\0';
+	(void)unlinkat(leaf, "cgroup.procs", 0);
+	(void)rmdir(path);
+	close_and_clear(&leaf);
+}
+
+/* Its number was another process's when it was asked for. */
+Test(stacks, tells_nothing_of_a_process_that_lives_elsewhere)
+{
+	static const struct {
+		const char *before, *after;
+		bool lives_there;
+	} cases[] = {
+		{ "", "", true },
+		{ "1\n23\n", "\n99\n", true },
+		{ "1", "", false },
+		{ "", "0\n", false },
+	};
+
+	start_python("import os, time\nos.write(1, b'ready')\ntime.sleep(100)\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char processes[64];
+
+		snprintf(processes, sizeof(processes), "%s%d%s", cases[i].before, (int)child,
+			 cases[i].after);
+		make_leaf(processes);
+		answer.calls = 0;
+		ask_by(program, child);
+		remove_leaf();
+		cr_expect_eq(json_array_size(json_object_get(process(), "threads")) > 0,
+			     cases[i].lives_there, "in {%s}", processes);
+		cr_expect_str_eq(text_of(process(), "error"),
+				 cases[i].lives_there ? "" : "it has ended: No such process");
+		json_decref(answer.result);
+		answer.result = NULL;
+	}
+}
+
+Test(stacks, tells_nothing_where_nobody_lives)
+{
+	start_python("import os, time\nos.write(1, b'ready')\ntime.sleep(100)\n");
+	make_leaf("");
+	ask_by(program, child);
+	remove_leaf();
+	cr_expect_str_eq(text_of(process(), "error"), "it has ended: No such process");
+	cr_expect_eq(json_array_size(json_object_get(process(), "threads")), 0);
+}
+
 Test(stacks, has_no_answer_from_a_program_that_is_late)
 {
 	int64_t start = clock_monotonic_msec();
@@ -279,7 +351,7 @@ Test(stacks, needs_a_process)
 	struct stacks_request *request = NULL;
 	struct error err;
 
-	cr_assert_lt(stacks_read(&readers, &(struct stacks_question){ .count = 0 }, on_done,
+	cr_assert_lt(stacks_read(&readers, &(struct stacks_question){ .leaf = -1 }, on_done,
 				 &answer, &request, &err),
 		     0);
 	cr_assert_eq(err.kind, ERROR_NOT_FOUND);
