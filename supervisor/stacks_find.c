@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LINE_MAX_BYTES (STACKS_PATH_MAX + 256)
 
@@ -119,8 +121,43 @@ static bool read_file_page(uint64_t address, void *page, void *userdata)
 	return true;
 }
 
-/* The file as the process has it: its program by the kernel's own link, others below its root. A
- * name that has been given to something that blocks (a fifo) is not waited for. */
+#define FILE_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)
+
+/* Step by step, and no link is followed: the kernel names mapped files by paths without any, so one
+ * that is met was put there since, and could lead out of the root. openat2(2) would do that at
+ * once, but has its flags in memory, where no filter sees them: let through, it would be every open
+ * there is, for writing and creating too. */
+int stacks_open_below(int root, const char *path)
+{
+	_cleanup_close_ int directory = fcntl(root, F_DUPFD_CLOEXEC, 0);
+	char name[NAME_MAX + 1];
+	struct stat stat;
+	int fd;
+
+	while (directory >= 0) {
+		size_t length = strcspn(path += strspn(path, "/"), "/");
+
+		if (length == 0 || length > NAME_MAX)
+			return -1;
+		memcpy(name, path, length);
+		name[length] = '\0';
+		path += length;
+		if (strcmp(name, "..") == 0)
+			return -1;
+		if (*path == '\0')
+			break;
+		fd = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		close_and_clear(&directory);
+		directory = fd;
+	}
+	fd = directory >= 0 ? openat(directory, name, FILE_FLAGS) : -1;
+	/* a name that has been given to something else (a fifo, a device) is none of a file */
+	if (fd >= 0 && (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode)))
+		close_and_clear(&fd);
+	return fd;
+}
+
+/* The file as the process has it: its program by the kernel's own link, others below its root. */
 static int open_file(const struct stacks_process *process, const char *path, bool is_program)
 {
 	_cleanup_close_ int root = -1;
@@ -128,9 +165,7 @@ static int open_file(const struct stacks_process *process, const char *path, boo
 	if (is_program)
 		return openat(process->directory, "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	root = openat(process->directory, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return root >= 0 ? openat(root, path + 1,
-				  O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)
-			 : -1;
+	return root >= 0 ? stacks_open_below(root, path) : -1;
 }
 
 /* Where nobody else was to use it, the runtime's symbol may be missing; its section is there. */

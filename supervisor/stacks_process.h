@@ -87,6 +87,9 @@ int stacks_find_python(const struct stacks_process *process, struct foreign *mem
 		       const struct stacks_candidates *candidates, struct stacks_python *ret,
 		       struct error *err);
 
+/* A regular file below root, for reading; -1: there is none, or a link on the way to it. */
+int stacks_open_below(int root, const char *path);
+
 /* 3.N of a file's name ("libpython3.9.so.1.0", "/usr/bin/python3.9 (deleted)"); 0: none. */
 unsigned stacks_minor_in_name(const char *path);
 

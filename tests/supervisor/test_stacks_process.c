@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -218,4 +219,94 @@ Test(stacks_process, its_filter_refuses_what_it_has_no_need_of)
 		cr_expect(WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS, "%s: %d",
 			  calls[i].what, wait_status);
 	}
+}
+
+/* --- the files below its root ---------------------------------------------------------------- */
+
+TestSuite(stacks_find, .timeout = 30);
+
+/* A root with a file, and an outside with a secret. */
+static const char *const made[] = { "root", "root/usr", "root/usr/lib", NULL };
+
+static int make_root(char base[static 64])
+{
+	char path[128];
+	int fd;
+
+	snprintf(base, 64, "/tmp/pysbx-stacks-root-XXXXXX");
+	cr_assert_not_null(mkdtemp(base));
+	for (size_t i = 0; made[i] != NULL; i++) {
+		snprintf(path, sizeof(path), "%s/%s", base, made[i]);
+		cr_assert_eq(mkdir(path, 0700), 0);
+	}
+	snprintf(path, sizeof(path), "%s/root", base);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	close(openat(fd, "usr/lib/libpython3.11.so", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	close(openat(fd, "../secret", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	cr_assert_eq(mkfifoat(fd, "usr/lib/fifo", 0600), 0);
+	cr_assert_eq(symlinkat("libpython3.11.so", fd, "usr/lib/link"), 0);
+	cr_assert_eq(symlinkat("../../../secret", fd, "usr/lib/out"), 0);
+	cr_assert_eq(symlinkat("../..", fd, "usr/up"), 0);
+	cr_assert_eq(symlinkat("/proc/self/root", fd, "usr/magic"), 0);
+	return fd;
+}
+
+static void remove_root(const char *base)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -r %s", base);
+	cr_assert_eq(system(command), 0);
+}
+
+Test(stacks_find, opens_a_file_below_the_root)
+{
+	static const char *const paths[] = { "/usr/lib/libpython3.11.so",
+					     "usr/lib/libpython3.11.so",
+					     "//usr//lib/libpython3.11.so",
+					     "/usr/./lib/libpython3.11.so" };
+	char base[64];
+	int root = make_root(base);
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		int fd = stacks_open_below(root, paths[i]);
+
+		cr_expect_geq(fd, 0, "%s", paths[i]);
+		cr_expect_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+		cr_expect_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+		close(fd);
+	}
+	close(root);
+	remove_root(base);
+}
+
+Test(stacks_find, follows_no_link_and_never_goes_up)
+{
+	static const char *const paths[] = {
+		"/usr/lib/link",
+		"/usr/lib/out",
+		"/usr/up/secret",
+		"/usr/up/root/usr/lib/libpython3.11.so",
+		"/usr/magic/etc/passwd",
+		"/../secret",
+		"/usr/../usr/lib/libpython3.11.so",
+		"/usr/lib/fifo",
+		"/usr/lib",
+		"/usr/lib/",
+		"/",
+		"",
+		"/usr/lib/libpython3.11.so/more",
+		"/usr/lib/libpython3.11.so (deleted)",
+	};
+	char base[64], name[600];
+	int root = make_root(base);
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		cr_expect_eq(stacks_open_below(root, paths[i]), -1, "%s", paths[i]);
+	memset(name, 'a', sizeof(name) - 1);
+	name[0] = '/';
+	name[sizeof(name) - 1] = '\0';
+	cr_expect_eq(stacks_open_below(root, name), -1);
+	close(root);
+	remove_root(base);
 }
