@@ -49,7 +49,6 @@ struct incident_hook {
 	struct errand *running[INCIDENT_HOOK_RUNNING];
 	struct errand *first, *last; /* that wait */
 	size_t waiting;
-	uint64_t dropped; /* and not told yet */
 };
 
 static void errand_free(struct errand *errand)
@@ -199,38 +198,129 @@ static struct errand **find_place(struct incident_hook *hook)
 	return NULL;
 }
 
-static struct errand *take_waiting(struct incident_hook *hook)
-{
-	struct errand *first = hook->first;
+/* --- whose turn it is ----------------------------------------------------------------------- */
 
-	hook->first = first->next;
-	if (hook->first == NULL)
-		hook->last = NULL;
-	hook->waiting--;
-	return first;
+static bool is_same_party(const struct errand *errand, const struct errand *other)
+{
+	if (errand->tenant[0] != '\0' || other->tenant[0] != '\0')
+		return strcmp(errand->tenant, other->tenant) == 0;
+	return strcmp(errand->app, other->app) == 0;
 }
 
-static void tell_dropped(struct incident_hook *hook, const struct errand *errand)
+static unsigned count_running(const struct incident_hook *hook, const struct errand *of)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++)
+		count += hook->running[i] != NULL && is_same_party(hook->running[i], of);
+	return count;
+}
+
+static unsigned count_waiting(const struct incident_hook *hook, const struct errand *of)
+{
+	unsigned count = 0;
+
+	for (const struct errand *errand = hook->first; errand != NULL; errand = errand->next)
+		count += is_same_party(errand, of);
+	return count;
+}
+
+static void append_waiting(struct incident_hook *hook, struct errand *errand)
+{
+	if (hook->last != NULL)
+		hook->last->next = errand;
+	else
+		hook->first = errand;
+	hook->last = errand;
+	hook->waiting++;
+}
+
+static void take_waiting(struct incident_hook *hook, const struct errand *taken)
+{
+	struct errand *before = NULL;
+
+	for (struct errand *errand = hook->first; errand != taken; errand = errand->next)
+		before = errand;
+	if (before != NULL)
+		before->next = taken->next;
+	else
+		hook->first = taken->next;
+	if (hook->last == taken)
+		hook->last = before;
+	hook->waiting--;
+}
+
+/* The oldest of those who have fewest running. NULL: nobody may have one more. */
+static struct errand *find_next(const struct incident_hook *hook)
+{
+	unsigned fewest = INCIDENT_HOOK_PARTY;
+	struct errand *next = NULL;
+
+	for (struct errand *errand = hook->first; errand != NULL; errand = errand->next) {
+		unsigned running = count_running(hook, errand);
+
+		if (running < fewest) {
+			fewest = running;
+			next = errand;
+		}
+	}
+	return next;
+}
+
+/* Of the one that has most waiting, the newest. NULL: that is the newcomer itself. */
+static struct errand *find_surplus(const struct incident_hook *hook, const struct errand *newcomer)
+{
+	unsigned most = count_waiting(hook, newcomer) + 1;
+	struct errand *surplus = NULL;
+
+	for (struct errand *errand = hook->first; errand != NULL; errand = errand->next) {
+		unsigned waiting = count_waiting(hook, errand);
+
+		if (waiting > most || (surplus != NULL && is_same_party(errand, surplus))) {
+			most = waiting;
+			surplus = errand;
+		}
+	}
+	return surplus;
+}
+
+static void tell_dropped(const struct incident_hook *hook, const struct errand *errand)
 {
 	char text[96];
 
-	if (hook->dropped == 0)
-		return;
-	snprintf(text, sizeof(text), "%llu incidents before this one were not passed on: too many",
-		 (unsigned long long)hook->dropped);
-	hook->dropped = 0;
+	snprintf(text, sizeof(text), "not passed on: %u incidents of this %s wait already",
+		 count_waiting(hook, errand), errand->tenant[0] != '\0' ? "tenant" : "app");
 	complain(errand, text);
+}
+
+/* False: there is none, and it is told that this one is not passed on. */
+static bool make_room(struct incident_hook *hook, const struct errand *newcomer)
+{
+	struct errand *surplus;
+
+	/* while a place is free, all that wait have as many running as they may */
+	if (hook->waiting < INCIDENT_HOOK_WAITING ||
+	    (find_place(hook) != NULL && count_running(hook, newcomer) < INCIDENT_HOOK_PARTY))
+		return true;
+	surplus = find_surplus(hook, newcomer);
+	if (surplus == NULL) {
+		tell_dropped(hook, newcomer);
+		return false;
+	}
+	take_waiting(hook, surplus);
+	tell_dropped(hook, surplus);
+	errand_free(surplus);
+	return true;
 }
 
 static void run_waiting(struct incident_hook *hook)
 {
-	struct errand **place;
+	struct errand **place, *errand;
 
-	while (hook->first != NULL && (place = find_place(hook)) != NULL) {
-		struct errand *errand = take_waiting(hook);
+	while ((place = find_place(hook)) != NULL && (errand = find_next(hook)) != NULL) {
 		int r = -ECANCELED; /* it is no longer configured */
 
-		tell_dropped(hook, errand);
+		take_waiting(hook, errand);
 		if (hook->command.count > 0)
 			r = start(errand);
 		if (r >= 0) {
@@ -261,31 +351,29 @@ static int fill_errand(struct errand *errand, const char *json, struct error *er
 void incident_hook_run(struct incident_hook *hook, const struct log_subject *subject,
 		       const char *json)
 {
+	struct errand fresh = { .hook = hook, .input_fd = -1, .output_fd = -1, .pidfd = -1 };
 	struct errand *errand;
 	struct error err;
 
 	if (hook->command.count == 0)
 		return;
-	errand = hook->waiting < INCIDENT_HOOK_WAITING ? malloc(sizeof(*errand)) : NULL;
+	copy_name(fresh.app, sizeof(fresh.app), subject->app);
+	copy_name(fresh.tenant, sizeof(fresh.tenant), subject->tenant);
+	copy_name(fresh.incident, sizeof(fresh.incident), subject->incident);
+	if (!make_room(hook, &fresh))
+		return;
+	errand = malloc(sizeof(*errand));
 	if (errand == NULL) {
-		hook->dropped++;
+		complain(&fresh, strerror(ENOMEM));
 		return;
 	}
-	*errand = (struct errand){ .hook = hook, .input_fd = -1, .output_fd = -1, .pidfd = -1 };
-	copy_name(errand->app, sizeof(errand->app), subject->app);
-	copy_name(errand->tenant, sizeof(errand->tenant), subject->tenant);
-	copy_name(errand->incident, sizeof(errand->incident), subject->incident);
+	*errand = fresh;
 	if (fill_errand(errand, json, &err) < 0) {
 		complain(errand, err.text);
 		errand_free(errand);
 		return;
 	}
-	if (hook->last != NULL)
-		hook->last->next = errand;
-	else
-		hook->first = errand;
-	hook->last = errand;
-	hook->waiting++;
+	append_waiting(hook, errand);
 	run_waiting(hook);
 }
 
@@ -395,8 +483,12 @@ void incident_hook_free(struct incident_hook *hook)
 	for (size_t i = 0; i < INCIDENT_HOOK_RUNNING; i++)
 		if (hook->running[i] != NULL)
 			errand_free(hook->running[i]);
-	while (hook->first != NULL)
-		errand_free(take_waiting(hook));
+	while (hook->first != NULL) {
+		struct errand *first = hook->first;
+
+		take_waiting(hook, first);
+		errand_free(first);
+	}
 	strings_clear(&hook->command);
 	free(hook);
 }

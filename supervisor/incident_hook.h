@@ -10,7 +10,9 @@
  * reads, and nowhere else: not in its arguments, and of its environment only names are.
  *
  * INCIDENT_HOOK_RUNNING of them run at once and INCIDENT_HOOK_WAITING wait; beyond that incidents
- * are not passed on, which is told.
+ * are not passed on, each of which is told. Tenants (and apps that are no tenant's) share that: one
+ * has INCIDENT_HOOK_PARTY running, whoever has fewest of them is next, and what is too much is the
+ * newest of whoever has most waiting. So a crash loop delays, and loses, its own.
  */
 #pragma once
 
@@ -25,6 +27,7 @@
 #define INCIDENT_HOOK_DEADLINE_USEC UINT64_C(30000000)
 #define INCIDENT_HOOK_RUNNING	    4
 #define INCIDENT_HOOK_WAITING	    32
+#define INCIDENT_HOOK_PARTY	    2 /* of the running, for one tenant */
 
 struct incident_hook;
 

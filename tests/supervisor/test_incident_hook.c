@@ -160,22 +160,79 @@ Test(incident_hook, has_a_deadline_and_leaves_nothing_behind)
 	end(hook);
 }
 
+/* How often a word stands in a text. */
+static size_t count_of(const char *text, const char *word)
+{
+	size_t count = 0;
+
+	for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word))
+		count++;
+	return count;
+}
+
+static void run_of(struct incident_hook *hook, const char *tenant, const char *app, unsigned times)
+{
+	const struct log_subject whose = { .app = app, .tenant = tenant, .incident = "i" };
+
+	for (unsigned i = 0; i < times; i++)
+		incident_hook_run(hook, &whose, JSON);
+}
+
 Test(incident_hook, so_many_run_at_once_others_wait_and_the_rest_is_dropped)
 {
-	struct incident_hook *hook = make_hook("echo x >>$0/count; sleep 0.6");
-	size_t lines = 0;
-	unsigned all = INCIDENT_HOOK_RUNNING + INCIDENT_HOOK_WAITING + 5;
+	struct incident_hook *hook = make_hook("echo $PYSBX_APP >>$0/count; sleep 0.6");
 
-	for (unsigned i = 0; i < all; i++)
-		incident_hook_run(hook, &subject, JSON);
+	run_of(hook, NULL, "web", INCIDENT_HOOK_PARTY);
+	run_of(hook, NULL, "api", INCIDENT_HOOK_RUNNING - INCIDENT_HOOK_PARTY);
+	run_of(hook, NULL, "web", INCIDENT_HOOK_WAITING + 5);
 	usleep(400000);
-	cr_expect_eq(strlen(content("count")), 2 * (size_t)INCIDENT_HOOK_RUNNING);
+	cr_expect_eq(count_of(content("count"), "\n"), INCIDENT_HOOK_RUNNING);
 	incident_hook_finish(hook);
-	for (const char *at = content("count"); *at != '\0'; at++)
-		lines += *at == '\n';
-	cr_expect_eq(lines, all - 5);
-	cr_expect_not_null(
-		strstr(what_was_said(), "5 incidents before this one were not passed on"));
+	cr_expect_eq(count_of(content("count"), "web\n"),
+		     INCIDENT_HOOK_PARTY + INCIDENT_HOOK_WAITING);
+	cr_expect_eq(count_of(what_was_said(),
+			      "web: on_incident: /bin/sh: not passed on: 32 incidents of this app "
+			      "wait already\n"),
+		     5);
+	end(hook);
+}
+
+/* One crashes in a loop, by all of its apps; and then another one dies, once. */
+Test(incident_hook, a_crash_loop_keeps_nobody_else_waiting)
+{
+	struct incident_hook *hook = make_hook("echo $PYSBX_APP >>$0/count; sleep 0.6");
+	const char *words;
+
+	run_of(hook, "loop", "a", 20);
+	run_of(hook, "loop", "b", 30);
+	run_of(hook, "other", "shop", 1);
+	run_of(hook, NULL, "loop", 1); /* an app of that name is not that tenant */
+	usleep(400000);
+	cr_expect_eq(count_of(content("count"), "a\n"), INCIDENT_HOOK_PARTY);
+	cr_expect_eq(count_of(content("count"), "shop\n"), 1);
+	cr_expect_eq(count_of(content("count"), "loop\n"), 1);
+	words = what_was_said();
+	cr_expect_eq(count_of(words, "incidents of this tenant wait already\n"),
+		     50 - INCIDENT_HOOK_PARTY - INCIDENT_HOOK_WAITING);
+	cr_expect_eq(count_of(words, "incidents of this app"), 0);
+	end(hook);
+}
+
+/* All places are taken by the one with most: its newest go, whoever comes. */
+Test(incident_hook, a_crash_loop_loses_its_own_incidents)
+{
+	struct incident_hook *hook = make_hook("echo $PYSBX_APP >>$0/count; sleep 0.2");
+	const char *words;
+
+	run_of(hook, "loop", "early", INCIDENT_HOOK_PARTY + INCIDENT_HOOK_WAITING - 3);
+	run_of(hook, "loop", "late", 3);
+	run_of(hook, "other", "shop", INCIDENT_HOOK_PARTY + 3);
+	words = what_was_said();
+	cr_expect_eq(count_of(words, "late: on_incident: /bin/sh: not passed on"), 3, "%s", words);
+	cr_expect_eq(count_of(words, "not passed on"), 3);
+	incident_hook_finish(hook);
+	cr_expect_eq(count_of(content("count"), "shop\n"), INCIDENT_HOOK_PARTY + 3);
+	cr_expect_eq(count_of(content("count"), "late\n"), 0);
 	end(hook);
 }
 
