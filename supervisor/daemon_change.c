@@ -266,6 +266,11 @@ static void drop_clients(const struct reload *reload, const struct config_tenant
 		control_drop_tenant(reload->daemon->control, old->tenant.name);
 }
 
+static bool is_tenant(const char *name, void *userdata)
+{
+	return config_find_tenant(userdata, name) != NULL;
+}
+
 static void commit(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
@@ -293,6 +298,7 @@ static void commit(struct reload *reload)
 	config_forget_apps(reload->config);
 	for (size_t i = 0; i < daemon->config->tenant_count; i++)
 		drop_clients(reload, &daemon->config->tenants[i]);
+	tenant_tripwires_forget(&daemon->tripwires, is_tenant, reload->config);
 	config_free(daemon->config);
 	daemon->config = reload->config;
 	daemon_give_uids(daemon);

@@ -16,14 +16,15 @@
 #include <unistd.h>
 
 #define TENANT_DIRECTORY_MAX (SPEC_NAME_MAX + 8)
+#define PAGE		     4096 /* the kernel counts memory.high in these */
 
 struct tenant_tripwire {
 	struct tenant_tripwires *all;
 	struct tenant_tripwire *next;
 	char name[SPEC_NAME_MAX + 1];
-	int wd;	     /* of memory.events.local; -1: no cgroup */
-	ino_t inode; /* of the cgroup that it is of: it may have gone, and another have come */
-	uint64_t high;
+	int wd;	       /* of memory.events.local; -1: no cgroup */
+	ino_t inode;   /* of the cgroup that it is of: it may have gone, and another have come */
+	uint64_t high; /* memory.high, as it was last read or written */
 	struct tripwire tripwire;
 	sd_event_source *timer;
 	uint64_t timer_usec;
@@ -75,6 +76,17 @@ static bool read_all(int dir, uint64_t limit, struct tripwire_reading *ret)
 	return true;
 }
 
+static bool read_high(int dir, uint64_t *ret)
+{
+	char text[64];
+	struct error ignored;
+
+	if (file_read_at(dir, "memory.high", text, sizeof(text), &ignored) < 0)
+		return false;
+	*ret = strncmp(text, "max", 3) == 0 ? LIMIT_MAX : strtoull(text, NULL, 10);
+	return true;
+}
+
 static void set_high(struct tenant_tripwire *wire, int dir)
 {
 	uint64_t high = tripwire_mark(tripwire_high(&wire->tripwire));
@@ -87,6 +99,18 @@ static void set_high(struct tenant_tripwire *wire, int dir)
 		snprintf(text, sizeof(text), "%llu", (unsigned long long)high);
 	if (file_write_at(dir, "memory.high", text, &ignored) >= 0)
 		wire->high = high;
+}
+
+/* A rung that stands there goes; a limit that somebody has set stays. */
+static void disarm(const struct tenant_tripwire *wire)
+{
+	_cleanup_close_ int dir = open_cgroup(wire);
+	struct error ignored;
+	uint64_t high;
+
+	if (dir >= 0 && read_high(dir, &high) && high != LIMIT_MAX &&
+	    (high / PAGE == wire->high / PAGE || tripwire_is_marked(wire->tripwire.limit, high)))
+		(void)file_write_at(dir, "memory.high", "max", &ignored);
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
@@ -181,6 +205,19 @@ static void watch(struct tenant_tripwire *wire, int dir)
 
 /* --- begin and end -------------------------------------------------------------------------- */
 
+static void forget(struct tenant_tripwire *wire)
+{
+	struct tenant_tripwire **link = &wire->all->first;
+
+	while (*link != wire)
+		link = &(*link)->next;
+	*link = wire->next;
+	disarm(wire);
+	watch_notifier_remove(wire->all->notifier, wire->wd);
+	sd_event_source_disable_unref(wire->timer);
+	free(wire);
+}
+
 void tenant_tripwires_renew(struct tenant_tripwires *all, const struct tenant *tenant)
 {
 	bool on = limit_is_set(tenant->limits.memory_max) &&
@@ -189,33 +226,41 @@ void tenant_tripwires_renew(struct tenant_tripwires *all, const struct tenant *t
 	_cleanup_close_ int dir = -1;
 	struct tripwire_reading reading;
 
-	if (wire == NULL && on)
+	if (!on) {
+		if (wire != NULL)
+			forget(wire);
+		return;
+	}
+	if (wire == NULL)
 		wire = add(all, tenant->name);
 	dir = wire != NULL ? open_cgroup(wire) : -1;
 	if (dir < 0 || !read_all(dir, tenant->limits.memory_max, &reading))
 		return;
 	watch(wire, dir);
-	if (wire->tripwire.limit != tenant->limits.memory_max || wire->tripwire.on != on)
-		tripwire_init(&wire->tripwire, tenant->limits.memory_max, on, &reading);
+	if (wire->tripwire.limit != tenant->limits.memory_max || !wire->tripwire.on)
+		tripwire_init(&wire->tripwire, tenant->limits.memory_max, true, &reading);
 	tripwire_rise(&wire->tripwire, reading.current);
-	/* what is there now is as its declaration says */
-	wire->high = LIMIT_MAX;
+	/* not always "max": an earlier daemon's rung is still there if its limits could not be
+	 * written */
+	if (!read_high(dir, &wire->high))
+		wire->high = LIMIT_UNSET;
 	set_high(wire, dir);
+}
+
+void tenant_tripwires_forget(struct tenant_tripwires *all,
+			     bool (*is_there)(const char *tenant, void *userdata), void *userdata)
+{
+	struct tenant_tripwire *wire = all->first, *next;
+
+	for (; wire != NULL; wire = next) {
+		next = wire->next;
+		if (!is_there(wire->name, userdata))
+			forget(wire);
+	}
 }
 
 void tenant_tripwires_clear(struct tenant_tripwires *all)
 {
-	struct tenant_tripwire *wire;
-
-	while ((wire = all->first) != NULL) {
-		_cleanup_close_ int dir = open_cgroup(wire);
-
-		all->first = wire->next;
-		wire->tripwire.rung = TRIPWIRE_RUNGS;
-		if (dir >= 0)
-			set_high(wire, dir);
-		watch_notifier_remove(all->notifier, wire->wd);
-		sd_event_source_disable_unref(wire->timer);
-		free(wire);
-	}
+	while (all->first != NULL)
+		forget(all->first);
 }

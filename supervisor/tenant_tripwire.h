@@ -33,9 +33,13 @@ struct tenant_tripwires {
 	struct tenant_tripwire *first;
 };
 
-/* Its cgroup may be new, or its limits have just been written, which takes the rung away. A tenant
- * without a cgroup has none. */
+/* Its cgroup may be new, its limits may have just been written, which takes the rung away, or its
+ * declaration may have another one. A tenant without a cgroup has none. */
 void tenant_tripwires_renew(struct tenant_tripwires *all, const struct tenant *tenant);
+
+/* Disarms and forgets those of tenants that are gone: of which is_there says no. */
+void tenant_tripwires_forget(struct tenant_tripwires *all,
+			     bool (*is_there)(const char *tenant, void *userdata), void *userdata);
 
 /* Disarms and forgets all. */
 void tenant_tripwires_clear(struct tenant_tripwires *all);
