@@ -124,8 +124,10 @@ static void act(struct instance_pressure *pressure, const struct pressure_readin
 
 	switch (pressure->step) {
 	case PRESSURE_NOTIFY:
-		memcpy(pressure->notified, pressure->reading, sizeof(pressure->notified));
+		/* what comes back is the answer to this: none does if it was not sent */
 		r = launcher_send(&instance->launcher, LAUNCH_PRESSURE, 0, &err);
+		if (r >= 0)
+			memcpy(pressure->notified, pressure->reading, sizeof(pressure->notified));
 		break;
 	case PRESSURE_RECLAIM:
 		if (bytes > 0)
