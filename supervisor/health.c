@@ -314,6 +314,15 @@ static void forget_row(struct health *health)
 	end_look(health);
 }
 
+void health_forget(struct health *health)
+{
+	if (health == NULL)
+		return;
+	probe_stop(&health->probe);
+	health_forget_row(&health->tracker, clock_monotonic_usec());
+	forget_row(health);
+}
+
 static void on_answer(const struct health_result *result, void *userdata)
 {
 	struct health *health = userdata;
@@ -390,8 +399,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)sd_event_source_set_time_relative(source, policy_of(health)->interval_usec);
 	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	if (instance->state == APP_SUSPENDED) {
-		health_forget_row(&health->tracker, clock_monotonic_usec());
-		forget_row(health);
+		health_forget(health);
 	} else if (instance->state == APP_RUNNING && instance->last_words.type == 0 &&
 		   !probe_is_busy(&health->probe)) {
 		ask(health);

@@ -35,6 +35,10 @@ int health_new(struct instance *instance, struct health **ret, struct error *err
 /* NULL is fine. */
 void health_free(struct health *health);
 
+/* It has stood still by somebody's order: what was found before is forgotten, and what was asked is
+ * not waited for. NULL is fine. */
+void health_forget(struct health *health);
+
 const struct health_tracker *health_tracker(const struct health *health);
 /* health_to_json() with {last?, reason?, why?}. NULL if there is no memory. */
 json_t *health_describe(const struct health *health);

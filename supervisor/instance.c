@@ -498,6 +498,9 @@ static void act(struct instance *instance, enum app_action action, enum app_stat
 	case ACTION_FREEZE:
 	case ACTION_THAW:
 		instance_set_frozen(instance, action == ACTION_FREEZE);
+		/* between two questions too: it is not hung that it did not answer meanwhile */
+		if (action == ACTION_THAW)
+			health_forget(instance->health);
 		tell_pause(instance, action == ACTION_FREEZE);
 		break;
 	case ACTION_SETTLE:
