@@ -3,7 +3,6 @@
 
 #include "policy/escape.h"
 #include "policy/figure.h"
-#include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
 #include "policy/stacks.h"
@@ -347,21 +346,11 @@ static void on_answer(const struct health_result *result, void *userdata)
 
 static bool is_held(const struct health *health)
 {
-	const struct strings *list = &health->instance->spec->listen;
 	const struct health_target *target = &health->target;
-	static const uint8_t any[16] = { 0 };
-	struct listen_address addresses[LISTEN_MAX];
+	struct listen_address address = { .ipv6 = target->ipv6, .port = target->port };
 
-	listen_read_list(list, addresses);
-	for (size_t i = 0; i < list->count; i++) {
-		const struct listen_address *held = &addresses[i];
-
-		if (!target->is_unix && held->ipv6 == target->ipv6 && held->port == target->port &&
-		    (memcmp(held->address, target->address, sizeof(any)) == 0 ||
-		     memcmp(held->address, any, sizeof(any)) == 0))
-			return true;
-	}
-	return false;
+	memcpy(address.address, target->address, sizeof(address.address));
+	return !target->is_unix && listeners_serve(&health->instance->listeners, &address);
 }
 
 static void ask(struct health *health)

@@ -208,6 +208,16 @@ void listeners_close(struct listeners *listeners)
 	listeners->count = 0;
 }
 
+bool listeners_serve(const struct listeners *listeners, const struct listen_address *address)
+{
+	const struct listen_address any = { .ipv6 = address->ipv6, .port = address->port };
+
+	for (size_t i = 0; i < listeners->count; i++)
+		if (is_bound_to(listeners->fds[i], address) || is_bound_to(listeners->fds[i], &any))
+			return true;
+	return false;
+}
+
 /* Of a socket that listens tcpi_unacked is sk_ack_backlog and tcpi_sacked the bound of it
  * (tcp_get_info(), net/ipv4/tcp.c). */
 void listeners_count_waiting(const struct listeners *listeners, uint64_t *ret_waiting,

@@ -28,6 +28,10 @@ void listeners_take(struct listeners *listeners, int fds[static LISTEN_MAX]);
 
 void listeners_close(struct listeners *listeners);
 
+/* Does one of them take connections to this address? The kernel is asked, not a declaration: what
+ * is held stays what it was until the app's next start. */
+bool listeners_serve(const struct listeners *listeners, const struct listen_address *address);
+
 /* Connections that wait to be accepted, and for how many there is room, of those held on TCP: the
  * kernel tells it of no other kind by a descriptor. */
 void listeners_count_waiting(const struct listeners *listeners, uint64_t *ret_waiting,

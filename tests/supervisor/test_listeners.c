@@ -159,6 +159,38 @@ Test(listeners, are_taken_over)
 
 /* A listening socket is made one that does not listen, and an accepted one is let go of: both could
  * then be connected elsewhere, in the network that they were made in. */
+Test(listeners, say_which_addresses_they_take)
+{
+	static const struct {
+		const char *held, *asked;
+		bool served;
+	} cases[] = {
+		{ "127.0.0.1:8000", "127.0.0.1:8000", true },
+		{ "127.0.0.1:8000", "127.0.0.1:8001", false },
+		{ "127.0.0.1:8000", "127.0.0.2:8000", false },
+		{ "127.0.0.1:8000", "[::1]:8000", false },
+		{ "0.0.0.0:8000", "127.0.0.1:8000", true },
+		{ "0.0.0.0:8000", "[::1]:8000", false },
+		{ "[::1]:8000", "[::1]:8000", true },
+		{ "[::]:8000", "[::1]:8000", true },
+		{ "[::]:8000", "127.0.0.1:8000", false },
+	};
+	struct listen_address address;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		hold(cases[i].held, "127.0.0.1:9000");
+		cr_assert_eq(listen_parse(cases[i].asked, &address, &err), 0);
+		cr_expect_eq(listeners_serve(&held, &address), cases[i].served, "%s of %s",
+			     cases[i].asked, cases[i].held);
+	}
+	/* another declaration, which is not in force yet */
+	say("127.0.0.1:8000", NULL);
+	cr_assert_eq(listen_parse("127.0.0.1:8000", &address, &err), 0);
+	cr_expect_not(listeners_serve(&held, &address));
+	listeners_close(&held);
+	cr_expect_not(listeners_serve(&held, &address));
+}
+
 Test(listeners, cannot_be_made_to_connect)
 {
 	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
