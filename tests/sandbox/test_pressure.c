@@ -106,10 +106,11 @@ Test(pressure, waits_for_nobody_who_does_not_read)
 	sandbox_finish(&box);
 }
 
+/* It may have filled its socket before it was seen: a send that waits is told, a poll for room is
+ * not. */
 Test(pressure, takes_nothing_from_a_watcher)
 {
 	start("s = watch()\n"
-	      "s.settimeout(20)\n"
 	      "try:\n"
 	      "    while True: s.send(b'x' * 65536); time.sleep(0.01)\n"
 	      "except BrokenPipeError:\n"
