@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 static const char *const stage_names[] = {
@@ -22,6 +23,9 @@ static const char *const stage_names[] = {
 	[STAGE_EXEC] = "exec",
 	[STAGE_PREPARE] = "prepare",
 };
+static_assert(sizeof(struct launch_message) >= LAUNCH_MESSAGE_MIN &&
+		      offsetof(struct launch_message, text) + LAUNCH_TEXT_MAX == LAUNCH_MESSAGE_MIN,
+	      "what is new comes behind what was");
 static_assert(ARRAY_SIZE(stage_names) == STAGE_COUNT, "a name for each stage");
 
 /* What the highest signal number of Linux is (_NSIG - 1): no header of policy/ may ask the libc. */
@@ -70,20 +74,21 @@ static int check_denial(const struct launch_denial *denial, struct error *err)
 int launch_message_check(const void *data, size_t size, struct launch_message *ret,
 			 struct error *err)
 {
-	struct launch_message message;
+	struct launch_message message = { 0 };
 
-	if (size != sizeof(message))
-		return error_set(err, ERROR_INVALID, 0,
-				 "launch message: %zu bytes instead of %zu: the launcher is of "
-				 "another version",
-				 size, sizeof(message));
-	memcpy(&message, data, sizeof(message));
-
+	if (size < sizeof(message.version))
+		return error_set(err, ERROR_INVALID, 0, "launch message: %zu bytes", size);
+	memcpy(&message, data, size < sizeof(message) ? size : sizeof(message));
 	if (message.version != LAUNCH_MESSAGE_VERSION)
-		return error_set(err, ERROR_INVALID, 0,
-				 "launch message: version %" PRIu32 " instead of %d",
+		return error_set(err, ERROR_UNSUPPORTED, 0,
+				 "launch message: version %" PRIu32
+				 " instead of %d: it is of another release of pysbx",
 				 message.version, LAUNCH_MESSAGE_VERSION);
-	if (message.type < LAUNCH_PIPES || message.type >= LAUNCH_TYPE_END)
+	if (size < LAUNCH_MESSAGE_MIN)
+		return error_set(err, ERROR_INVALID, 0,
+				 "launch message: %zu bytes instead of %d or more", size,
+				 LAUNCH_MESSAGE_MIN);
+	if (message.type < LAUNCH_PIPES)
 		return refuse(err, "type", message.type);
 	if (message.stage >= STAGE_COUNT)
 		return refuse(err, "stage", message.stage);

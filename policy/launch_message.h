@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What supervisor and launcher say to each other: fixed-size records on a SOCK_SEQPACKET socket,
- * one record a packet. A record of another size or version is refused by both sides: an upgraded
- * supervisor must keep reading the records of launchers that it finds running.
+ * What supervisor and launcher say to each other: records on a SOCK_SEQPACKET socket, one record a
+ * packet.
+ *
+ * A supervisor that was exchanged must go on with the launchers that it finds running, whichever of
+ * both is newer. So a release that has more to say adds fields behind the last one, and types
+ * behind the last one, and both sides live with it: what a shorter record lacks is zero, what a
+ * longer one has more is not looked at, and a type that is not known is not heard. What can't be
+ * said so is another LAUNCH_MESSAGE_VERSION: a launcher of that is ended by a supervisor that finds
+ * it, and its app with it, which is then started again as after any other loss.
  *
  *   launcher -> supervisor
  *     LAUNCH_PIPES    first, with the read ends of the worker's stdout and stderr (SCM_RIGHTS, in
@@ -57,6 +63,7 @@
 #include <stdint.h>
 
 #define LAUNCH_MESSAGE_VERSION 3
+#define LAUNCH_MESSAGE_MIN     720 /* bytes: a record as it was when this version came */
 #define LAUNCH_TEXT_MAX	       512
 #define LAUNCH_STREAMS	       2	    /* stdout, stderr */
 #define LAUNCH_RING_BYTES      (256U << 10) /* kept of each stream: the newest */
@@ -161,6 +168,8 @@ struct launch_message {
 
 const char *launch_stage_name(enum launch_stage stage);
 
-/* Checks a received record: size, version, type, bounds, termination of the text. */
+/* Checks a received record: size, version, bounds, termination of the text. Of one that was longer
+ * than the buffer for it, all that is in there. ERROR_UNSUPPORTED: it is of another version. A type
+ * that is LAUNCH_TYPE_END or more is of a newer one, and to be left alone. */
 int launch_message_check(const void *data, size_t size, struct launch_message *ret,
 			 struct error *err);

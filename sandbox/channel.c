@@ -40,7 +40,7 @@ int channel_send(enum launch_message_type type, struct launch_message *message, 
 
 int channel_receive(struct launch_message *ret)
 {
-	char packet[sizeof(struct launch_message) + 1]; /* one more: a longer record shows */
+	char packet[sizeof(struct launch_message)];
 	struct error ignored;
 	ssize_t length;
 
@@ -54,6 +54,6 @@ int channel_receive(struct launch_message *ret)
 	if (length == 0)
 		return -ECONNRESET;
 	/* The supervisor is trusted, but may be of another version: what it says then is not ours
-	 * to guess at. It hears of the mismatch from its own check of our records. */
+	 * to guess at. It finds that out from our records. */
 	return launch_message_check(packet, (size_t)length, ret, &ignored) < 0 ? 0 : 1;
 }

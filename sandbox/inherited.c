@@ -34,7 +34,7 @@ static size_t take_fds(struct msghdr *packet, int *fds, size_t max)
 
 static int receive(struct launcher *launcher, int *fds, size_t *ret_count, struct error *err)
 {
-	char record[sizeof(struct launch_message) + 1];
+	char record[sizeof(struct launch_message)];
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(LISTEN_MAX * sizeof(int))];

@@ -357,7 +357,7 @@ static void take_fds(struct msghdr *header, int fds[static LAUNCHER_FDS_MAX])
 
 int launcher_receive(const struct launcher *launcher, struct launcher_event *ret, struct error *err)
 {
-	char data[sizeof(struct launch_message) + 1];
+	char data[sizeof(struct launch_message)];
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE((LAUNCHER_FDS_MAX + 1) * sizeof(int))];
