@@ -448,7 +448,7 @@ void app_log_clear(struct app_log *app_log)
 
 struct relay_sink app_log_sink(struct app_log *app_log)
 {
-	return (struct relay_sink){ take, finish, dropped_lines, app_log };
+	return (struct relay_sink){ take, finish, dropped_lines, app_log, APP_LOG_REST_USEC };
 }
 
 size_t app_log_lines(const struct app_log *app_log, const char *ret_lines[static LOG_TAIL_LINES],

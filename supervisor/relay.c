@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define RELAY_CHUNK 16384
 /* Chunks taken from one pipe in one turn of the loop: a worker that floods its log must not starve
  * the events of others, and a chunk of short lines is thousands of messages. At the end all is read
  * that a pipe can hold (1 MiB), and more that may be written meanwhile. */
@@ -22,11 +21,13 @@ void relay_feed(struct relay *relay, unsigned stream, const char *data, size_t l
 	relay->sink.take(relay->sink.userdata, stream, data, length);
 }
 
-/* Reads at most max_chunks. Returns false at the stream's end. */
-static bool pump(struct relay_stream *stream, unsigned max_chunks)
+/* Reads at most max_chunks. Returns false at the stream's end. *ret_whole: the last was a whole
+ * one, so there may be more. */
+static bool pump(struct relay_stream *stream, unsigned max_chunks, bool *ret_whole)
 {
 	char chunk[RELAY_CHUNK];
 
+	*ret_whole = false;
 	for (unsigned i = 0; i < max_chunks; i++) {
 		ssize_t n = read(stream->fd, chunk, sizeof(chunk));
 
@@ -36,9 +37,47 @@ static bool pump(struct relay_stream *stream, unsigned max_chunks)
 			return errno == EAGAIN;
 		if (n == 0)
 			return false;
+		*ret_whole = n == (ssize_t)sizeof(chunk);
 		relay_feed(stream->relay, stream->number, chunk, (size_t)n);
 	}
 	return true;
+}
+
+static void enable(struct relay *relay)
+{
+	int enabled = relay->paused || relay->resting ? SD_EVENT_OFF : SD_EVENT_ON;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (relay->streams[i].source != NULL)
+			(void)sd_event_source_set_enabled(relay->streams[i].source, enabled);
+}
+
+static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct relay *relay = userdata;
+	(void)source, (void)usec;
+
+	relay->resting = false;
+	enable(relay);
+	return 0;
+}
+
+/* Without memory for the timer nobody rests. */
+static void rest(struct relay *relay, sd_event *event)
+{
+	uint64_t usec = relay->sink.rest_usec;
+	int r;
+
+	if (relay->rest == NULL) {
+		r = sd_event_add_time_relative(event, &relay->rest, CLOCK_MONOTONIC, usec, usec / 4,
+					       on_rested, relay);
+	} else {
+		r = sd_event_source_set_time_relative(relay->rest, usec);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(relay->rest, SD_EVENT_ONESHOT);
+	}
+	relay->resting = r >= 0;
+	enable(relay);
 }
 
 static void close_stream(struct relay_stream *stream)
@@ -50,10 +89,16 @@ static void close_stream(struct relay_stream *stream)
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct relay_stream *stream = userdata;
-	(void)source, (void)fd, (void)revents;
+	struct relay *relay = stream->relay;
+	const struct relay_sink *sink = &relay->sink;
+	uint64_t dropped = sink->dropped_lines(sink->userdata);
+	bool whole;
+	(void)fd, (void)revents;
 
-	if (!pump(stream, RELAY_CHUNKS_PER_TURN))
+	if (!pump(stream, RELAY_CHUNKS_PER_TURN, &whole))
 		close_stream(stream);
+	else if (whole && sink->rest_usec > 0 && sink->dropped_lines(sink->userdata) > dropped)
+		rest(relay, sd_event_source_get_event(source));
 	return 0;
 }
 
@@ -90,30 +135,28 @@ int relay_start(struct relay *relay, sd_event *event, int stdout_fd, int stderr_
 	return 0;
 }
 
-static void set_enabled(struct relay *relay, int enabled)
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (relay->streams[i].source != NULL)
-			(void)sd_event_source_set_enabled(relay->streams[i].source, enabled);
-}
-
 void relay_pause(struct relay *relay)
 {
-	set_enabled(relay, SD_EVENT_OFF);
+	relay->paused = true;
+	enable(relay);
 }
 
 void relay_resume(struct relay *relay)
 {
-	set_enabled(relay, SD_EVENT_ON);
+	relay->paused = false;
+	enable(relay);
 }
 
 void relay_finish(struct relay *relay)
 {
+	bool ignored;
+
 	if (relay->sink.take == NULL) /* never started */
 		return;
+	relay->rest = sd_event_source_disable_unref(relay->rest);
 	for (unsigned i = 0; i < 2; i++) {
 		if (relay->streams[i].fd >= 0)
-			(void)pump(&relay->streams[i], RELAY_CHUNKS_AT_END);
+			(void)pump(&relay->streams[i], RELAY_CHUNKS_AT_END, &ignored);
 		close_stream(&relay->streams[i]);
 	}
 	log_tail_finish(&relay->tail);

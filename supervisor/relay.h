@@ -2,14 +2,18 @@
 /*
  * A worker's stdout and stderr on their way to where they go: read from the pipes, kept as the last
  * lines for the incident, handed to a sink. A pipe is always drained, however slow the sink's own
- * way out is: lines are dropped and counted there, never waited for.
+ * way out is: lines are dropped and counted there, never waited for. But to be dropped is not for
+ * nothing: where the sink says so, whoever floods it is read no faster than RELAY_CHUNK in a rest.
  */
 #pragma once
 
 #include "policy/log_tail.h"
 #include "supervisor/output.h"
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
+
+#define RELAY_CHUNK 16384 /* bytes of one read */
 
 /* Takes all of what it is given, at once. stream: 0 stdout, 1 stderr. */
 struct relay_sink {
@@ -20,6 +24,10 @@ struct relay_sink {
 	/* Lines dropped since the sink is there: only ever grows. */
 	uint64_t (*dropped_lines)(void *userdata);
 	void *userdata;
+	/* How long the pipes are left alone after a whole chunk of which lines were dropped: the
+	 * worker waits at a full pipe, and what it keeps us busy with has a bound. 0: not at all.
+	 */
+	uint64_t rest_usec;
 };
 
 struct relay {
@@ -30,6 +38,9 @@ struct relay {
 		sd_event_source *source;
 	} streams[2];
 	struct relay_sink sink; /* take is NULL: never started */
+	bool paused;
+	bool resting;
+	sd_event_source *rest; /* the end of it; there from the first one on */
 	struct log_tail tail;
 	uint64_t dropped_before; /* of the sink, when this relay started */
 };

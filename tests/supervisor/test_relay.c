@@ -119,6 +119,7 @@ struct notes {
 	char text[2][64];
 	int finished;
 	uint64_t dropped;
+	size_t length;
 };
 
 static void note(void *userdata, unsigned stream, const char *data, size_t length)
@@ -126,6 +127,12 @@ static void note(void *userdata, unsigned stream, const char *data, size_t lengt
 	struct notes *notes = userdata;
 
 	strncat(notes->text[stream], data, length);
+}
+
+static void note_length(void *userdata, unsigned stream, const char *data, size_t length)
+{
+	(void)stream, (void)data;
+	((struct notes *)userdata)->length += length;
 }
 
 static void note_end(void *userdata)
@@ -140,7 +147,7 @@ static uint64_t noted_drops(void *userdata)
 
 static struct relay_sink sink_of(struct notes *notes)
 {
-	return (struct relay_sink){ note, note_end, noted_drops, notes };
+	return (struct relay_sink){ note, note_end, noted_drops, notes, 0 };
 }
 
 Test(relay, what_came_by_another_way_goes_before_the_pipe_and_into_the_tail, .timeout = 30)
@@ -173,6 +180,73 @@ Test(relay, what_came_by_another_way_goes_before_the_pipe_and_into_the_tail, .ti
 	notes.dropped = 7;
 	cr_expect_eq(relay_dropped_lines(&relay), 2);
 	relay_clear(&relay);
+	sd_event_unref(event);
+}
+
+static void drop_all(void *userdata, unsigned stream, const char *data, size_t length)
+{
+	(void)stream, (void)data;
+	((struct notes *)userdata)->dropped += length;
+}
+
+/* Turns of the loop until it has nothing to do, and what was taken in them. */
+static uint64_t taken_at_once(sd_event *event, const struct notes *notes)
+{
+	uint64_t before = notes->dropped;
+
+	while (sd_event_run(event, 0) > 0)
+		continue;
+	return notes->dropped - before;
+}
+
+Test(relay, reads_one_whose_lines_are_dropped_no_faster_than_a_chunk_in_a_rest, .timeout = 30)
+{
+	static char flood[3 * RELAY_CHUNK];
+	struct notes notes = { 0 };
+	struct relay_sink sink = { drop_all, note_end, noted_drops, &notes, 100000 };
+	struct relay relay;
+	sd_event *event;
+	struct error err;
+	int pipes[2];
+
+	memset(flood, '\n', sizeof(flood));
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	cr_assert_eq(write(pipes[1], flood, sizeof(flood)), (ssize_t)sizeof(flood));
+	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
+	cr_expect_eq(taken_at_once(event, &notes), RELAY_CHUNK);
+	relay_pause(&relay);
+	relay_resume(&relay);
+	cr_expect_eq(taken_at_once(event, &notes), 0, "going on is not the end of a rest");
+	cr_assert_gt(sd_event_run(event, UINT64_MAX), 0, "the end of the rest");
+	cr_expect_eq(taken_at_once(event, &notes), RELAY_CHUNK);
+	relay_finish(&relay);
+	cr_expect_eq(notes.dropped, sizeof(flood), "nothing is left in the pipe");
+	relay_clear(&relay);
+	close(pipes[1]);
+	sd_event_unref(event);
+}
+
+Test(relay, reads_on_without_a_rest_as_long_as_nothing_is_dropped, .timeout = 30)
+{
+	static char flood[3 * RELAY_CHUNK];
+	struct notes notes = { 0 };
+	struct relay_sink sink = { note_length, note_end, noted_drops, &notes, UINT32_MAX };
+	struct relay relay;
+	sd_event *event;
+	struct error err;
+	int pipes[2];
+
+	memset(flood, '\n', sizeof(flood));
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	cr_assert_eq(write(pipes[1], flood, sizeof(flood)), (ssize_t)sizeof(flood));
+	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
+	while (sd_event_run(event, 0) > 0)
+		continue;
+	cr_expect_eq(notes.length, sizeof(flood));
+	relay_clear(&relay);
+	close(pipes[1]);
 	sd_event_unref(event);
 }
 
