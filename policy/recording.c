@@ -16,7 +16,7 @@ static_assert(RECORDING_FIELDS <= 64, "a bit for each field");
 static_assert(sizeof(struct recording_sample) % sizeof(uint64_t) == 0, "nothing but uint64_t");
 static_assert(RECORDING_TRACK_MAX >= 2 * STEP_MAX, "a step always fits");
 
-enum edge { OLDEST, NEWEST };
+static const struct recording_sample NOTHING;
 
 /* --- one step -------------------------------------------------------------------------------- */
 
@@ -92,17 +92,36 @@ static uint32_t take_step(const uint8_t *bytes, struct recording_sample *sample)
 static void clear_track(struct recording_track *track)
 {
 	free(track->bytes);
-	free(track->edges);
+	free(track->newest);
 	*track = (struct recording_track){ 0 };
 }
 
+/* Returns how many bytes it has. */
+static uint32_t read_oldest(const struct recording_track *track, struct recording_sample *ret)
+{
+	*ret = NOTHING;
+	return take_step(track->bytes + track->begin, ret);
+}
+
+/* The second becomes a step from nothing. That is written over the two steps that led there, and is
+ * never longer than both: no sum has more digits than what was added up. */
 static void drop_oldest(struct recording_track *track)
 {
+	struct recording_sample sample;
+	uint8_t step[STEP_MAX];
+	uint32_t freed;
+	size_t length;
+
 	if (track->count <= 1) {
 		clear_track(track);
 		return;
 	}
-	track->begin += take_step(track->bytes + track->begin, &track->edges[OLDEST]);
+	freed = read_oldest(track, &sample);
+	freed += take_step(track->bytes + track->begin + freed, &sample);
+	length = encode(&NOTHING, &sample, step);
+	assert(length <= freed);
+	track->begin += freed - (uint32_t)length;
+	memcpy(track->bytes + track->begin, step, length);
 	track->count--;
 }
 
@@ -158,40 +177,43 @@ static int make_room(struct recording_track *track, uint32_t wanted)
 	return resize(track, size);
 }
 
-static int begin_track(struct recording_track *track, const struct recording_sample *sample)
-{
-	track->edges = malloc(2 * sizeof(*track->edges));
-	if (track->edges == NULL)
-		return -ENOMEM;
-	track->edges[OLDEST] = track->edges[NEWEST] = *sample;
-	track->count = 1;
-	return 0;
-}
-
 static int add_to_track(struct recording_track *track, const struct recording_sample *sample)
 {
 	uint8_t step[STEP_MAX];
 	uint32_t length;
 	int r;
 
-	if (track->count == 0)
-		return begin_track(track, sample);
-	length = (uint32_t)encode(&track->edges[NEWEST], sample, step);
+	if (track->newest == NULL)
+		track->newest = calloc(1, sizeof(*track->newest));
+	if (track->newest == NULL)
+		return -ENOMEM;
+	length = (uint32_t)encode(track->newest, sample, step);
 	r = make_room(track, length);
-	if (r < 0)
+	if (r < 0) {
+		if (track->count == 0)
+			clear_track(track);
 		return r;
-	assert(track->bytes != NULL && track->edges != NULL);
+	}
+	assert(track->bytes != NULL && track->newest != NULL);
 	memcpy(track->bytes + track->end, step, length);
 	track->end += length;
-	track->edges[NEWEST] = *sample;
+	*track->newest = *sample;
 	track->count++;
 	return 0;
+}
+
+static uint64_t oldest_time(const struct recording_track *track)
+{
+	struct recording_sample oldest;
+
+	(void)read_oldest(track, &oldest);
+	return oldest.time_usec;
 }
 
 /* The oldest sample but one may be as old as the span: so all of the span is known. */
 static void expire_track(struct recording_track *track, uint64_t span_usec, uint64_t now_usec)
 {
-	while (track->count > 1 && track->edges[OLDEST].time_usec + span_usec < now_usec)
+	while (track->count > 1 && oldest_time(track) + span_usec < now_usec)
 		drop_oldest(track);
 }
 
@@ -214,9 +236,9 @@ const struct recording_sample *recording_newest(const struct recording *recordin
 
 	if (coarse->count == 0)
 		return NULL;
-	if (fine->count > 0 && fine->edges[NEWEST].time_usec > coarse->edges[NEWEST].time_usec)
-		return &fine->edges[NEWEST];
-	return &coarse->edges[NEWEST];
+	if (fine->count > 0 && fine->newest->time_usec > coarse->newest->time_usec)
+		return fine->newest;
+	return coarse->newest;
 }
 
 int recording_add(struct recording *recording, const struct recording_sample *sample)
@@ -229,7 +251,7 @@ int recording_add(struct recording *recording, const struct recording_sample *sa
 	expire_track(&recording->coarse, RECORDING_SPAN_USEC, sample->time_usec);
 	expire_track(&recording->fine, RECORDING_FINE_SPAN_USEC, sample->time_usec);
 	if (track->count > 0 &&
-	    sample->time_usec < track->edges[NEWEST].time_usec + RECORDING_FINE_BELOW_USEC)
+	    sample->time_usec < track->newest->time_usec + RECORDING_FINE_BELOW_USEC)
 		track = &recording->fine;
 	return add_to_track(track, sample);
 }
@@ -241,7 +263,7 @@ void recording_expire(struct recording *recording, uint64_t now_usec)
 	expire_track(&recording->coarse, RECORDING_SPAN_USEC, now_usec);
 	expire_track(fine, RECORDING_FINE_SPAN_USEC, now_usec);
 	/* the last sample of all is of the coarse track, or soon followed by one */
-	if (fine->count > 0 && fine->edges[NEWEST].time_usec + RECORDING_FINE_SPAN_USEC < now_usec)
+	if (fine->count > 0 && fine->newest->time_usec + RECORDING_FINE_SPAN_USEC < now_usec)
 		clear_track(fine);
 	shrink_track(&recording->coarse);
 	shrink_track(fine);
@@ -255,7 +277,7 @@ void recording_clear(struct recording *recording)
 
 static size_t track_bytes(const struct recording_track *track)
 {
-	return track->allocated + (track->edges != NULL ? 2 * sizeof(*track->edges) : 0);
+	return track->allocated + (track->newest != NULL ? sizeof(*track->newest) : 0);
 }
 
 size_t recording_bytes(const struct recording *recording)
@@ -279,7 +301,7 @@ void recording_begin(const struct recording *recording, struct recording_cursor 
 		ret->tracks[i].left = tracks[i]->count;
 		ret->tracks[i].at = tracks[i]->begin;
 		if (tracks[i]->count > 0)
-			ret->tracks[i].sample = tracks[i]->edges[OLDEST];
+			ret->tracks[i].at += read_oldest(tracks[i], &ret->tracks[i].sample);
 	}
 }
 

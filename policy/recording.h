@@ -4,8 +4,8 @@
  * are arguments.
  *
  * Two tracks: one sample a second at most for RECORDING_SPAN_USEC, and what was taken in between
- * (ten a second near a limit) for RECORDING_FINE_SPAN_USEC. A track holds its oldest and its newest
- * sample as they are, and each step between them as the differences to the one before: a bit for
+ * (ten a second near a limit) for RECORDING_FINE_SPAN_USEC. A track holds its newest sample as it
+ * is, and all of them as steps from the one before, the oldest as a step from nothing: a bit for
  * each field that moved, and a number of variable length for how much. So a second in which nothing
  * moves takes four bytes, a busy one about forty. Memory is allocated when there is something to be
  * held, grows by doubling up to RECORDING_TRACK_MAX, and is given back when old samples have gone.
@@ -57,10 +57,10 @@ struct recording_sample {
 typedef size_t recording_field;
 
 struct recording_track {
-	uint8_t *bytes; /* owned; begin to end are the steps from the oldest to the newest */
+	uint8_t *bytes; /* owned; begin to end are the steps to the oldest and on to the newest */
 	uint32_t begin, end, allocated;
-	uint32_t count;			/* samples */
-	struct recording_sample *edges; /* owned: oldest, newest; NULL: empty */
+	uint32_t count;			 /* samples, and steps */
+	struct recording_sample *newest; /* owned; NULL: empty */
 };
 
 struct recording { /* zero-initialised: empty, nothing is allocated */

@@ -171,6 +171,7 @@ size_t recording_series(const struct recording *recording, recording_field field
 struct then {
 	const struct recording_sample *newest;
 	struct recording_sample quiet, recent; /* RECORDING_QUIET_USEC and GROWTH_WINDOW_USEC ago */
+	uint64_t since_usec;		       /* time of the oldest */
 	bool known;			       /* there is any beside the newest */
 };
 
@@ -186,6 +187,8 @@ static void find_both(const struct recording *recording, struct then *ret)
 	       sample.time_usec < ret->newest->time_usec) {
 		uint64_t age = ret->newest->time_usec - sample.time_usec;
 
+		if (!ret->known)
+			ret->since_usec = sample.time_usec;
 		if (!quiet)
 			ret->quiet = sample;
 		ret->recent = sample;
@@ -229,12 +232,11 @@ static bool is_near(const struct then *then, uint64_t memory_max)
 
 /* What an idle app used since the sample before, it used since it was last looked at: had it moved
  * earlier, there would be a sample of that. */
-static bool is_busy(const struct recording *recording, const struct then *then)
+static bool is_busy(const struct then *then)
 {
-	const struct recording_sample *oldest = &recording->coarse.edges[0];
 	uint64_t usec = then->newest->time_usec - then->quiet.time_usec;
 
-	if (!then->known || then->newest->time_usec - oldest->time_usec < RECORDING_FRESH_USEC)
+	if (!then->known || then->newest->time_usec - then->since_usec < RECORDING_FRESH_USEC)
 		return true;
 	return recording_share(growth(then->quiet.cpu_usage_usec, then->newest->cpu_usage_usec),
 			       usec < RECORDING_QUIET_USEC ? usec : RECORDING_QUIET_USEC) >=
@@ -250,7 +252,7 @@ enum recording_pace recording_pace(const struct recording *recording, uint64_t m
 	find_both(recording, &then);
 	if (is_near(&then, memory_max))
 		return RECORDING_NEAR;
-	return is_busy(recording, &then) ? RECORDING_BUSY : RECORDING_IDLE;
+	return is_busy(&then) ? RECORDING_BUSY : RECORDING_IDLE;
 }
 
 static const struct {

@@ -99,11 +99,14 @@ static void arm(struct recorders *all)
 
 /* --- one look -------------------------------------------------------------------------------- */
 
-/* On a grid that all have: so many apps, one wake-up. */
+/* On a grid that all have: so many apps, one wake-up. Of a busy one not so soon that it would be of
+ * the fine track: after a start a thousand idle apps would have one for a single sample. */
 static uint64_t next_due(enum recording_pace pace, uint64_t now)
 {
 	uint64_t interval = recording_interval(pace);
 
+	if (pace == RECORDING_BUSY)
+		now += RECORDING_FINE_BELOW_USEC;
 	return (now / interval + 1) * interval;
 }
 
