@@ -25,7 +25,6 @@
 #define HEALTH_URI_MAX	       HEALTH_URL_MAX
 #define HEALTH_HOST_MAX	       253 /* bytes: a DNS name */
 #define HEALTH_SOCKET_PATH_MAX 107 /* bytes: sun_path without its NUL */
-#define HEALTH_PORT_DEFAULT    80
 #define HEALTH_REQUEST_MAX     (HEALTH_URI_MAX + HEALTH_HOST_MAX + 128)
 #define HEALTH_STATUS_LENGTH   13 /* "HTTP/1.1 200 " */
 

@@ -31,6 +31,13 @@ bool path_is_normal(const char *path)
 	return true;
 }
 
+const char *path_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 bool path_is_within(const char *path, const char *directory)
 {
 	size_t length = strlen(directory);

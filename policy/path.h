@@ -14,6 +14,9 @@
 /* Absolute, no empty, "." or ".." component, no trailing slash (but "/" itself). */
 bool path_is_normal(const char *path);
 
+/* What stands behind its last slash: "" if that is its end. */
+const char *path_base_name(const char *path);
+
 /* Is path `directory` itself or below it? Both in normal form. */
 bool path_is_within(const char *path, const char *directory);
 

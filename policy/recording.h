@@ -106,9 +106,6 @@ struct recording_change {
 /* False: there are no two samples. */
 bool recording_change(const struct recording *recording, recording_field field,
 		      uint64_t window_usec, struct recording_change *ret);
-/* The same of what cannot be reclaimed: recording_unreclaimable(). */
-bool recording_change_of_unreclaimable(const struct recording *recording, uint64_t window_usec,
-				       struct recording_change *ret);
 
 /* What the kernel cannot take from it without swap: all but the page cache and what of the slabs
  * can go. This, not memory.current, says how near a kill is. */

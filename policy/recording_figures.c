@@ -69,19 +69,6 @@ bool recording_change(const struct recording *recording, recording_field field,
 	return true;
 }
 
-bool recording_change_of_unreclaimable(const struct recording *recording, uint64_t window_usec,
-				       struct recording_change *ret)
-{
-	const struct recording_sample *newest;
-	struct recording_sample then;
-
-	if (!find_then(recording, window_usec, &newest, &then))
-		return false;
-	fill_change(recording_unreclaimable(&then), recording_unreclaimable(newest),
-		    newest->time_usec - then.time_usec, ret);
-	return true;
-}
-
 uint32_t recording_share(uint64_t part, uint64_t whole)
 {
 	if (whole == 0 || whole == LIMIT_MAX || whole == LIMIT_UNSET)

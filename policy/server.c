@@ -16,6 +16,7 @@
 #include "policy/server.h"
 
 #include "policy/own.h"
+#include "policy/path.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -34,13 +35,6 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(servers) == SERVER_COUNT, "a row for each server");
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 /* Among the words of an interpreter: "-m NAME", or the script; NULL if there is neither. */
 static const char *module_or_script(const struct strings *command)
 {
@@ -48,7 +42,7 @@ static const char *module_or_script(const struct strings *command)
 		const char *word = command->items[i];
 
 		if (word[0] != '-' || word[1] == '\0')
-			return base_name(word);
+			return path_base_name(word);
 		if (strcmp(word, "-c") == 0)
 			return NULL;
 		if (strcmp(word, "-m") == 0)
@@ -81,7 +75,7 @@ enum server server_of_command(const struct strings *command)
 
 	if (command->count == 0)
 		return SERVER_UNKNOWN;
-	name = base_name(command->items[0]);
+	name = path_base_name(command->items[0]);
 	if (is_program(name, "python"))
 		name = module_or_script(command);
 	for (size_t i = SERVER_UNKNOWN + 1; name != NULL && i < ARRAY_SIZE(servers); i++)

@@ -3,6 +3,7 @@
 
 #include "policy/escape.h"
 #include "policy/own.h"
+#include "policy/path.h"
 #include "policy/phrase.h"
 
 #include <errno.h>
@@ -136,13 +137,6 @@ static const json_t *find_frame(const json_t *frames)
 	return json_array_get(frames, 0);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 static void add_place(struct phrase *line, const json_t *frame, const char *file)
 {
 	const json_t *at = json_object_get(frame, "line");
@@ -164,7 +158,7 @@ static const char *write_line(const json_t *thread, char *text, size_t size)
 
 	if (frame == NULL)
 		return NULL;
-	add_place(&line, frame, base_name(string(frame, "file")));
+	add_place(&line, frame, path_base_name(string(frame, "file")));
 	return text;
 }
 

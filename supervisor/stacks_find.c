@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/elf.h"
 #include "policy/own.h"
+#include "policy/path.h"
 #include "supervisor/clock.h"
 #include "supervisor/stacks_process.h"
 
@@ -14,13 +15,6 @@
 #include <sys/stat.h>
 
 #define LINE_MAX_BYTES (STACKS_PATH_MAX + 256)
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
 
 /* "python3.N", wherever in the text. */
 static unsigned minor_behind(const char *text, const char *word)
@@ -40,7 +34,7 @@ static unsigned minor_behind(const char *text, const char *word)
 
 unsigned stacks_minor_in_name(const char *path)
 {
-	return minor_behind(base_name(path), "python3.");
+	return minor_behind(path_base_name(path), "python3.");
 }
 
 /* --- /proc/PID/maps -------------------------------------------------------------------------- */
@@ -70,7 +64,7 @@ void stacks_candidates_add(struct stacks_candidates *candidates, char *line, con
 	path = strchr(line, '/');
 	if (path == NULL || sscanf(line, "%" SCNx64 "-%*x %*s %" SCNx64, &base, &offset) != 2)
 		return;
-	name = base_name(path);
+	name = path_base_name(path);
 	if (strncmp(name, "libpypy", 7) == 0 || strncmp(name, "pypy", 4) == 0)
 		candidates->is_pypy = true;
 	if (candidates->named_minor == 0)
@@ -207,7 +201,7 @@ static int explain_absence(const struct stacks_candidates *candidates, struct er
 
 		if (r < 0)
 			return r;
-		if (is_python_name(base_name(path)))
+		if (is_python_name(path_base_name(path)))
 			return error_set(err, ERROR_UNSUPPORTED, 0,
 					 "unsupported: a Python without _PyRuntime");
 	}

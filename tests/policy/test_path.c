@@ -87,3 +87,20 @@ Test(path, refuses_empty_and_too_long_ones)
 	cr_expect_str_eq(result, text);
 	free(result);
 }
+
+Test(path, has_a_last_part)
+{
+	static const struct {
+		const char *path, *name;
+	} cases[] = {
+		{ "/usr/bin/python3", "python3" },
+		{ "python3", "python3" },
+		{ "/python3", "python3" },
+		{ "bin/", "" },
+		{ "/", "" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_expect_str_eq(path_base_name(cases[i].path), cases[i].name, "%s", cases[i].path);
+}
