@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/accept_queue.h"
 #include "tests/supervisor/cgroup_fixture.h"
+#include "tests/supervisor/network_fixture.h"
 
 #include <criterion/criterion.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,16 +18,10 @@ static struct accept_queue queue;
 
 static void prepare(void)
 {
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd;
-
-	if (!cgroup_fixture_open(&root) || unshare(CLONE_NEWNET) < 0)
+	if (!cgroup_fixture_open(&root) || !network_fixture_enter())
 		cr_skip_test("needs root, a mounted cgroup v2 and network namespaces");
 	snprintf(name, sizeof(name), "pysbx-test-%d", (int)getpid());
 	cr_assert_eq(cgroup_make(root, name, &cgroup, &err), 0, "%s", err.text);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0);
-	close(fd);
 }
 
 static void leave_nothing(void)

@@ -5,13 +5,10 @@
 #include "policy/own.h"
 #include "supervisor/clock.h"
 #include "supervisor/instance.h"
+#include "tests/supervisor/network_fixture.h"
 #include "tests/supervisor/tree.h"
 
 #include <criterion/criterion.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 TestSuite(health, .timeout = 30);
 
@@ -25,23 +22,13 @@ static uint32_t no_chance(void)
 	return 0;
 }
 
-static void raise_loopback(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0);
-	close(fd);
-}
-
 static struct health *begin(void)
 {
 	struct health *health = NULL;
 	struct error err;
 
-	if (unshare(CLONE_NEWNET) < 0)
+	if (!network_fixture_enter())
 		cr_skip_test("needs network namespaces");
-	raise_loopback();
 	tree_make();
 	tree_directory("web.slice/0", 0755);
 	cr_assert_geq(sd_event_new(&host.event), 0);

@@ -3,17 +3,15 @@
 #include "supervisor/cgroup.h"
 #include "supervisor/listeners.h"
 #include "tests/supervisor/cgroup_fixture.h"
+#include "tests/supervisor/network_fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,16 +26,10 @@ static struct error err;
 /* In a network of its own, in which every port is free. */
 static void prepare(void)
 {
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd;
-
-	if (!cgroup_fixture_open(&root) || unshare(CLONE_NEWNET) < 0)
+	if (!cgroup_fixture_open(&root) || !network_fixture_enter())
 		cr_skip_test("needs root, a mounted cgroup v2 and network namespaces");
 	snprintf(name, sizeof(name), "pysbx-test-%d", (int)getpid());
 	cr_assert_eq(cgroup_make(root, name, &cgroup, &err), 0, "%s", err.text);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0);
-	close(fd);
 }
 
 static void leave_nothing(void)

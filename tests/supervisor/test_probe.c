@@ -6,17 +6,15 @@
 #include "supervisor/file.h"
 #include "supervisor/probe.h"
 #include "tests/supervisor/cgroup_fixture.h"
+#include "tests/supervisor/network_fixture.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,21 +35,11 @@ static struct health_result found;
 static bool answered;
 static pid_t server;
 
-static void raise_loopback(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &request), 0);
-	close(fd);
-}
-
 /* In a network of its own, in which every port is free. */
 static void prepare(void)
 {
-	if (!cgroup_fixture_open(&root) || unshare(CLONE_NEWNET) < 0)
+	if (!cgroup_fixture_open(&root) || !network_fixture_enter())
 		cr_skip_test("needs root, a mounted cgroup v2 and network namespaces");
-	raise_loopback();
 	snprintf(name, sizeof(name), "pysbx-probe-%d", (int)getpid());
 	cr_assert_eq(cgroup_make(root, name, &cgroup, &err), 0, "%s", err.text);
 	cr_assert_not_null(mkdtemp(directory));
@@ -118,9 +106,8 @@ static void __attribute__((noreturn)) run_server(const struct served *served, in
 	if (!served->outside && file_write_at(cgroup, "cgroup.procs", "0", &err) < 0)
 		_exit(2);
 	if (served->own_network) {
-		if (unshare(CLONE_NEWNET) < 0)
+		if (!network_fixture_enter())
 			_exit(3);
-		raise_loopback();
 	}
 	if (served->own_root && (chroot(directory) < 0 || chdir("/") < 0))
 		_exit(4);
