@@ -232,14 +232,13 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 	return 0;
 }
 
-struct event_deltas instance_take_first_reading(struct instance *instance)
+void instance_take_first_reading(struct instance *instance)
 {
 	struct watch_reading reading;
 
 	recorder_look(&instance->recorder, &reading);
 	instance->memory = reading.memory;
 	instance_start_tripwire(instance, &reading);
-	return reading.counters;
 }
 
 static int begin_life(struct instance *instance, struct error *err)
@@ -265,7 +264,8 @@ static int begin_life(struct instance *instance, struct error *err)
 	if (r < 0)
 		return r;
 	start.listeners = &instance->listeners;
-	instance->base = instance_take_first_reading(instance);
+	/* of what went before, so that all that moves from now on is this life's */
+	watch_read_counters(&instance->watch, &instance->base);
 	instance->tenant_oom = instance_read_tenant_oom(instance);
 	/* make_slice may have opened the root anew */
 	start.init_cgroup_fd = instance->host->init_cgroup_fd;
@@ -278,7 +278,11 @@ static int begin_life(struct instance *instance, struct error *err)
 				 "the cgroup that launchers live in is frozen: thaw it "
 				 "(`systemctl thaw pysbx-apps.scope`)");
 	r = launcher_spawn(&start, &instance->launcher, err);
-	return r < 0 ? r : instance_attach_launcher(instance, err);
+	if (r < 0)
+		return r;
+	/* while the launcher builds the sandbox */
+	instance_take_first_reading(instance);
+	return instance_attach_launcher(instance, err);
 }
 
 static void end_sources(struct instance *instance)

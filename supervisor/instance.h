@@ -334,9 +334,8 @@ void instance_disarm_timer(struct instance *instance);
 void instance_set_frozen(struct instance *instance, bool frozen);
 /* leaf: its directory; a lean watch needs none (-1). */
 int instance_start_watch(struct instance *instance, int leaf, struct error *err);
-/* The memory before anything happens, and the tripwires that follow from it; returns the counters.
- */
-struct event_deltas instance_take_first_reading(struct instance *instance);
+/* The memory before anything happens, and the tripwires that follow from it. */
+void instance_take_first_reading(struct instance *instance);
 
 /* Takes the events of a connected launcher, and its end. */
 int instance_attach_launcher(struct instance *instance, struct error *err);

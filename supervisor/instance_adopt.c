@@ -28,7 +28,7 @@ static int adopt_launcher(struct instance *instance, struct error *err)
 		return r;
 	if (instance_start_watch(instance, -1, err) < 0)
 		instance_say_error(instance, err);
-	(void)instance_take_first_reading(instance);
+	instance_take_first_reading(instance);
 	return instance_attach_launcher(instance, err);
 }
 

@@ -355,11 +355,7 @@ static int make_loop(struct run *run, struct error *err)
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, -r, "event loop");
 	r = output_attach(&run->out, run->event, err);
-	if (r >= 0)
-		r = output_attach(&run->err_out, run->event, err);
-	if (r >= 0)
-		r = attach_signals(run, err);
-	return r;
+	return r < 0 ? r : output_attach(&run->err_out, run->event, err);
 }
 
 static int make_hook(struct run *run, struct error *err)
@@ -420,8 +416,10 @@ static int run_instance(struct run *run, struct error *err)
 	run->instance.userdata = run;
 	run->instance_ready = true;
 	instance_start(&run->instance);
-	/* while the launcher builds the sandbox */
+	/* while the launcher builds the sandbox; the signals are blocked since the first cgroup */
 	r = reader_start(&run->reader, err);
+	if (r >= 0)
+		r = attach_signals(run, err);
 	if (r < 0)
 		return r;
 	r = sd_event_loop(run->event);

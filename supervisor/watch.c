@@ -532,6 +532,19 @@ void watch_read(const struct watch *watch, struct watch_reading *ret)
 	ret->sample.events_oom_kill = ret->counters.app.oom_kill;
 }
 
+void watch_read_counters(const struct watch *watch, struct event_deltas *ret)
+{
+	struct places places _cleanup_places_ = { { -1, -1 } };
+	const struct reading reading = { watch->files, &places };
+
+	*ret = (struct event_deltas){ 0 };
+	if (watch->on_event == NULL) /* never started */
+		return;
+	if (watch->files == NULL)
+		places = open_places(watch);
+	read_counters(&reading, ret);
+}
+
 /* One file of the app's: for a thousand idle ones without a directory in between. */
 static const char *read_one(const struct watch *watch, enum watch_file file, char *text,
 			    size_t size)

@@ -78,6 +78,9 @@ void watch_keep_open(struct watch *watch, bool keep);
 /* One whole reading. Files that are missing leave zeros and valid = false. */
 void watch_read(const struct watch *watch, struct watch_reading *ret);
 
+/* The counters of one alone: what has to be known before a worker runs. */
+void watch_read_counters(const struct watch *watch, struct event_deltas *ret);
+
 /* Of the app alone, into *sample, whose other members stay: what costs least. False: cpu.stat could
  * not be read. */
 bool watch_read_cpu(const struct watch *watch, struct recording_sample *sample);
