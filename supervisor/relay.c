@@ -43,62 +43,63 @@ static bool pump(struct relay_stream *stream, unsigned max_chunks, bool *ret_who
 	return true;
 }
 
-static void enable(struct relay *relay)
+static void enable(struct relay_stream *stream)
 {
-	int enabled = relay->paused || relay->resting ? SD_EVENT_OFF : SD_EVENT_ON;
+	int enabled = stream->relay->paused || stream->resting ? SD_EVENT_OFF : SD_EVENT_ON;
 
-	for (unsigned i = 0; i < 2; i++)
-		if (relay->streams[i].source != NULL)
-			(void)sd_event_source_set_enabled(relay->streams[i].source, enabled);
+	if (stream->source != NULL)
+		(void)sd_event_source_set_enabled(stream->source, enabled);
 }
 
 static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct relay *relay = userdata;
+	struct relay_stream *stream = userdata;
 	(void)source, (void)usec;
 
-	relay->resting = false;
-	enable(relay);
+	stream->resting = false;
+	enable(stream);
 	return 0;
 }
 
-/* Without memory for the timer nobody rests. */
-static void rest(struct relay *relay, sd_event *event)
+/* One at a time: a flood of stdout must not keep stderr waiting. Without memory for the timer
+ * nobody rests. */
+static void rest(struct relay_stream *stream)
 {
-	uint64_t usec = relay->sink.rest_usec;
+	uint64_t usec = stream->relay->sink.rest_usec;
 	int r;
 
-	if (relay->rest == NULL) {
-		r = sd_event_add_time_relative(event, &relay->rest, CLOCK_MONOTONIC, usec, usec / 4,
-					       on_rested, relay);
+	if (stream->rest == NULL) {
+		r = sd_event_add_time_relative(sd_event_source_get_event(stream->source),
+					       &stream->rest, CLOCK_MONOTONIC, usec, usec / 4,
+					       on_rested, stream);
 	} else {
-		r = sd_event_source_set_time_relative(relay->rest, usec);
+		r = sd_event_source_set_time_relative(stream->rest, usec);
 		if (r >= 0)
-			r = sd_event_source_set_enabled(relay->rest, SD_EVENT_ONESHOT);
+			r = sd_event_source_set_enabled(stream->rest, SD_EVENT_ONESHOT);
 	}
-	relay->resting = r >= 0;
-	enable(relay);
+	stream->resting = r >= 0;
+	enable(stream);
 }
 
 static void close_stream(struct relay_stream *stream)
 {
 	stream->source = sd_event_source_disable_unref(stream->source);
+	stream->rest = sd_event_source_disable_unref(stream->rest);
 	close_and_clear(&stream->fd);
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct relay_stream *stream = userdata;
-	struct relay *relay = stream->relay;
-	const struct relay_sink *sink = &relay->sink;
+	const struct relay_sink *sink = &stream->relay->sink;
 	uint64_t dropped = sink->dropped_lines(sink->userdata);
 	bool whole;
-	(void)fd, (void)revents;
+	(void)source, (void)fd, (void)revents;
 
 	if (!pump(stream, RELAY_CHUNKS_PER_TURN, &whole))
 		close_stream(stream);
 	else if (whole && sink->rest_usec > 0 && sink->dropped_lines(sink->userdata) > dropped)
-		rest(relay, sd_event_source_get_event(source));
+		rest(stream);
 	return 0;
 }
 
@@ -138,13 +139,15 @@ int relay_start(struct relay *relay, sd_event *event, int stdout_fd, int stderr_
 void relay_pause(struct relay *relay)
 {
 	relay->paused = true;
-	enable(relay);
+	for (unsigned i = 0; i < 2; i++)
+		enable(&relay->streams[i]);
 }
 
 void relay_resume(struct relay *relay)
 {
 	relay->paused = false;
-	enable(relay);
+	for (unsigned i = 0; i < 2; i++)
+		enable(&relay->streams[i]);
 }
 
 void relay_finish(struct relay *relay)
@@ -153,7 +156,6 @@ void relay_finish(struct relay *relay)
 
 	if (relay->sink.take == NULL) /* never started */
 		return;
-	relay->rest = sd_event_source_disable_unref(relay->rest);
 	for (unsigned i = 0; i < 2; i++) {
 		if (relay->streams[i].fd >= 0)
 			(void)pump(&relay->streams[i], RELAY_CHUNKS_AT_END, &ignored);

@@ -24,8 +24,8 @@ struct relay_sink {
 	/* Lines dropped since the sink is there: only ever grows. */
 	uint64_t (*dropped_lines)(void *userdata);
 	void *userdata;
-	/* How long the pipes are left alone after a whole chunk of which lines were dropped: the
-	 * worker waits at a full pipe, and what it keeps us busy with has a bound. 0: not at all.
+	/* How long a pipe is left alone after a whole chunk of which lines were dropped: the worker
+	 * waits when it is full, and what it keeps us busy with has a bound. 0: not at all.
 	 */
 	uint64_t rest_usec;
 };
@@ -36,11 +36,11 @@ struct relay {
 		unsigned number; /* 0 stdout, 1 stderr */
 		int fd;
 		sd_event_source *source;
+		sd_event_source *rest; /* the end of it; there from the first one on */
+		bool resting;
 	} streams[2];
 	struct relay_sink sink; /* take is NULL: never started */
 	bool paused;
-	bool resting;
-	sd_event_source *rest; /* the end of it; there from the first one on */
 	struct log_tail tail;
 	uint64_t dropped_before; /* of the sink, when this relay started */
 };

@@ -207,23 +207,28 @@ Test(relay, reads_one_whose_lines_are_dropped_no_faster_than_a_chunk_in_a_rest, 
 	struct relay relay;
 	sd_event *event;
 	struct error err;
-	int pipes[2];
+	int pipes[2], other[2];
 
 	memset(flood, '\n', sizeof(flood));
 	cr_assert_geq(sd_event_new(&event), 0);
 	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	cr_assert_eq(pipe2(other, O_CLOEXEC), 0);
 	cr_assert_eq(write(pipes[1], flood, sizeof(flood)), (ssize_t)sizeof(flood));
-	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
+	cr_assert_eq(relay_start(&relay, event, pipes[0], other[0], &sink, &err), 0, "%s",
+		     err.text);
 	cr_expect_eq(taken_at_once(event, &notes), RELAY_CHUNK);
+	cr_assert_eq(write(other[1], "words\n", 6), 6);
+	cr_expect_eq(taken_at_once(event, &notes), 6, "the other stream does not wait for it");
 	relay_pause(&relay);
 	relay_resume(&relay);
 	cr_expect_eq(taken_at_once(event, &notes), 0, "going on is not the end of a rest");
 	cr_assert_gt(sd_event_run(event, UINT64_MAX), 0, "the end of the rest");
 	cr_expect_eq(taken_at_once(event, &notes), RELAY_CHUNK);
 	relay_finish(&relay);
-	cr_expect_eq(notes.dropped, sizeof(flood), "nothing is left in the pipe");
+	cr_expect_eq(notes.dropped, sizeof(flood) + 6, "nothing is left in the pipes");
 	relay_clear(&relay);
 	close(pipes[1]);
+	close(other[1]);
 	sd_event_unref(event);
 }
 
