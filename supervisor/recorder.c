@@ -99,14 +99,11 @@ static void arm(struct recorders *all)
 
 /* --- one look -------------------------------------------------------------------------------- */
 
-/* On a grid that all have: so many apps, one wake-up. Of a busy one not so soon that it would be of
- * the fine track: after a start a thousand idle apps would have one for a single sample. */
+/* On a grid that all have: so many apps, one wake-up. */
 static uint64_t next_due(enum recording_pace pace, uint64_t now)
 {
 	uint64_t interval = recording_interval(pace);
 
-	if (pace == RECORDING_BUSY)
-		now += RECORDING_FINE_BELOW_USEC;
 	return (now / interval + 1) * interval;
 }
 
@@ -142,6 +139,10 @@ static void choose_pace(struct recorder *recorder, uint64_t now)
 	recorder->paced_usec = now;
 	recorder->looks = pace == RECORDING_IDLE ? 0 : recorder->looks + 1;
 	keep_open(recorder, recorder->looks >= RECORDER_OPEN_AFTER);
+	/* The first look is followed by none that would be of the fine track: a thousand idle apps
+	 * would have one for a single sample. */
+	if (recording_count(&recorder->recording) == 1)
+		now += RECORDING_FINE_BELOW_USEC;
 	recorder->due_usec = next_due(pace, now);
 }
 
