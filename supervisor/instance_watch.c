@@ -88,10 +88,10 @@ static void on_sample(const struct recording_sample *sample, void *userdata)
 
 void instance_init_recorder(struct instance *instance)
 {
-	const struct recorder_owner owner = { complete, open_leaf, on_reading, instance };
+	static const struct recorder_owner owner = { complete, open_leaf, on_reading, on_sample };
 
-	recorder_init(&instance->recorder, instance->host->recorders, &instance->watch, &owner);
-	(void)recorder_on_sample(&instance->recorder, on_sample, instance);
+	recorder_init(&instance->recorder, instance->host->recorders, &instance->watch, &owner,
+		      instance);
 }
 
 /* --- memory --------------------------------------------------------------------------------- */

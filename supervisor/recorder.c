@@ -7,7 +7,6 @@
 #include "supervisor/clock.h"
 #include "supervisor/file.h"
 
-#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,7 +145,7 @@ static void choose_pace(struct recorder *recorder, uint64_t now)
 	recorder->due_usec = next_due(pace, now);
 }
 
-/* Without memory a sample is told, and missing on record. A listener may end this life. */
+/* Without memory a sample is told, and missing on record. Who is told may end this life. */
 static void record(struct recorder *recorder, const struct recording_sample *sample)
 {
 	if (recorder->all != NULL && recorder->at_work) {
@@ -157,8 +156,7 @@ static void record(struct recorder *recorder, const struct recording_sample *sam
 		else
 			recorder->due_usec = next_due(recorder->pace, sample->time_usec);
 	}
-	for (size_t i = 0; i < recorder->listener_count; i++)
-		recorder->listeners[i].callback(sample, recorder->listeners[i].userdata);
+	recorder->owner->on_sample(sample, recorder->userdata);
 }
 
 /* --- processes ------------------------------------------------------------------------------- */
@@ -186,10 +184,9 @@ static void look_at_processes(struct recorder *recorder, uint64_t now)
 	struct stat status;
 	struct error ignored;
 
-	if (recorder->owner.open_leaf == NULL || !recorder->at_work ||
-	    recorder->pace == RECORDING_IDLE ||
+	if (!recorder->at_work || recorder->pace == RECORDING_IDLE ||
 	    now < recorder->processes_usec + RECORDER_PROCESSES_USEC ||
-	    recorder->owner.open_leaf(&leaf, recorder->owner.userdata) < 0)
+	    recorder->owner->open_leaf(&leaf, recorder->userdata) < 0)
 		return;
 	recorder->processes_usec = now;
 	recorder->leaf_id = fstat(leaf, &status) == 0 ? status.st_ino : 0;
@@ -225,7 +222,7 @@ json_t *recorder_to_json(const struct recorder *recorder, uint64_t since_usec, s
 
 static void look(struct recorder *recorder, struct watch_reading *reading)
 {
-	const struct recorder_owner *owner = &recorder->owner;
+	const struct recorder_owner *owner = recorder->owner;
 
 	watch_read(recorder->watch, reading);
 	reading->sample.time_usec = clock_monotonic_usec();
@@ -233,10 +230,8 @@ static void look(struct recorder *recorder, struct watch_reading *reading)
 	recorder->whole_usec = reading->sample.time_usec;
 	look_at_processes(recorder, reading->sample.time_usec);
 	look_at_sockets(recorder, &reading->sample);
-	if (owner->complete != NULL)
-		owner->complete(&reading->sample, owner->userdata);
-	if (owner->on_reading != NULL)
-		owner->on_reading(reading, owner->userdata);
+	owner->complete(&reading->sample, recorder->userdata);
+	owner->on_reading(reading, recorder->userdata);
 	record(recorder, &reading->sample);
 }
 
@@ -366,11 +361,13 @@ void recorders_clear(struct recorders *all)
 }
 
 void recorder_init(struct recorder *recorder, struct recorders *all, struct watch *watch,
-		   const struct recorder_owner *owner)
+		   const struct recorder_owner *owner, void *userdata)
 {
-	*recorder = (struct recorder){
-		.all = all, .watch = watch, .owner = *owner, .memory_max = LIMIT_UNSET
-	};
+	*recorder = (struct recorder){ .all = all,
+				       .watch = watch,
+				       .owner = owner,
+				       .userdata = userdata,
+				       .memory_max = LIMIT_UNSET };
 }
 
 void recorder_clear(struct recorder *recorder)
@@ -378,15 +375,6 @@ void recorder_clear(struct recorder *recorder)
 	recorder_stop(recorder);
 	recording_clear(&recorder->recording);
 	recording_processes_clear(&recorder->processes);
-}
-
-int recorder_on_sample(struct recorder *recorder, recorder_listener *callback, void *userdata)
-{
-	if (recorder->listener_count == RECORDER_LISTENERS_MAX)
-		return -ENOSPC;
-	recorder->listeners[recorder->listener_count].callback = callback;
-	recorder->listeners[recorder->listener_count++].userdata = userdata;
-	return 0;
 }
 
 void recorder_start(struct recorder *recorder)

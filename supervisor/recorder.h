@@ -23,7 +23,6 @@
 
 #include <systemd/sd-event.h>
 
-#define RECORDER_LISTENERS_MAX 6
 /* Each has some twenty files open: a few kB of the kernel's memory a file. */
 #define RECORDER_OPEN_APPS  64
 #define RECORDER_OPEN_AFTER 5 /* busy looks in a row; of a start alone it isn't worth it */
@@ -54,24 +53,25 @@ struct recorders {
 	uint64_t used_usec; /* of all apps, at the last batch */
 };
 
-typedef void recorder_listener(const struct recording_sample *sample, void *userdata);
-
-/* Whose recorder it is. */
+/* What the owner of a recorder adds and hears: the same of a thousand apps. */
 struct recorder_owner {
 	/* Adds to a whole sample what no cgroup tells. */
 	void (*complete)(struct recording_sample *sample, void *userdata);
 	/* Opens the cgroup that its processes are in. */
 	int (*open_leaf)(int *ret_fd, void *userdata);
-	/* Hears whole readings, before the listeners do. */
+	/* Hears whole readings, before their sample is told. */
 	void (*on_reading)(const struct watch_reading *reading, void *userdata);
-	void *userdata;
+	/* Hears each sample, over all lives, also one that is too close to the one before to be
+	 * kept. May do whatever it likes but clear the recorder. */
+	void (*on_sample)(const struct recording_sample *sample, void *userdata);
 };
 
 /* One app's. It outlives the lives of its worker. */
 struct recorder {
 	struct recorders *all; /* NULL: nothing is recorded */
 	struct watch *watch;
-	struct recorder_owner owner;
+	const struct recorder_owner *owner; /* borrowed */
+	void *userdata;			    /* the owner's */
 	struct recorder *following, *preceding;
 	bool at_work;
 	bool is_open; /* by us */
@@ -86,25 +86,15 @@ struct recorder {
 	struct recording_processes processes;
 	uint64_t processes_usec; /* when they were last looked at */
 	uint64_t leaf_id;	 /* of the cgroup that they were in then */
-	struct {
-		recorder_listener *callback;
-		void *userdata;
-	} listeners[RECORDER_LISTENERS_MAX];
-	size_t listener_count;
 };
 
 void recorders_init(struct recorders *all, sd_event *event, bool alone);
 void recorders_clear(struct recorders *all);
 
-/* watch is borrowed. With NULL `all` looks are told, and nothing is kept. */
+/* watch and owner are borrowed. With NULL `all` looks are told, and nothing is kept. */
 void recorder_init(struct recorder *recorder, struct recorders *all, struct watch *watch,
-		   const struct recorder_owner *owner);
+		   const struct recorder_owner *owner, void *userdata);
 void recorder_clear(struct recorder *recorder);
-
-/* Each sample is told from now on, over all lives, those that are too close to the one before to be
- * kept as well. A listener may do whatever it likes but clear the recorder. -ENOSPC beyond
- * RECORDER_LISTENERS_MAX. */
-int recorder_on_sample(struct recorder *recorder, recorder_listener *callback, void *userdata);
 
 /* A life begins: the watch has started. */
 void recorder_start(struct recorder *recorder);

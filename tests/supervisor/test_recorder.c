@@ -23,6 +23,7 @@ static struct recorders all;
 static struct recorder recorder;
 static pid_t child;
 static unsigned heard, readings;
+static bool ends_life; /* at the next sample */
 static struct recording_sample last;
 
 static void on_event(enum watch_event which, void *userdata)
@@ -30,11 +31,15 @@ static void on_event(enum watch_event which, void *userdata)
 	(void)which, (void)userdata;
 }
 
+static void end_life(void);
+
 static void on_sample(const struct recording_sample *sample, void *userdata)
 {
 	(void)userdata;
 	last = *sample;
 	heard++;
+	if (ends_life)
+		end_life();
 }
 
 static void complete(struct recording_sample *sample, void *userdata)
@@ -73,7 +78,7 @@ static void end_life(void)
 
 static void prepare(void)
 {
-	const struct recorder_owner owner = { complete, open_leaf, on_reading, NULL };
+	static const struct recorder_owner owner = { complete, open_leaf, on_reading, on_sample };
 	_cleanup_close_ int slice = -1;
 
 	if (!cgroup_fixture_open(&mounted))
@@ -85,8 +90,7 @@ static void prepare(void)
 	cr_assert_geq(sd_event_new(&event), 0);
 	cr_assert_eq(watch_notifier_open(&notifier, event, &err), 0, "%s", err.text);
 	recorders_init(&all, event, false);
-	recorder_init(&recorder, &all, &watch, &owner);
-	cr_assert_eq(recorder_on_sample(&recorder, on_sample, NULL), 0);
+	recorder_init(&recorder, &all, &watch, &owner, NULL);
 	begin_life();
 }
 
@@ -228,29 +232,13 @@ Test(recorder, keeps_files_open_of_a_busy_app_alone)
 	begin_life();
 }
 
-static void end_this_life(const struct recording_sample *sample, void *userdata)
-{
-	(void)sample, (void)userdata;
-	end_life();
-}
-
 Test(recorder, may_be_stopped_by_who_listens)
 {
-	cr_assert_eq(recorder_on_sample(&recorder, end_this_life, NULL), 0);
-	cr_assert_eq(recorder_on_sample(&recorder, on_sample, NULL), 0);
-	(void)run_until(never, 1500);
-	cr_expect_eq(heard, 2, "told once, to both");
+	ends_life = true;
+	(void)run_until(never, 2500);
+	cr_expect_eq(heard, 1);
 	cr_expect_null(all.others);
 	cr_expect_null(all.idle);
-}
-
-Test(recorder, tells_so_many_and_no_more)
-{
-	for (unsigned i = 1; i < RECORDER_LISTENERS_MAX; i++)
-		cr_assert_eq(recorder_on_sample(&recorder, on_sample, NULL), 0);
-	cr_expect_eq(recorder_on_sample(&recorder, on_sample, NULL), -ENOSPC);
-	recorder_look(&recorder, NULL);
-	cr_expect_eq(heard, RECORDER_LISTENERS_MAX);
 }
 
 Test(recorder, knows_the_processes_of_a_busy_app)
