@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "policy/io_use.h"
 #include "policy/spec.h"
 
 #include <jansson.h>
@@ -99,8 +100,9 @@ struct health_facts {
 	uint64_t cpu_wait_usec; /* PSI cpu, some */
 	uint64_t io_full_usec;	/* PSI io, full */
 	uint64_t memory_full_usec;
-	uint64_t io_bytes; /* read and written */
-	bool io_is_limited;
+	uint64_t io_bytes;     /* read and written */
+	struct io_use io;      /* of io.max, the limit that holds it back most; limit 0: none */
+	const char *io_tenant; /* whose io.max that is; NULL: its own */
 	/* of the cgroup whose cpu.max holds it back most: its own slice or its tenant's */
 	const char *tenant;   /* NULL: its own */
 	uint64_t quota_milli; /* cpu.max; LIMIT_UNSET or LIMIT_MAX: none */
@@ -150,10 +152,13 @@ const char *health_result_text(const struct health_result *result,
 			       const struct health_policy *policy,
 			       char text[static HEALTH_TEXT_MAX]);
 
-/* What a plan would have to give: "uses 100 % of its cpu limit, 50 %, and is kept from running 83 %
- * of the time; without the limit it would use about 2.9 cores". For a reason that is throttled. */
+/* What a plan would have to give, for a reason that is throttled:
+ * "uses 100 % of its 50% of cpu, and is kept from running 83 % of the time; without that limit it
+ * would use 2.9 cores or more"
+ * "is held back by io.max: wrote 3.9M of 4M a second for 30s (wbps of disk 8:0), and waited for it
+ * 92 % of the time (PSI io full); raise limits.io, or let it write less" */
 const char *health_throttled_text(const struct health_facts *facts, enum health_reason reason,
-				  char text[static HEALTH_TEXT_MAX]);
+				  enum spec_door door, char text[static HEALTH_TEXT_MAX]);
 
 /* RFC 3339, UTC, milliseconds; of CLOCK_REALTIME microseconds. */
 json_t *health_time(uint64_t usec);

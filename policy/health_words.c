@@ -2,8 +2,10 @@
 /* What a health check has found, in words and as JSON. */
 #include "policy/health.h"
 
+#include "policy/figure.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
+#include "policy/setting.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -120,22 +122,80 @@ static void say_cpu(struct phrase *phrase, const struct health_facts *facts)
 		   percent(facts->throttled_usec, wanted), tenths / 10, tenths % 10);
 }
 
-static void say_io(struct phrase *phrase, const struct health_facts *facts)
+/* "3.9M of 4M a second", "120 of 100 requests a second" */
+static void say_rate(struct phrase *phrase, const struct io_use *use, uint64_t wall_usec)
 {
-	const uint64_t a_second = facts->wall_usec >= USEC_PER_SEC
-					  ? facts->io_bytes / (facts->wall_usec / USEC_PER_SEC)
-					  : facts->io_bytes;
+	const bool is_bytes = use->key == IO_RBPS || use->key == IO_WBPS;
+	const uint64_t moved = use->moved * USEC_PER_MSEC / (wall_usec / USEC_PER_MSEC + 1);
+	char rate[QUANTITY_TEXT_MAX], limit[QUANTITY_TEXT_MAX];
+
+	if (is_bytes)
+		phrase_add(phrase, "%s of %s a second", figure_size(moved, rate),
+			   quantity_format_size(use->limit, limit));
+	else
+		phrase_add(phrase, "%" PRIu64 " of %" PRIu64 " requests a second", moved,
+			   use->limit);
+}
+
+static const char *verb_of(enum io_key key)
+{
+	static const char *const verbs[] = {
+		[IO_RBPS] = "read",
+		[IO_WBPS] = "wrote",
+		[IO_RIOPS] = "made reading",
+		[IO_WIOPS] = "made writing",
+	};
+	static_assert(ARRAY_SIZE(verbs) == IO_KEY_COUNT, "a verb for each key");
+
+	return verbs[key];
+}
+
+/* What it would move without the limit nobody knows; the wait is what a higher one shortens. */
+static void say_io_limit(struct phrase *phrase, const struct health_facts *facts,
+			 enum spec_door door)
+{
+	const bool reads = facts->io.key == IO_RBPS || facts->io.key == IO_RIOPS;
+	char time[QUANTITY_TEXT_MAX];
+
+	phrase_add(phrase, "is held back by io.max%s%s: %s ",
+		   facts->io_tenant != NULL ? " of tenant " : "",
+		   facts->io_tenant != NULL ? facts->io_tenant : "", verb_of(facts->io.key));
+	say_rate(phrase, &facts->io, facts->wall_usec);
+	phrase_add(phrase,
+		   " for %s, and waited for it %u %% of the time (PSI io full); raise %s "
+		   "of disk %u:%u in %s%s%s, or let it %s less",
+		   figure_time(facts->wall_usec, time),
+		   percent(facts->io_full_usec, facts->wall_usec), io_key_name(facts->io.key),
+		   facts->io.major, facts->io.minor,
+		   facts->io_tenant != NULL ? "limits.io" : setting_name(door, FIELD_IO),
+		   facts->io_tenant != NULL ? " of tenant " : "",
+		   facts->io_tenant != NULL ? facts->io_tenant : "", reads ? "read" : "write");
+}
+
+static void say_io(struct phrase *phrase, const struct health_facts *facts, enum spec_door door)
+{
+	const uint64_t a_second =
+		facts->io_bytes * USEC_PER_MSEC / (facts->wall_usec / USEC_PER_MSEC + 1);
 	char rate[QUANTITY_TEXT_MAX];
 
-	phrase_add(phrase, "waits for disks %u %% of the time, and moves %s a second%s",
-		   percent(facts->io_full_usec, facts->wall_usec),
-		   quantity_format_size(a_second, rate),
-		   facts->io_is_limited ? ", which is what limits.io lets through"
-					: "; no limit of its own is in the way");
+	if (facts->io.reached) {
+		say_io_limit(phrase, facts, door);
+		return;
+	}
+	phrase_add(phrase,
+		   "waits for disks %u %% of the time (PSI io full), and moves %s a second; ",
+		   percent(facts->io_full_usec, facts->wall_usec), figure_size(a_second, rate));
+	if (facts->io.limit == 0) {
+		phrase_add(phrase, "no limit of its own is in the way");
+		return;
+	}
+	phrase_add(phrase, "io.max lets more through (%s ", verb_of(facts->io.key));
+	say_rate(phrase, &facts->io, facts->wall_usec);
+	phrase_add(phrase, "): the disk is slow, or busy with others");
 }
 
 const char *health_throttled_text(const struct health_facts *facts, enum health_reason reason,
-				  char text[static HEALTH_TEXT_MAX])
+				  enum spec_door door, char text[static HEALTH_TEXT_MAX])
 {
 	struct phrase phrase = phrase_on(text, HEALTH_TEXT_MAX);
 
@@ -143,7 +203,7 @@ const char *health_throttled_text(const struct health_facts *facts, enum health_
 	if (reason == HEALTH_REASON_CPU_THROTTLED)
 		say_cpu(&phrase, facts);
 	else
-		say_io(&phrase, facts);
+		say_io(&phrase, facts, door);
 	return text;
 }
 

@@ -24,6 +24,7 @@ static const char *const options[FIELD_COUNT] = {
 	[FIELD_OOM] = "--oom",
 	[FIELD_STOP_GRACE] = "--grace",
 	[FIELD_CPU] = "--cpu",
+	[FIELD_IO] = "--io",
 	[FIELD_HEALTH_HTTP] = "--health",
 	[FIELD_HEALTH_RESTART] = "--health-restart",
 };

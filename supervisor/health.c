@@ -181,7 +181,9 @@ static void explain(struct health *health, const struct health_facts *facts,
 	char text[HEALTH_TEXT_MAX];
 
 	if (health_reason_is_throttled(health->reason)) {
-		phrase_add(&phrase, "it %s", health_throttled_text(facts, health->reason, text));
+		phrase_add(&phrase, "it %s",
+			   health_throttled_text(facts, health->reason,
+						 health->instance->spec->door, text));
 		return;
 	}
 	if (health_reason_is_hung(health->reason)) {
@@ -233,7 +235,7 @@ static void judge(struct health *health, struct health_sight *sight)
 
 	read_now(health, &now);
 	health_compare(health->first.usec < sight->begun.usec ? &health->first : &sight->begun,
-		       &now, spec->tenant, spec->limits.io_count > 0, &facts);
+		       &now, spec->tenant, &facts);
 	health->reason = health_judge(&health->tracker, &facts);
 	health->is_judged = true;
 	explain(health, &facts, sight);
@@ -263,7 +265,7 @@ static bool needs_stacks(struct health *health, const struct health_reading *now
 	struct health_facts facts = { 0 };
 	enum health_reason reason;
 
-	health_compare(&health->first, now, spec->tenant, spec->limits.io_count > 0, &facts);
+	health_compare(&health->first, now, spec->tenant, &facts);
 	reason = health_judge(&health->tracker, &facts);
 	/* one failure was enough: nothing is known yet */
 	if (facts.wall_usec >= HEALTH_LOOK_USEC && !health_reason_is_hung(reason))

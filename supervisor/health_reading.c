@@ -58,24 +58,23 @@ static struct pressure read_pressure(int directory, const char *name)
 	return pressure;
 }
 
-/* "8:0 rbytes=1 wbytes=2 rios=3 ...", a line a disk */
-static uint64_t sum_io(const char *text)
+/* Returns what was read and written on all disks. */
+static uint64_t read_io(int directory, struct io_disks *ret)
 {
-	static const char *const keys[] = { " rbytes=", " wbytes=" };
-	uint64_t sum = 0;
+	char stat[TEXT_MAX], max[TEXT_MAX];
+	struct io_totals totals;
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		for (const char *at = strstr(text, keys[i]); at != NULL; at = strstr(at, keys[i])) {
-			at += strlen(keys[i]);
-			sum += strtoull(at, NULL, 10);
-		}
-	return sum;
+	*ret = (struct io_disks){ 0 };
+	if (directory < 0)
+		return 0;
+	(void)read_text(directory, "io.stat", stat);
+	io_use_read(read_text(directory, "io.max", max), stat, ret);
+	keyed_io(stat, &totals);
+	return totals.read_bytes + totals.write_bytes;
 }
 
 void health_read(int slice, int tenant, struct health_reading *ret)
 {
-	char text[TEXT_MAX];
-
 	*ret = (struct health_reading){ .usec = clock_monotonic_usec() };
 	read_quota(slice, &ret->app);
 	read_quota(tenant, &ret->tenant);
@@ -83,7 +82,8 @@ void health_read(int slice, int tenant, struct health_reading *ret)
 	ret->cpu_wait_usec = read_pressure(slice, "cpu.pressure").some_total_usec;
 	ret->io_full_usec = read_pressure(slice, "io.pressure").full_total_usec;
 	ret->memory_full_usec = read_pressure(slice, "memory.pressure").full_total_usec;
-	ret->io_bytes = sum_io(read_text(slice, "io.stat", text));
+	ret->io_bytes = read_io(slice, &ret->app_io);
+	(void)read_io(tenant, &ret->tenant_io);
 }
 
 static uint64_t since(uint64_t now, uint64_t then)
@@ -91,8 +91,26 @@ static uint64_t since(uint64_t now, uint64_t then)
 	return now > then ? now - then : 0;
 }
 
+/* As with the processor: the tenant's limit is what to name where its own lets more through. */
+static void compare_io(const struct health_reading *then, const struct health_reading *now,
+		       const char *tenant, struct health_facts *ret)
+{
+	struct io_use theirs;
+
+	ret->io_bytes = since(now->io_bytes, then->io_bytes);
+	ret->io_tenant = NULL;
+	io_use_most(&then->app_io, &now->app_io, ret->wall_usec, &ret->io);
+	if (tenant == NULL || ret->io.reached)
+		return;
+	io_use_most(&then->tenant_io, &now->tenant_io, ret->wall_usec, &theirs);
+	if (theirs.reached || ret->io.limit == 0) {
+		ret->io = theirs;
+		ret->io_tenant = tenant;
+	}
+}
+
 void health_compare(const struct health_reading *then, const struct health_reading *now,
-		    const char *tenant, bool io_is_limited, struct health_facts *ret)
+		    const char *tenant, struct health_facts *ret)
 {
 	const uint64_t by_app = since(now->app.throttled_usec, then->app.throttled_usec);
 	const uint64_t by_tenant = since(now->tenant.throttled_usec, then->tenant.throttled_usec);
@@ -105,8 +123,7 @@ void health_compare(const struct health_reading *then, const struct health_readi
 	ret->cpu_wait_usec = since(now->cpu_wait_usec, then->cpu_wait_usec);
 	ret->io_full_usec = since(now->io_full_usec, then->io_full_usec);
 	ret->memory_full_usec = since(now->memory_full_usec, then->memory_full_usec);
-	ret->io_bytes = since(now->io_bytes, then->io_bytes);
-	ret->io_is_limited = io_is_limited;
+	compare_io(then, now, tenant, ret);
 	ret->tenant = is_tenant ? tenant : NULL;
 	ret->quota_milli = is_tenant ? now->tenant.milli : now->app.milli;
 	ret->quota_cpu_usec =

@@ -21,6 +21,7 @@ struct health_reading {
 	uint64_t usec; /* CLOCK_MONOTONIC */
 	uint64_t cpu_usec, cpu_wait_usec, io_full_usec, memory_full_usec, io_bytes;
 	struct health_quota app, tenant;
+	struct io_disks app_io, tenant_io;
 };
 
 /* slice: directory of the app's; tenant: of its tenant's, -1 if it has none. What can't be read is
@@ -29,7 +30,7 @@ void health_read(int slice, int tenant, struct health_reading *ret);
 
 /* tenant: its name, if it has one. The close look is left as it is. */
 void health_compare(const struct health_reading *then, const struct health_reading *now,
-		    const char *tenant, bool io_is_limited, struct health_facts *ret);
+		    const char *tenant, struct health_facts *ret);
 
 struct health_thread {
 	pid_t id;

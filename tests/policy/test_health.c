@@ -276,20 +276,69 @@ Test(health, says_what_a_plan_would_need)
 				      .throttled_usec = SECONDS(24) };
 	char text[HEALTH_TEXT_MAX];
 
-	cr_expect_str_eq(health_throttled_text(&facts, HEALTH_REASON_CPU_THROTTLED, text),
-			 "uses 100 % of its 50% of cpu, and is kept from running 83 % of the time; "
-			 "without that limit it would use 2.9 cores or more");
+	cr_expect_str_eq(
+		health_throttled_text(&facts, HEALTH_REASON_CPU_THROTTLED, DOOR_FILE, text),
+		"uses 100 % of its 50% of cpu, and is kept from running 83 % of the time; "
+		"without that limit it would use 2.9 cores or more");
 	facts.tenant = "acme";
-	cr_expect_str_eq(health_throttled_text(&facts, HEALTH_REASON_CPU_THROTTLED, text),
-			 "all apps of tenant acme together: uses 100 % of its 50% of cpu, and is "
-			 "kept from running 83 % of the time; without that limit it would use 2.9 "
-			 "cores or more");
-	facts.io_full_usec = SECONDS(8);
-	facts.io_bytes = 10 << 20;
-	facts.io_is_limited = true;
-	cr_expect_str_eq(health_throttled_text(&facts, HEALTH_REASON_IO_THROTTLED, text),
-			 "waits for disks 80 % of the time, and moves 1M a second, which is what "
-			 "limits.io lets through");
+	cr_expect_str_eq(
+		health_throttled_text(&facts, HEALTH_REASON_CPU_THROTTLED, DOOR_FILE, text),
+		"all apps of tenant acme together: uses 100 % of its 50% of cpu, and is "
+		"kept from running 83 % of the time; without that limit it would use 2.9 "
+		"cores or more");
+}
+
+Test(health, says_which_io_limit_holds_back)
+{
+	struct health_facts facts = { .wall_usec = SECONDS(30),
+				      .io_full_usec = SECONDS(27),
+				      .io_bytes = 123 << 20,
+				      .io = { IO_WBPS, 8, 0, 4 << 20, 119 << 20, true } };
+	char text[HEALTH_TEXT_MAX];
+
+	cr_expect_str_eq(
+		health_throttled_text(&facts, HEALTH_REASON_IO_THROTTLED, DOOR_FILE, text),
+		"is held back by io.max: wrote 4.0M of 4M a second for 30s, and waited for it 90 % "
+		"of "
+		"the time (PSI io full); raise wbps of disk 8:0 in limits.io, or let it write "
+		"less");
+	facts.io = (struct io_use){ IO_RIOPS, 254, 16, 100, 2900, true };
+	cr_expect_str_eq(
+		health_throttled_text(&facts, HEALTH_REASON_IO_THROTTLED, DOOR_OPTIONS, text),
+		"is held back by io.max: made reading 96 of 100 requests a second for 30s, and "
+		"waited "
+		"for it 90 % of the time (PSI io full); raise riops of disk 254:16 in --io, or let "
+		"it "
+		"read less");
+	facts.io_tenant = "acme";
+	facts.io.key = IO_RBPS;
+	facts.io.limit = 100 << 10;
+	cr_expect_str_eq(
+		health_throttled_text(&facts, HEALTH_REASON_IO_THROTTLED, DOOR_OPTIONS, text),
+		"is held back by io.max of tenant acme: read 96B of 100K a second for 30s, and "
+		"waited "
+		"for it 90 % of the time (PSI io full); raise rbps of disk 254:16 in limits.io of "
+		"tenant acme, or let it read less");
+}
+
+Test(health, does_not_blame_a_limit_that_lets_more_through)
+{
+	struct health_facts facts = { .wall_usec = SECONDS(30),
+				      .io_full_usec = SECONDS(24),
+				      .io_bytes = 30 << 20 };
+	char text[HEALTH_TEXT_MAX];
+
+	cr_expect_str_eq(
+		health_throttled_text(&facts, HEALTH_REASON_IO_THROTTLED, DOOR_FILE, text),
+		"waits for disks 80 % of the time (PSI io full), and moves 1.0M a second; no limit "
+		"of "
+		"its own is in the way");
+	facts.io = (struct io_use){ IO_WBPS, 8, 0, 4 << 20, 30 << 20, false };
+	cr_expect_str_eq(
+		health_throttled_text(&facts, HEALTH_REASON_IO_THROTTLED, DOOR_FILE, text),
+		"waits for disks 80 % of the time (PSI io full), and moves 1.0M a second; io.max "
+		"lets "
+		"more through (wrote 1.0M of 4M a second): the disk is slow, or busy with others");
 }
 
 Test(health, says_what_was_found)

@@ -25,9 +25,9 @@ static void prepare(void)
 
 static void leave_nothing(void)
 {
-	static const char *const names[] = { "cpu.stat",      "cpu.max",	 "cpu.pressure",
-					     "io.pressure",   "memory.pressure", "io.stat",
-					     "cgroup.threads" };
+	static const char *const names[] = { "cpu.stat",    "cpu.max",	       "cpu.pressure",
+					     "io.pressure", "memory.pressure", "io.stat",
+					     "io.max",	    "cgroup.threads" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		(void)unlinkat(dir, names[i], 0);
@@ -93,18 +93,51 @@ Test(health_reading, blames_whose_limit_it_is)
 				      .tenant = { 1000, 9000, 8000 } };
 	struct health_facts facts = { .look_cpu_usec = 1 };
 
-	health_compare(&then, &now, "acme", true, &facts);
+	health_compare(&then, &now, "acme", &facts);
 	cr_expect_null(facts.tenant, "its own comes first");
 	cr_expect_eq(facts.wall_usec, 10000);
 	cr_expect_eq(facts.throttled_usec, 4000);
 	cr_expect_eq(facts.quota_cpu_usec, 3000);
 	cr_expect_eq(facts.look_cpu_usec, 1);
 	now.app = (struct health_quota){ LIMIT_MAX, 3000, 0 };
-	health_compare(&then, &now, "acme", true, &facts);
+	health_compare(&then, &now, "acme", &facts);
 	cr_expect_str_eq(facts.tenant, "acme");
 	cr_expect_eq(facts.quota_milli, 1000);
 	cr_expect_eq(facts.quota_cpu_usec, 9000);
 	cr_expect_eq(facts.throttled_usec, 8000);
+}
+
+/* 30 s in which 117 MiB were written. */
+static void put_io(struct health_reading readings[static 2], const char *max)
+{
+	put("io.max", max);
+	put("io.stat", "8:0 rbytes=100 wbytes=0 rios=1 wios=1\n");
+	health_read(dir, dir, &readings[0]);
+	put("io.stat", "8:0 rbytes=100 wbytes=122683392 rios=1 wios=200\n");
+	health_read(dir, dir, &readings[1]);
+	readings[1].usec = readings[0].usec + 30 * USEC_PER_SEC;
+}
+
+Test(health_reading, blames_whose_io_limit_it_is)
+{
+	struct health_reading readings[2];
+	struct health_facts facts = { 0 };
+
+	put_io(readings, "8:0 rbps=max wbps=4194304 riops=max wiops=max\n");
+	health_compare(&readings[0], &readings[1], "acme", &facts);
+	cr_expect(facts.io.reached);
+	cr_expect_eq(facts.io.key, IO_WBPS);
+	cr_expect_eq(facts.io.moved, 122683392);
+	cr_expect_null(facts.io_tenant, "its own comes first");
+	readings[1].app_io.items[0].limit[IO_WBPS] = UINT64_C(1) << 30;
+	health_compare(&readings[0], &readings[1], "acme", &facts);
+	cr_expect_str_eq(facts.io_tenant, "acme");
+	cr_expect(facts.io.reached);
+	readings[1].tenant_io.count = 0;
+	health_compare(&readings[0], &readings[1], "acme", &facts);
+	cr_expect_null(facts.io_tenant);
+	cr_expect_not(facts.io.reached);
+	cr_expect_eq(facts.io.limit, UINT64_C(1) << 30);
 }
 
 static void *spin(void *userdata)

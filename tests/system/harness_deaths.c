@@ -254,7 +254,7 @@ static void expect_alive(const struct deaths *deaths, size_t index)
 	cr_expect_str_eq(field_text(object, "state"), "running", "%s: %s", app,
 			 field_text(object, "state"));
 	cr_expect_eq(field_number(object, "restarts"), 0, "%s", app);
-	death_write_none(deaths->title, &deaths->rows[index]);
+	death_write_none(deaths->title, &deaths->rows[index], deaths->warnings[index]);
 }
 
 static void await_warning(struct deaths *deaths, size_t index)
@@ -266,6 +266,7 @@ static void await_warning(struct deaths *deaths, size_t index)
 		DEATH_MSEC);
 	const char *text = journal_text(json_array_get(entries, 0), "MESSAGE");
 
+	deaths->warnings[index] = bench_format(&deaths->bench, "%s", text);
 	cr_expect_not_null(strstr(text, warning), "%s: no \"%s\" in: %s", app, warning, text);
 }
 

@@ -62,8 +62,9 @@ struct deaths {
 	const char *title; /* of these rows in the table */
 	const struct death *rows;
 	size_t count;
-	const char *apps[DEATHS_MAX]; /* their names, in order of the rows */
-	int busy;		      /* listens on @busy */
+	const char *apps[DEATHS_MAX];	  /* their names, in order of the rows */
+	const char *warnings[DEATHS_MAX]; /* that they had */
+	int busy;			  /* listens on @busy */
 	char mark[JOURNAL_MARK_MAX];
 };
 
@@ -91,5 +92,5 @@ bool death_log_has(const char *app, const char *text);
 
 /* Expects that the incident says what the row says, and writes it into the table. */
 void death_expect(const char *title, const struct death *death, const json_t *incident);
-/* The row of one that has none, as it has to be. */
-void death_write_none(const char *title, const struct death *death);
+/* The row of one that has none, as it has to be. warning: NULL if there is none either. */
+void death_write_none(const char *title, const struct death *death, const char *warning);

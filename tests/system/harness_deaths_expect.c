@@ -152,10 +152,13 @@ void death_expect(const char *title, const struct death *death, const json_t *in
 	write_row(title, death, &told);
 }
 
-void death_write_none(const char *title, const struct death *death)
+void death_write_none(const char *title, const struct death *death, const char *warning)
 {
 	struct told told = { 0 };
 
-	snprintf(told.cause, CELL_MAX, "%s", death->warning != NULL ? "a warning" : "no incident");
+	if (warning != NULL)
+		snprintf(told.cause, CELL_MAX, "a warning: %s", warning);
+	else
+		snprintf(told.cause, CELL_MAX, "no incident");
 	write_row(title, death, &told);
 }

@@ -479,6 +479,15 @@ def crowd_processor():
             spin()
 
 
+def write_much():
+    """Writes to the disk, and waits for it, without end."""
+    block = mmap.mmap(-1, 256 * KIB)
+    block.write(b"x" * len(block))
+    fd = os.open(os.path.join(sys.argv[2], "written"), os.O_WRONLY | os.O_CREAT | os.O_DIRECT)
+    while True:
+        os.pwrite(fd, block, 0)
+
+
 def serve():
     """serve DATA HOW PORT: answers until it is asked for /hang, and then does HOW."""
     from wsgiref.simple_server import WSGIRequestHandler, make_server
