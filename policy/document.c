@@ -88,3 +88,15 @@ int document_parse(const char *text, size_t length, size_t size_max, json_t **re
 	*ret = value;
 	return 0;
 }
+
+const char *document_string(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "";
+}
+
+json_int_t document_number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}

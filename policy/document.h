@@ -19,6 +19,10 @@
 int document_parse(const char *text, size_t length, size_t size_max, json_t **ret,
 		   struct error *err);
 
+/* A member of what is trusted to have it. Borrowed; "" and 0 if it hasn't. */
+const char *document_string(const json_t *object, const char *key);
+json_int_t document_number(const json_t *object, const char *key);
+
 static inline void cleanup_json_decref(json_t **json)
 {
 	json_decref(*json);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/stacks.h"
 
+#include "policy/document.h"
 #include "policy/escape.h"
 #include "policy/own.h"
 #include "policy/path.h"
@@ -9,18 +10,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-
-static json_int_t number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static const char *string(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
 
 /* --- who allocates -------------------------------------------------------------------------- */
 
@@ -32,7 +21,7 @@ static const json_t *find_numbered(const json_t *array, const char *key, json_in
 
 	json_array_foreach(array, index, item)
 	{
-		if (number(item, key) == value)
+		if (document_number(item, key) == value)
 			return item;
 	}
 	return NULL;
@@ -42,8 +31,8 @@ static json_int_t faults_before(const json_t *before, json_int_t pid, json_int_t
 {
 	const json_t *process = find_numbered(json_object_get(before, "processes"), "pid", pid);
 
-	return number(find_numbered(json_object_get(process, "threads"), "tid", tid),
-		      "minor_faults");
+	return document_number(find_numbered(json_object_get(process, "threads"), "tid", tid),
+			       "minor_faults");
 }
 
 int stacks_mark_allocating(const json_t *before, json_t *after)
@@ -58,11 +47,12 @@ int stacks_mark_allocating(const json_t *before, json_t *after)
 	{
 		json_array_foreach(json_object_get(process, "threads"), j, thread)
 		{
-			json_int_t tid = number(thread, "tid");
-			json_int_t moved = number(thread, "minor_faults");
+			json_int_t tid = document_number(thread, "tid");
+			json_int_t moved = document_number(thread, "minor_faults");
 
 			if (tid != 0)
-				moved -= faults_before(before, number(process, "pid"), tid);
+				moved -=
+					faults_before(before, document_number(process, "pid"), tid);
 			if (tid != 0 && moved > most) {
 				most = moved;
 				found = thread;
@@ -85,7 +75,7 @@ static unsigned rank_thread(const json_t *thread)
 		return 4;
 	if (json_is_true(json_object_get(thread, "gil")))
 		return 3;
-	return string(thread, "state")[0] == 'R' ? 2 : 1;
+	return document_string(thread, "state")[0] == 'R' ? 2 : 1;
 }
 
 static const json_t *find_thread(const json_t *result, json_int_t pid)
@@ -96,7 +86,7 @@ static const json_t *find_thread(const json_t *result, json_int_t pid)
 
 	json_array_foreach(json_object_get(result, "processes"), i, process)
 	{
-		if (pid != 0 && number(process, "pid") != pid)
+		if (pid != 0 && document_number(process, "pid") != pid)
 			continue;
 		json_array_foreach(json_object_get(process, "threads"), j, thread)
 		{
@@ -131,7 +121,7 @@ static const json_t *find_frame(const json_t *frames)
 
 	json_array_foreach(frames, index, frame)
 	{
-		if (!is_library(string(frame, "file")))
+		if (!is_library(document_string(frame, "file")))
 			return frame;
 	}
 	return json_array_get(frames, 0);
@@ -140,7 +130,7 @@ static const json_t *find_frame(const json_t *frames)
 static void add_place(struct phrase *line, const json_t *frame, const char *file)
 {
 	const json_t *at = json_object_get(frame, "line");
-	const char *function = string(frame, "function");
+	const char *function = document_string(frame, "function");
 	char safe[STACKS_LINE_MAX];
 
 	phrase_add(line, "%s", escape_string(file, ESCAPE_FOR_TERMINAL, safe, sizeof(safe)));
@@ -158,7 +148,7 @@ static const char *write_line(const json_t *thread, char *text, size_t size)
 
 	if (frame == NULL)
 		return NULL;
-	add_place(&line, frame, path_base_name(string(frame, "file")));
+	add_place(&line, frame, path_base_name(document_string(frame, "file")));
 	return text;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stacks as a person reads them: innermost first, as a debugger has it. Every word of a worker goes
  * out through policy/layout.h, one line a frame, so that none can forge another. */
+#include "policy/document.h"
 #include "policy/figure.h"
 #include "policy/layout.h"
 #include "policy/own.h"
@@ -17,18 +18,6 @@ struct text {
 	FILE *out;
 	unsigned indent, columns;
 };
-
-static const char *string(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
-
-static json_int_t number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
 
 static bool is_true(const json_t *object, const char *key)
 {
@@ -53,7 +42,8 @@ static void put_frame(const struct text *text, const json_t *frame)
 	char line[LINE_MAX_BYTES];
 	struct phrase phrase = phrase_on(line, sizeof(line));
 
-	phrase_add(&phrase, "%s at %s", string(frame, "function"), string(frame, "file"));
+	phrase_add(&phrase, "%s at %s", document_string(frame, "function"),
+		   document_string(frame, "file"));
 	if (json_is_integer(at))
 		phrase_add(&phrase, ":%lld", (long long)json_integer_value(at));
 	put(text, 2, line);
@@ -103,14 +93,16 @@ static void put_thread(const struct text *text, const json_t *thread)
 {
 	char line[LINE_MAX_BYTES], time[QUANTITY_TEXT_MAX];
 	struct phrase phrase = phrase_on(line, sizeof(line));
-	const char *name = string(thread, "name"), *state = string(thread, "state");
-	json_int_t used = number(thread, "cpu_usec");
+	const char *name = document_string(thread, "name"),
+		   *state = document_string(thread, "state");
+	json_int_t used = document_number(thread, "cpu_usec");
 
 	phrase_add(&phrase, "thread");
-	if (number(thread, "tid") != 0)
-		phrase_add(&phrase, " %lld", (long long)number(thread, "tid"));
-	if (number(thread, "tid_inside") != 0)
-		phrase_add(&phrase, " (%lld inside)", (long long)number(thread, "tid_inside"));
+	if (document_number(thread, "tid") != 0)
+		phrase_add(&phrase, " %lld", (long long)document_number(thread, "tid"));
+	if (document_number(thread, "tid_inside") != 0)
+		phrase_add(&phrase, " (%lld inside)",
+			   (long long)document_number(thread, "tid_inside"));
 	if (name[0] != '\0')
 		phrase_add(&phrase, " %s", name);
 	phrase_add(&phrase, ": %s", state[0] != '\0' ? state_word(state) : "state unknown");
@@ -118,9 +110,9 @@ static void put_thread(const struct text *text, const json_t *thread)
 		phrase_add(&phrase, ", holds the GIL");
 	if (is_true(thread, "allocating"))
 		phrase_add(&phrase, ", allocates");
-	if (number(thread, "interpreter") != 0)
+	if (document_number(thread, "interpreter") != 0)
 		phrase_add(&phrase, ", of subinterpreter %lld",
-			   (long long)number(thread, "interpreter"));
+			   (long long)document_number(thread, "interpreter"));
 	if (used > 0)
 		phrase_add(&phrase, ", %s of processor time", figure_time((uint64_t)used, time));
 	put(text, 1, line);
@@ -131,7 +123,7 @@ static void put_thread(const struct text *text, const json_t *thread)
 static void put_threads(const struct text *text, const json_t *process)
 {
 	const json_t *threads = json_object_get(process, "threads"), *thread;
-	bool is_python = number(process, "interpreters") > 0;
+	bool is_python = document_number(process, "interpreters") > 0;
 	size_t index, native = 0;
 	char line[64];
 
@@ -156,17 +148,19 @@ static void put_process(const struct text *text, const json_t *process)
 {
 	char line[LINE_MAX_BYTES];
 	struct phrase phrase = phrase_on(line, sizeof(line));
-	const char *name = string(process, "name"), *python = string(process, "python");
+	const char *name = document_string(process, "name"),
+		   *python = document_string(process, "python");
 
-	phrase_add(&phrase, "process %lld", (long long)number(process, "pid"));
-	if (number(process, "pid_inside") != 0)
-		phrase_add(&phrase, " (%lld inside)", (long long)number(process, "pid_inside"));
+	phrase_add(&phrase, "process %lld", (long long)document_number(process, "pid"));
+	if (document_number(process, "pid_inside") != 0)
+		phrase_add(&phrase, " (%lld inside)",
+			   (long long)document_number(process, "pid_inside"));
 	if (name[0] != '\0')
 		phrase_add(&phrase, " %s", name);
 	if (python[0] != '\0')
 		phrase_add(&phrase, ", CPython %s", python);
 	if (json_object_get(process, "error") != NULL)
-		phrase_add(&phrase, ": no stacks: %s", string(process, "error"));
+		phrase_add(&phrase, ": no stacks: %s", document_string(process, "error"));
 	put(text, 0, line);
 	put_threads(text, process);
 }

@@ -124,3 +124,16 @@ Test(document, takes_text_up_to_its_bound_and_no_more)
 	cr_expect_eq(err.kind, ERROR_TOO_MANY);
 	cr_expect_str_eq(err.text, "3 bytes are too many: at most 2");
 }
+
+Test(document, has_nothing_where_a_member_is_missing_or_of_another_kind)
+{
+	_cleanup_json_ json_t *value = json_pack("{s:s, s:i}", "text", "a", "number", 7);
+
+	cr_expect_str_eq(document_string(value, "text"), "a");
+	cr_expect_str_eq(document_string(value, "number"), "");
+	cr_expect_str_eq(document_string(value, "none"), "");
+	cr_expect_str_eq(document_string(NULL, "text"), "");
+	cr_expect_eq(document_number(value, "number"), 7);
+	cr_expect_eq(document_number(value, "text"), 0);
+	cr_expect_eq(document_number(NULL, "number"), 0);
+}
