@@ -145,6 +145,58 @@ void recording_processes_note(struct recording_processes *processes,
 	}
 }
 
+/* --- PSS ------------------------------------------------------------------------------------- */
+
+size_t recording_processes_ask(struct recording_processes *processes, uint64_t now_usec,
+			       int ret_pids[static RECORDING_SHARES_MAX])
+{
+	struct recording_process *largest[RECORDING_SHARES_MAX];
+	size_t count = 0, asked = 0;
+
+	for (size_t i = 0; i < processes->count; i++) {
+		struct recording_process *one = &processes->items[i];
+		size_t at = count;
+
+		if (one->last_usec != now_usec ||
+		    now_usec < one->first_usec + RECORDING_SHARE_AFTER_USEC)
+			continue;
+		while (at > 0 && largest[at - 1]->seen.rss_pages < one->seen.rss_pages)
+			at--;
+		if (at == RECORDING_SHARES_MAX)
+			continue;
+		if (count < RECORDING_SHARES_MAX)
+			count++;
+		memmove(&largest[at + 1], &largest[at],
+			(count - at - 1) * sizeof(struct recording_process *));
+		largest[at] = one;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (largest[i]->asked_usec != 0 &&
+		    now_usec < largest[i]->asked_usec + RECORDING_SHARE_USEC)
+			continue;
+		largest[i]->asked = true;
+		largest[i]->asked_usec = now_usec;
+		ret_pids[asked++] = largest[i]->seen.pid;
+	}
+	return asked;
+}
+
+bool recording_processes_tell(struct recording_processes *processes, int pid, uint64_t pss_bytes)
+{
+	for (size_t i = 0; i < processes->count; i++) {
+		struct recording_process *one = &processes->items[i];
+
+		if (one->seen.pid != pid || !one->asked)
+			continue;
+		one->asked = false;
+		one->pss_bytes = pss_bytes;
+		return true;
+	}
+	return false;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
 void recording_processes_expire(struct recording_processes *processes, uint64_t now_usec)
 {
 	size_t kept = 0, before = processes->count;
@@ -184,14 +236,19 @@ static json_t *pack_process(const struct recording_process *process, uint64_t ne
 {
 	const uint64_t rss = process->seen.rss_pages * page_size;
 	char comm[RECORDING_PROCESS_COMM * 4 + 1];
+	json_t *object;
 
-	return json_pack(
+	object = json_pack(
 		"{s:i, s:s, s:b, s:I, s:I, s:I, s:o}", "pid", process->seen.pid, "comm",
 		escape_string(process->seen.comm, ESCAPE_FOR_JSON, comm, sizeof(comm)), "alive",
 		process->last_usec == newest_usec, "rss", (json_int_t)rss, "cpu_usec",
 		(json_int_t)((double)process->seen.cpu_ticks * 1e6 / (double)ticks_per_second),
 		"seen_usec", (json_int_t)(process->last_usec - process->first_usec), "rss_series",
 		pack_points(process));
+	if (object != NULL && process->pss_bytes > 0)
+		(void)json_object_set_new(object, "pss",
+					  json_integer((json_int_t)process->pss_bytes));
+	return object;
 }
 
 static int compare(const void *a, const void *b)

@@ -152,6 +152,10 @@ static int add_process(const struct ctl_view *view, struct table *table, const j
 	if (r == 0)
 		r = add_size(table, member_of(process, "rss"), err);
 	if (r == 0)
+		r = json_object_get(process, "pss") != NULL
+			    ? add_size(table, member_of(process, "pss"), err)
+			    : table_add(table, "", err);
+	if (r == 0)
 		r = table_add(table, figure_time(member_of(process, "cpu_usec"), text), err);
 	return r < 0 ? r
 		     : table_add(table, chart_sparkline(points, shown, most, view->utf8, text),
@@ -166,6 +170,7 @@ static int put_processes(const struct ctl_view *view, const struct history *hist
 		{ .heading = "NAME" },
 		{ .heading = "STATE" },
 		{ .heading = "RSS", .right = true },
+		{ .heading = "PSS", .right = true },
 		{ .heading = "CPU", .right = true },
 		{ .heading = "RSS, 10 S EACH" },
 	};

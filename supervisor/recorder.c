@@ -177,6 +177,41 @@ static bool see_process(pid_t pid, void *userdata)
 	return crowd->count < RECORDER_PROCESSES_MAX;
 }
 
+static void tell(struct recorder *recorder, const struct reader_answer *answer, bool *told)
+{
+	for (; recorder != NULL && !*told; recorder = recorder->following)
+		*told = recording_processes_tell(&recorder->processes, answer->pid,
+						 answer->pss_bytes);
+}
+
+static void take_shares(struct recorders *all)
+{
+	struct reader_answer answer;
+
+	while (all->has_reader && reader_take(&all->reader, &answer)) {
+		bool told = false;
+
+		tell(all->others, &answer, &told);
+		tell(all->idle, &answer, &told);
+	}
+}
+
+/* Without a reader there is no PSS, until the next question. */
+static void ask_for_shares(struct recorder *recorder, uint64_t now)
+{
+	struct recorders *all = recorder->all;
+	int pids[RECORDING_SHARES_MAX];
+	struct error ignored;
+	size_t count;
+
+	take_shares(all);
+	count = recording_processes_ask(&recorder->processes, now, pids);
+	if (count > 0 && !all->has_reader)
+		all->has_reader = reader_start(&all->reader, &ignored) == 0;
+	for (size_t i = 0; i < count && all->has_reader; i++)
+		reader_ask(&all->reader, pids[i], READER_PSS);
+}
+
 static void look_at_processes(struct recorder *recorder, uint64_t now)
 {
 	_cleanup_close_ int leaf = -1;
@@ -193,6 +228,7 @@ static void look_at_processes(struct recorder *recorder, uint64_t now)
 	(void)cgroup_each_process(leaf, see_process, &crowd, &ignored);
 	recording_processes_note(&recorder->processes, crowd.seen, crowd.count, now,
 				 (uint64_t)sysconf(_SC_PAGESIZE));
+	ask_for_shares(recorder, now);
 }
 
 /* Of the sockets that its processes listen on themselves; those that are held are its owner's to
@@ -208,7 +244,11 @@ json_t *recorder_to_json(const struct recorder *recorder, uint64_t since_usec, s
 {
 	json_t *object = recording_to_json(&recorder->recording, since_usec, most,
 					   clock_monotonic_usec(), clock_realtime_usec());
-	json_t *processes =
+	json_t *processes;
+
+	if (recorder->all != NULL)
+		take_shares(recorder->all);
+	processes =
 		recording_processes_to_json(&recorder->processes, (uint64_t)sysconf(_SC_PAGESIZE),
 					    (uint64_t)sysconf(_SC_CLK_TCK));
 
@@ -358,6 +398,9 @@ void recorders_clear(struct recorders *all)
 	all->timer = sd_event_source_disable_unref(all->timer);
 	all->due_usec = 0;
 	accept_queue_clear(&all->sockets);
+	if (all->has_reader)
+		reader_stop(&all->reader);
+	all->has_reader = false;
 }
 
 void recorder_init(struct recorder *recorder, struct recorders *all, struct watch *watch,

@@ -19,6 +19,7 @@
 #include "policy/recording.h"
 #include "policy/recording_processes.h"
 #include "supervisor/accept_queue.h"
+#include "supervisor/reader.h"
 #include "supervisor/watch.h"
 
 #include <systemd/sd-event.h>
@@ -50,6 +51,10 @@ struct recorders {
 	uint64_t due_usec;		/* of the timer; 0: off */
 	uint64_t batch_due_usec;
 	struct accept_queue sockets;
+	/* Asked for PSS alone, and started for the first: who holds it up keeps no name from a
+	 * report. */
+	struct reader reader;
+	bool has_reader;
 	uint64_t used_usec; /* of all apps, at the last batch */
 };
 

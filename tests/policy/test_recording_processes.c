@@ -58,6 +58,53 @@ static void note(struct recording_processes *processes, uint64_t now, struct pro
 	recording_processes_note(processes, &one, 1, now, PAGE);
 }
 
+Test(recording_processes, asks_for_the_shares_of_the_largest_once_a_minute)
+{
+	struct process_seen seen[] = { process(1, 1, 10), process(2, 1, 50), process(3, 1, 30),
+				       process(4, 1, 40), process(5, 1, 20) };
+	struct recording_processes processes = { 0 };
+	int pids[RECORDING_SHARES_MAX];
+
+	recording_processes_note(&processes, seen, ARRAY_SIZE(seen), START - STEP, PAGE);
+	cr_expect_eq(recording_processes_ask(&processes, START - STEP, pids), 0, "just started");
+	recording_processes_note(&processes, seen, ARRAY_SIZE(seen), START, PAGE);
+	cr_assert_eq(recording_processes_ask(&processes, START, pids), 3);
+	cr_expect(pids[0] == 2 && pids[1] == 4 && pids[2] == 3);
+	recording_processes_note(&processes, seen, ARRAY_SIZE(seen), START + STEP, PAGE);
+	cr_expect_eq(recording_processes_ask(&processes, START + STEP, pids), 0);
+	/* a process that became one of the largest, and one that has gone meanwhile */
+	seen[0].rss_pages = 100;
+	seen[1] = seen[4];
+	recording_processes_note(&processes, seen, 4, START + 2 * STEP, PAGE);
+	cr_assert_eq(recording_processes_ask(&processes, START + 2 * STEP, pids), 1);
+	cr_expect_eq(pids[0], 1);
+	recording_processes_note(&processes, seen, 4, START + RECORDING_SHARE_USEC, PAGE);
+	cr_expect_eq(recording_processes_ask(&processes, START + RECORDING_SHARE_USEC, pids), 2);
+	recording_processes_clear(&processes);
+}
+
+Test(recording_processes, believes_an_answer_that_it_has_asked_for)
+{
+	struct recording_processes processes = { 0 };
+	int pids[RECORDING_SHARES_MAX];
+	json_t *array;
+
+	note(&processes, START - STEP, process(7, 1, 100));
+	note(&processes, START, process(7, 1, 100));
+	cr_expect_not(recording_processes_tell(&processes, 7, 4096), "nobody asked");
+	cr_assert_eq(recording_processes_ask(&processes, START, pids), 1);
+	cr_expect_not(recording_processes_tell(&processes, 8, 4096));
+	array = recording_processes_to_json(&processes, PAGE, 100);
+	cr_expect_null(json_object_get(json_array_get(array, 0), "pss"));
+	json_decref(array);
+	cr_expect(recording_processes_tell(&processes, 7, 4096));
+	cr_expect_not(recording_processes_tell(&processes, 7, 8192), "twice");
+	array = recording_processes_to_json(&processes, PAGE, 100);
+	cr_expect_eq(json_integer_value(json_object_get(json_array_get(array, 0), "pss")), 4096);
+	json_decref(array);
+	recording_processes_clear(&processes);
+}
+
 Test(recording_processes, keeps_how_the_memory_of_each_went)
 {
 	struct recording_processes processes = { 0 };

@@ -186,6 +186,22 @@ Test(recorder, sees_that_an_idle_app_becomes_busy)
 	cr_expect(heard >= 2 && heard <= 3, "%u", heard);
 }
 
+static bool knows_a_share(void)
+{
+	json_t *object = recorder_to_json(&recorder, 0, 10);
+	const json_t *first = json_array_get(json_object_get(object, "processes"), 0);
+	bool knows = json_integer_value(json_object_get(first, "pss")) > 0;
+
+	json_decref(object);
+	return knows;
+}
+
+Test(recorder, finds_out_the_share_of_a_process_without_waiting_for_it)
+{
+	start_child(true);
+	cr_expect(run_until(knows_a_share, 15000));
+}
+
 Test(recorder, is_never_idle_when_it_is_alone)
 {
 	all.alone = true;
