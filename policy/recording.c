@@ -250,7 +250,9 @@ int recording_add(struct recording *recording, const struct recording_sample *sa
 		return 0;
 	expire_track(&recording->coarse, RECORDING_SPAN_USEC, sample->time_usec);
 	expire_track(&recording->fine, RECORDING_FINE_SPAN_USEC, sample->time_usec);
-	if (track->count > 0 &&
+	/* The second of all is never far from the first: a thousand idle apps would have a fine
+	 * track for that one. */
+	if (track->count > 1 &&
 	    sample->time_usec < track->newest->time_usec + RECORDING_FINE_BELOW_USEC)
 		track = &recording->fine;
 	return add_to_track(track, sample);

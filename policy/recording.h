@@ -3,12 +3,13 @@
  * The flight recorder's memory: what an app used in the last five minutes. Pure: samples and times
  * are arguments.
  *
- * Two tracks: one sample a second at most for RECORDING_SPAN_USEC, and what was taken in between
- * (ten a second near a limit) for RECORDING_FINE_SPAN_USEC. A track holds its newest sample as it
- * is, and all of them as steps from the one before, the oldest as a step from nothing: a bit for
- * each field that moved, and a number of variable length for how much. So a second in which nothing
- * moves takes four bytes, a busy one about forty. Memory is allocated when there is something to be
- * held, grows by doubling up to RECORDING_TRACK_MAX, and is given back when old samples have gone.
+ * Two tracks: one sample a second at most for RECORDING_SPAN_USEC (but for the first two, which may
+ * be nearer to each other), and what was taken in between (ten a second near a limit) for
+ * RECORDING_FINE_SPAN_USEC. A track holds its newest sample as it is, and all of them as steps from
+ * the one before, the oldest as a step from nothing: a bit for each field that moved, and a number
+ * of variable length for how much. So a second in which nothing moves takes four bytes, a busy one
+ * about forty. Memory is allocated when there is something to be held, grows by doubling up to
+ * RECORDING_TRACK_MAX, and is given back when old samples have gone.
  *
  * Times are CLOCK_MONOTONIC microseconds. Counters count since the app's cgroup was made, so only
  * their differences mean anything.

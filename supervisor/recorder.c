@@ -138,10 +138,6 @@ static void choose_pace(struct recorder *recorder, uint64_t now)
 	recorder->paced_usec = now;
 	recorder->looks = pace == RECORDING_IDLE ? 0 : recorder->looks + 1;
 	keep_open(recorder, recorder->looks >= RECORDER_OPEN_AFTER);
-	/* The first look is followed by none that would be of the fine track: a thousand idle apps
-	 * would have one for a single sample. */
-	if (recording_count(&recorder->recording) == 1)
-		now += RECORDING_FINE_BELOW_USEC;
 	recorder->due_usec = next_due(pace, now);
 }
 
