@@ -181,21 +181,6 @@ time_t diagnosis_time(const json_t *time)
 	return timegm(&utc);
 }
 
-const json_t *diagnosis_last_stacks(const struct diagnosis *diagnosis, time_t end)
-{
-	if (json_is_object(diagnosis->stacks))
-		return diagnosis->stacks;
-	for (size_t i = json_array_size(diagnosis->snapshots); i > 0; i--) {
-		const json_t *snapshot = json_array_get(diagnosis->snapshots, i - 1);
-		const json_t *stacks = json_object_get(snapshot, "stacks");
-
-		if (json_is_object(stacks) &&
-		    diagnosis_time(json_object_get(snapshot, "time")) + DIAGNOSIS_FRESH_SEC >= end)
-			return stacks;
-	}
-	return NULL;
-}
-
 /* 0: it has nothing to tell. */
 static unsigned rank(const json_t *thread)
 {
@@ -235,6 +220,37 @@ const json_t *diagnosis_find_thread(const json_t *stacks, int pid, const json_t 
 	return best;
 }
 
+static bool is_of(const json_t *process, int pid)
+{
+	return pid <= 0 || json_integer_value(json_object_get(process, "pid")) == pid;
+}
+
+/* The last look of all may have come when its victim was being killed already. */
+const json_t *diagnosis_last_thread(const struct diagnosis *diagnosis, int pid, time_t end,
+				    const json_t **ret_process)
+{
+	const json_t *newest = NULL;
+
+	*ret_process = NULL;
+	if (json_is_object(diagnosis->stacks))
+		return diagnosis_find_thread(diagnosis->stacks, pid, ret_process);
+	for (size_t i = json_array_size(diagnosis->snapshots); i > 0; i--) {
+		const json_t *snapshot = json_array_get(diagnosis->snapshots, i - 1), *thread;
+		const json_t *process = NULL;
+
+		if (diagnosis_time(json_object_get(snapshot, "time")) + DIAGNOSIS_FRESH_SEC < end)
+			continue;
+		thread = diagnosis_find_thread(json_object_get(snapshot, "stacks"), pid, &process);
+		if (thread == NULL || (newest != NULL && !is_of(process, pid)))
+			continue;
+		newest = thread;
+		*ret_process = process;
+		if (is_of(process, pid))
+			break;
+	}
+	return newest;
+}
+
 void diagnosis_write_frame(const json_t *frame, char *text, size_t size)
 {
 	struct phrase line = phrase_on(text, size);
@@ -252,8 +268,8 @@ void diagnosis_write_frame(const json_t *frame, char *text, size_t size)
 bool diagnosis_locate(const struct diagnosis *diagnosis, time_t end, int pid, char *text,
 		      size_t size)
 {
-	const json_t *thread =
-		diagnosis_find_thread(diagnosis_last_stacks(diagnosis, end), pid, NULL);
+	const json_t *process = NULL;
+	const json_t *thread = diagnosis_last_thread(diagnosis, pid, end, &process);
 
 	text[0] = '\0';
 	if (!json_is_true(json_object_get(thread, "allocating")))

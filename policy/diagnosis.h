@@ -50,16 +50,17 @@ void diagnosis_set_history(struct diagnosis *diagnosis, json_t *history);
 
 void diagnosis_clear(struct diagnosis *diagnosis);
 
-/* The stacks nearest to the end: those that were taken by themselves, else the newest snapshot's,
- * if it is no older than DIAGNOSIS_FRESH_SEC (end: seconds since the epoch). NULL if there are
- * none. Borrowed. */
 #define DIAGNOSIS_FRESH_SEC 120
-const json_t *diagnosis_last_stacks(const struct diagnosis *diagnosis, time_t end);
-
 /* Of STACKS the thread that tells most: one that allocates, else who holds the GIL, else the first
  * with a frame; of the process `pid` if that is there (as host pid) and has any, else of all. NULL
  * if there is none. Borrowed. ret_process: whose it is; may be NULL. */
 const json_t *diagnosis_find_thread(const json_t *stacks, int pid, const json_t **ret_process);
+
+/* That thread near the end (in seconds since the epoch): of the stacks that were taken by
+ * themselves, else of the newest snapshot that has frames of the process `pid`, else of the newest
+ * that has any; no snapshot is older than DIAGNOSIS_FRESH_SEC. NULL if there is none. Borrowed. */
+const json_t *diagnosis_last_thread(const struct diagnosis *diagnosis, int pid, time_t end,
+				    const json_t **ret_process);
 
 /* "export.py:88 in load()": where a thread of those stacks was that allocates memory. False, and
  * "", if none did. */

@@ -364,9 +364,8 @@ static void put_frame(FILE *out, const json_t *frame)
 static void put_stack(FILE *out, const struct incident *incident)
 {
 	const json_t *process = NULL, *frame;
-	const json_t *thread = diagnosis_find_thread(
-		diagnosis_last_stacks(incident->diagnosis, incident->time.tv_sec),
-		incident->victim.pid, &process);
+	const json_t *thread = diagnosis_last_thread(incident->diagnosis, incident->victim.pid,
+						     incident->time.tv_sec, &process);
 	char text[FIELD_MAX];
 	struct phrase line = phrase_on(text, sizeof(text));
 	size_t i;

@@ -73,12 +73,12 @@ static int add_parts(const struct incident *incident, struct strings *ret, struc
 /* ", in thread 3 (exporter), at export.py:88 in load()" */
 static void add_place(struct phrase *line, const struct incident *incident)
 {
-	const json_t *stacks = diagnosis_last_stacks(incident->diagnosis, incident->time.tv_sec);
 	const json_t *process = NULL, *threads, *other, *thread, *name;
 	char frame[WORDS_MAX];
 	size_t i, number = 0;
 
-	thread = diagnosis_find_thread(stacks, incident->victim.pid, &process);
+	thread = diagnosis_last_thread(incident->diagnosis, incident->victim.pid,
+				       incident->time.tv_sec, &process);
 	if (!json_is_true(json_object_get(thread, "allocating")))
 		return;
 	threads = json_object_get(process, "threads");

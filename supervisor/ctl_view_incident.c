@@ -384,9 +384,8 @@ static void put_stack(const struct writer *writer, const json_t *incident)
 	json_int_t pid = json_integer_value(json_object_get(victim, "pid"));
 	size_t i;
 
-	thread = diagnosis_find_thread(
-		diagnosis_last_stacks(&gathered, diagnosis_time(json_object_get(incident, "time"))),
-		pid > 0 && pid <= INT_MAX ? (int)pid : 0, &process);
+	thread = diagnosis_last_thread(&gathered, pid > 0 && pid <= INT_MAX ? (int)pid : 0,
+				       diagnosis_time(json_object_get(incident, "time")), &process);
 	if (thread == NULL)
 		return;
 	put_thread(writer, process, thread);

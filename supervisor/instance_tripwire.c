@@ -291,6 +291,24 @@ static const json_t *stacks_before(const struct instance *instance)
 	return count > 0 ? json_object_get(json_array_get(snapshots, count - 1), "stacks") : NULL;
 }
 
+static bool was_killed(const struct instance *instance)
+{
+	struct watch_reading now = { 0 };
+
+	watch_read_counters(&instance->watch, &now.counters);
+	return instance_new_oom_kills(instance, &now) > 0;
+}
+
+/* Of the first of the processes that were asked for, the largest. */
+static bool has_frames(const json_t *result)
+{
+	const json_t *largest = json_array_get(json_object_get(result, "processes"), 0);
+	const json_t *process = NULL;
+	json_int_t pid = json_integer_value(json_object_get(largest, "pid"));
+
+	return diagnosis_find_thread(result, (int)pid, &process) != NULL && process == largest;
+}
+
 static void on_stacks(json_t *result, const struct error *err, void *userdata)
 {
 	struct trip *trip = userdata;
@@ -299,6 +317,8 @@ static void on_stacks(json_t *result, const struct error *err, void *userdata)
 	if (result == NULL)
 		memcpy(trip->why_none, err->text, sizeof(trip->why_none));
 	process_table_take_answers(&trip->instance->processes, trip->instance->host->reader);
+	/* killed before it was read: the look before this one knows more of it */
+	trip->late = was_killed(trip->instance) && !has_frames(result);
 	trip->stacks = json_incref(result);
 	if (result != NULL)
 		(void)stacks_mark_allocating(stacks_before(trip->instance), result);

@@ -59,8 +59,9 @@ static const char *function_of(const json_t *found)
 Test(diagnosis, of_an_idle_app_it_is_nothing)
 {
 	struct diagnosis diagnosis = { 0 };
+	const json_t *of = NULL;
 
-	cr_expect_null(diagnosis_last_stacks(&diagnosis, 0));
+	cr_expect_null(diagnosis_last_thread(&diagnosis, 0, 0, &of));
 	diagnosis_add_snapshot(&diagnosis, NULL);
 	diagnosis_add_step(&diagnosis, NULL);
 	diagnosis_set_stacks(&diagnosis, NULL);
@@ -148,15 +149,34 @@ Test(diagnosis, stacks_taken_by_themselves_are_nearest_to_the_end)
 {
 	struct diagnosis diagnosis = { 0 };
 	json_t *own = make_stacks(1, 1);
-	const json_t *found;
+	const json_t *of = NULL;
 
 	diagnosis_add_snapshot(&diagnosis, json_pack("{s:o}", "stacks", make_stacks(1, 1)));
 	diagnosis_add_snapshot(&diagnosis, json_pack("{s:o}", "stacks", make_stacks(2, 1)));
 	diagnosis_add_snapshot(&diagnosis, json_pack("{s:n}", "stacks"));
-	found = diagnosis_last_stacks(&diagnosis, 0);
-	cr_expect_eq(json_array_size(json_object_get(found, "processes")), 2);
+	cr_expect_not_null(diagnosis_last_thread(&diagnosis, 2, 0, &of));
+	cr_expect_eq(json_integer_value(json_object_get(of, "pid")), 2);
 	diagnosis_set_stacks(&diagnosis, own);
-	cr_expect_eq(diagnosis_last_stacks(&diagnosis, 0), own);
+	cr_expect_not_null(diagnosis_last_thread(&diagnosis, 2, 0, &of));
+	cr_expect_eq(of, json_array_get(json_object_get(own, "processes"), 0));
+	diagnosis_clear(&diagnosis);
+}
+
+/* The newest look may have come too late for it: what the others did then is no answer. */
+Test(diagnosis, the_last_thread_is_of_the_process_that_died)
+{
+	struct diagnosis diagnosis = { 0 };
+	const json_t *of = NULL;
+
+	diagnosis_add_snapshot(&diagnosis, json_pack("{s:o}", "stacks", make_stacks(3, 1)));
+	diagnosis_add_snapshot(&diagnosis, json_pack("{s:o}", "stacks", make_stacks(2, 1)));
+	diagnosis_add_snapshot(&diagnosis, json_pack("{s:o}", "stacks", make_stacks(1, 1)));
+	cr_expect_not_null(diagnosis_last_thread(&diagnosis, 3, 0, &of));
+	cr_expect_eq(json_integer_value(json_object_get(of, "pid")), 3);
+	cr_expect_not_null(diagnosis_last_thread(&diagnosis, 9, 0, &of));
+	cr_expect_eq(json_integer_value(json_object_get(of, "pid")), 1, "the newest of all");
+	cr_expect_null(diagnosis_last_thread(&diagnosis, 3, DIAGNOSIS_FRESH_SEC + 1, &of));
+	cr_expect_null(of);
 	diagnosis_clear(&diagnosis);
 }
 

@@ -33,13 +33,16 @@ Test(ctl_usage, history_names_the_processes)
 			 .params = "{\"name\":\"web\"}",
 			 .result = "{\"history\":{\"time_msec\":[1000],\"processes\":[{"
 				   "\"pid\":12,\"comm\":\"a\\u001bb\",\"alive\":false,\"rss\":"
-				   "1048576,\"cpu_usec\":2000000,\"rss_series\":[524288,1048576]}"
-				   "]}}" }),
+				   "1048576,\"cpu_usec\":2000000,\"rss_series\":[524288,1048576]},"
+				   "{\"pid\":9,\"comm\":\"sh\",\"alive\":true,\"rss\":1048576,"
+				   "\"pss\":524288,\"cpu_usec\":0,\"rss_series\":[1048576]}]}}" }),
 		WORDS("history", "web"));
 
 	cr_expect_eq(told.code, 0, "%s", told.errors);
-	cr_expect_not_null(strstr(told.out, "\nPID  NAME    STATE   RSS  CPU  RSS, 10 S EACH\n"
-					    " 12  a\\x1bb  gone   1.0M   2s  ▄█\n"),
+	cr_expect_not_null(strstr(told.out,
+				  "\nPID  NAME    STATE   RSS   PSS  CPU  RSS, 10 S EACH\n"
+				  " 12  a\\x1bb  gone   1.0M     -   2s  ▄█\n"
+				  "  9  sh      -      1.0M  512K    0  █\n"),
 			   "%s", told.out);
 }
 
