@@ -2,6 +2,7 @@
 #include "policy/diagnosis.h"
 
 #include "policy/own.h"
+#include "policy/path.h"
 #include "policy/phrase.h"
 
 #include <stdio.h>
@@ -256,9 +257,8 @@ void diagnosis_write_frame(const json_t *frame, char *text, size_t size)
 	struct phrase line = phrase_on(text, size);
 	const char *file = json_string_value(json_object_get(frame, "file"));
 	const char *function = json_string_value(json_object_get(frame, "function"));
-	const char *slash = file != NULL ? strrchr(file, '/') : NULL;
 
-	phrase_add(&line, "%s", slash != NULL ? slash + 1 : file != NULL ? file : "?");
+	phrase_add(&line, "%s", file != NULL ? path_base_name(file) : "?");
 	if (json_is_integer(json_object_get(frame, "line")))
 		phrase_add(&line, ":%" JSON_INTEGER_FORMAT,
 			   json_integer_value(json_object_get(frame, "line")));
