@@ -512,16 +512,24 @@ static bool read_pressure(const struct reading *reading, struct watch_reading *r
 	return true;
 }
 
+/* False: it was never started. */
+static bool begin_reading(const struct watch *watch, struct places *places)
+{
+	if (watch->on_event == NULL)
+		return false;
+	if (watch->files == NULL)
+		*places = open_places(watch);
+	return true;
+}
+
 void watch_read(const struct watch *watch, struct watch_reading *ret)
 {
 	struct places places _cleanup_places_ = { { -1, -1 } };
 	const struct reading reading = { watch->files, &places };
 
 	*ret = (struct watch_reading){ 0 };
-	if (watch->on_event == NULL) /* never started */
+	if (!begin_reading(watch, &places))
 		return;
-	if (watch->files == NULL)
-		places = open_places(watch);
 	read_counters(&reading, &ret->counters);
 	read_memory(&reading, &ret->memory, &ret->sample, &ret->refaults);
 	ret->leaf_current = read_number(&reading, WATCH_LEAF_MEMORY_CURRENT);
@@ -538,11 +546,8 @@ void watch_read_counters(const struct watch *watch, struct event_deltas *ret)
 	const struct reading reading = { watch->files, &places };
 
 	*ret = (struct event_deltas){ 0 };
-	if (watch->on_event == NULL) /* never started */
-		return;
-	if (watch->files == NULL)
-		places = open_places(watch);
-	read_counters(&reading, ret);
+	if (begin_reading(watch, &places))
+		read_counters(&reading, ret);
 }
 
 /* One file of the app's: for a thousand idle ones without a directory in between. */
