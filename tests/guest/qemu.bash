@@ -10,7 +10,9 @@
 # makes itself.
 #
 # PYSBX_GUEST_ACCEL (tcg), PYSBX_GUEST_CPUS (2) and PYSBX_GUEST_MEMORY (2048, in MiB) override.
-# Software emulation is the default because it works everywhere; "kvm" is there for who has it.
+# Software emulation is the default because it works everywhere; "kvm" is there for who has it. Both
+# processors are emulated in one thread: with a thread each ("mttcg"), QEMU 7.2 brings Linux down or
+# to a stop once in a while, and two guests beside each other are not sooner done.
 
 guest_say() { printf 'guest: %s\n' "$*" >&2; }
 guest_die() {
@@ -44,7 +46,8 @@ guest_machine() {
 	shift
 	local accel=${PYSBX_GUEST_ACCEL:-tcg} cpu=max
 	case $accel in
-		tcg) accel=tcg,thread=multi ;;
+		tcg) accel=tcg,thread=single ;;
+		mttcg) accel=tcg,thread=multi ;;
 		kvm) cpu=host ;;
 	esac
 	# pit=off: Linux would believe the PIT more than the HPET, and where the host is busy the former
@@ -62,6 +65,8 @@ guest_machine() {
 		-device virtio-rng-pci -device virtio-serial-pci
 		-chardev "socket,id=agent,path=$work/agent.sock,server=on,wait=off"
 		-device virtserialport,chardev=agent,name=pysbx.agent
+		-chardev "socket,id=monitor,path=$work/monitor.sock,server=on,wait=off"
+		-mon chardev=monitor
 	)
 }
 
