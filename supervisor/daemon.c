@@ -224,8 +224,6 @@ static int fill_host(struct daemon *daemon, struct error *err)
 	if (r >= 0)
 		r = launcher_image(LAUNCHER_PATH, &daemon->host.instance.image_fd, err);
 	if (r >= 0)
-		r = reader_start(&daemon->reader, err);
-	if (r >= 0)
 		r = incident_hook_new(daemon->event, &daemon->log, &daemon->hook, err);
 	daemon->host.instance.hook = daemon->hook;
 	if (r >= 0)
@@ -367,7 +365,6 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 		.records_fd = -1,
 		.started_usec = clock_realtime_usec(),
 		.scope = { .fd = -1, .init_fd = -1, .anchor = { .pidfd = -1, .socket = -1 } },
-		.reader = { .pidfd = -1, .socket = -1 },
 		.kernel_log = { .fd = -1 },
 		.notifier = { .fd = -1 },
 		.slots = LAUNCHER_SLOTS_NONE,

@@ -119,7 +119,7 @@ struct instance_host {
 	const char *root_path; /* of root_fd; NULL: there is none yet */
 	const char
 		*root_cgroup; /* as the kernel's log names it: "/pysbx.slice/..."; "" = unknown */
-	const struct reader *reader;
+	struct reader *reader;
 	struct kernel_log *kernel_log;
 	struct recorders *recorders;   /* NULL: nothing is recorded */
 	struct stacks_readers *stacks; /* NULL: no stacks are read */

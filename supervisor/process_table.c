@@ -120,7 +120,7 @@ void process_table_take_answers(struct process_table *table, const struct reader
 	}
 }
 
-void process_table_refresh(struct process_table *table, int dir, const struct reader *reader)
+void process_table_refresh(struct process_table *table, int dir, struct reader *reader)
 {
 	struct error ignored;
 

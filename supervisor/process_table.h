@@ -37,7 +37,7 @@ struct process_table { /* zero-initialised: empty, and nothing is allocated */
  * cannot block; arguments are asked from the reader, and answers that have come are taken. Dead
  * ones stay until process_table_forget_dead, so that they can be asked about. Best effort: what
  * vanishes meanwhile is passed over. */
-void process_table_refresh(struct process_table *table, int dir, const struct reader *reader);
+void process_table_refresh(struct process_table *table, int dir, struct reader *reader);
 
 /* Takes the reader's answers alone. */
 void process_table_take_answers(struct process_table *table, const struct reader *reader);

@@ -114,7 +114,7 @@ static void __attribute__((noreturn)) answer_questions(int socket_fd)
 	}
 }
 
-int reader_start(struct reader *reader, struct error *err)
+static bool start(struct reader *reader)
 {
 	_cleanup_close_ int ours = -1, theirs = -1;
 	int pidfd = -1, pair[2];
@@ -124,37 +124,36 @@ int reader_start(struct reader *reader, struct error *err)
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "reader: socketpair");
+		return false;
 	ours = pair[0];
 	theirs = pair[1];
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "reader: clone3");
+		return false;
 	if (pid == 0)
 		answer_questions(theirs);
 	*reader = (struct reader){ .pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours) };
-	return 0;
+	return true;
 }
 
-void reader_ask(const struct reader *reader, pid_t pid, enum reader_question question)
+void reader_ask(struct reader *reader, pid_t pid, enum reader_question question)
 {
 	const struct asked asked = { pid, question };
 
-	if (reader->socket >= 0)
-		(void)send(reader->socket, &asked, sizeof(asked), MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (reader->pid == 0 && !start(reader))
+		return;
+	(void)send(reader->socket, &asked, sizeof(asked), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 bool reader_take(const struct reader *reader, struct reader_answer *ret)
 {
-	if (reader->socket < 0)
-		return false;
-	return recv(reader->socket, ret, sizeof(*ret), MSG_DONTWAIT) == (ssize_t)sizeof(*ret);
+	return reader->pid != 0 &&
+	       recv(reader->socket, ret, sizeof(*ret), MSG_DONTWAIT) == (ssize_t)sizeof(*ret);
 }
 
 void reader_kill(struct reader *reader)
 {
-	close_and_clear(&reader->socket);
-	if (reader->pidfd >= 0)
+	if (reader->pid != 0)
 		pidfd_kill(reader->pidfd);
 }
 
@@ -162,9 +161,11 @@ void reader_stop(struct reader *reader)
 {
 	siginfo_t info;
 
-	reader_kill(reader);
-	if (reader->pidfd < 0)
+	if (reader->pid == 0)
 		return;
+	reader_kill(reader);
 	(void)waitid((idtype_t)P_PIDFD, (id_t)reader->pidfd, &info, WEXITED);
+	close_and_clear(&reader->socket);
 	close_and_clear(&reader->pidfd);
+	reader->pid = 0;
 }

@@ -4,7 +4,8 @@
  * memory, and for /proc/PID/smaps_rollup all of that is walked through: reading either waits for
  * the worker's mmap_lock, which one that forks without end hardly ever lets go. The loop must not
  * wait there, so it asks this process, and takes the answers when they have come. An answer that
- * never comes costs a name in a report, nothing else.
+ * never comes costs a name in a report, nothing else. It starts with the first question: a short run
+ * has none.
  */
 #pragma once
 
@@ -17,7 +18,7 @@
 #define READER_TEXT_MAX 512
 
 struct reader {
-	pid_t pid;
+	pid_t pid; /* 0: not started, and the rest means nothing */
 	int pidfd;
 	int socket;
 };
@@ -34,14 +35,12 @@ struct reader_answer {
 	char text[READER_TEXT_MAX];
 };
 
-int reader_start(struct reader *reader, struct error *err);
-
-/* Never blocks; a question too many is dropped. */
-void reader_ask(const struct reader *reader, pid_t pid, enum reader_question question);
+/* Never blocks; a question too many is dropped, and so is one for which no process can start. */
+void reader_ask(struct reader *reader, pid_t pid, enum reader_question question);
 
 /* The next answer, if there is one. */
 bool reader_take(const struct reader *reader, struct reader_answer *ret);
 
-/* Kills it; reader_stop also reaps it. */
+/* Kills it; reader_stop also reaps it. No question may follow. */
 void reader_kill(struct reader *reader);
 void reader_stop(struct reader *reader);

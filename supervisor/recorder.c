@@ -184,7 +184,7 @@ static void take_shares(struct recorders *all)
 {
 	struct reader_answer answer;
 
-	while (all->has_reader && reader_take(&all->reader, &answer)) {
+	while (reader_take(&all->reader, &answer)) {
 		bool told = false;
 
 		tell(all->others, &answer, &told);
@@ -192,19 +192,15 @@ static void take_shares(struct recorders *all)
 	}
 }
 
-/* Without a reader there is no PSS, until the next question. */
 static void ask_for_shares(struct recorder *recorder, uint64_t now)
 {
 	struct recorders *all = recorder->all;
 	int pids[RECORDING_SHARES_MAX];
-	struct error ignored;
 	size_t count;
 
 	take_shares(all);
 	count = recording_processes_ask(&recorder->processes, now, pids);
-	if (count > 0 && !all->has_reader)
-		all->has_reader = reader_start(&all->reader, &ignored) == 0;
-	for (size_t i = 0; i < count && all->has_reader; i++)
+	for (size_t i = 0; i < count; i++)
 		reader_ask(&all->reader, pids[i], READER_PSS);
 }
 
@@ -394,9 +390,7 @@ void recorders_clear(struct recorders *all)
 	all->timer = sd_event_source_disable_unref(all->timer);
 	all->due_usec = 0;
 	accept_queue_clear(&all->sockets);
-	if (all->has_reader)
-		reader_stop(&all->reader);
-	all->has_reader = false;
+	reader_stop(&all->reader);
 }
 
 void recorder_init(struct recorder *recorder, struct recorders *all, struct watch *watch,

@@ -54,7 +54,6 @@ struct recorders {
 	/* Asked for PSS alone, and started for the first: who holds it up keeps no name from a
 	 * report. */
 	struct reader reader;
-	bool has_reader;
 	uint64_t used_usec; /* of all apps, at the last batch */
 };
 

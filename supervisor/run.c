@@ -417,9 +417,7 @@ static int run_instance(struct run *run, struct error *err)
 	run->instance_ready = true;
 	instance_start(&run->instance);
 	/* while the launcher builds the sandbox; the signals are blocked since the first cgroup */
-	r = reader_start(&run->reader, err);
-	if (r >= 0)
-		r = attach_signals(run, err);
+	r = attach_signals(run, err);
 	if (r < 0)
 		return r;
 	r = sd_event_loop(run->event);
@@ -538,7 +536,6 @@ static int start(int argc, char *argv[], parse_options *parse, void (*help)(FILE
 		.app_fd = -1,
 		.identity = { .lock_fd = -1 },
 		.delegation = DELEGATION_NONE,
-		.reader = { .pidfd = -1, .socket = -1 },
 		.host = { .image_fd = -1 },
 		.kernel_log = { .fd = -1 },
 	};

@@ -10,7 +10,7 @@
 #include <errno.h>
 
 static struct log silent;
-static struct reader no_reader = { .pidfd = -1, .socket = -1 };
+static struct reader no_reader;
 static struct kernel_log no_kernel_log = { .fd = -1 };
 static struct app_host host;
 static struct config *config;

@@ -11,7 +11,7 @@
 #define HOUR UINT64_C(3600000000)
 
 static struct daemon daemon_;
-static struct reader no_reader = { .pidfd = -1, .socket = -1 };
+static struct reader no_reader;
 static struct kernel_log no_kernel_log = { .fd = -1 };
 
 static void record_nothing(struct app *app)

@@ -62,8 +62,7 @@ static void open_scene(struct scene *scene, const char *frozen)
 {
 	struct error err;
 
-	*scene = (struct scene){ .reader = { .pidfd = -1, .socket = -1 },
-				 .log = { .threshold = LOG_LEVEL_ERROR } };
+	*scene = (struct scene){ .log = { .threshold = LOG_LEVEL_ERROR } };
 	told_to = scene;
 	tree_make();
 	set_memory(10 * MIB, 0, 0);

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -369,28 +370,33 @@ Test(socket, who_is_nobody_hears_one_line_and_is_closed)
 
 /* --- bad clients ------------------------------------------------------------------------------ */
 
-/* Its processes that read for it, the recorder's among them, start when they are first wanted: the
- * two fds that each costs are not counted. */
-static size_t count_fds(pid_t pid)
+/* What clients cost a process: sockets, and the logs that they follow. Each child of its has one
+ * socket, and may come at any time: the recorder's reader does with the first look at processes. */
+static size_t count_clients_fds(pid_t pid)
 {
-	size_t count = 0, of_children = 0;
-	char path[64], *children;
+	char path[64], target[PATH_MAX];
+	size_t count = 0, children = 0;
+	const struct dirent *entry;
+	char *text;
 	DIR *stream;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	children = read_text(path);
-	for (const char *at = children; *at != '\0'; at++)
-		of_children += *at == ' ' ? 2 : 0;
-	free(children);
+	text = read_text(path);
+	for (const char *at = text; (at = strchr(at, ' ')) != NULL; at++)
+		children++;
+	free(text);
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	stream = opendir(path);
 	cr_assert_not_null(stream);
-	while (readdir(stream) != NULL)
-		count++;
+	while ((entry = readdir(stream)) != NULL) {
+		ssize_t n = readlinkat(dirfd(stream), entry->d_name, target, sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		count += strncmp(target, "socket:", 7) == 0 || strstr(target, ".log") != NULL;
+	}
 	closedir(stream);
-	cr_assert_gt(count, of_children);
-	count -= of_children;
-	return count;
+	cr_assert_gt(count, children);
+	return count - children;
 }
 
 static void expect_prompt(const char *while_what)
@@ -494,7 +500,7 @@ Test(socket, lines_beyond_the_bounds_are_refused)
 
 	hosting_open(&hosting, "long");
 	daemon_start();
-	fds = count_fds(daemon_pid());
+	fds = count_clients_fds(daemon_pid());
 	for (size_t i = 0; info[i] != '\0'; i++)
 		most[i] = info[i];
 	expect_answer(deep, strlen(deep), "parse-error");
@@ -511,8 +517,8 @@ Test(socket, lines_beyond_the_bounds_are_refused)
 		link_close(&link);
 	}
 	expect_prompt("after long lines");
-	cr_expect(AWAIT(count_fds(daemon_pid()) <= fds, REACTION_MSEC), "%zu fds, %zu before",
-		  count_fds(daemon_pid()), fds);
+	cr_expect(AWAIT(count_clients_fds(daemon_pid()) <= fds, REACTION_MSEC),
+		  "%zu fds, %zu before", count_clients_fds(daemon_pid()), fds);
 	hosting_close(&hosting);
 }
 
@@ -551,7 +557,7 @@ Test(socket, half_a_line_and_ten_thousand_connections_disturb_nobody)
 	hosting_open(&hosting, "crowd");
 	daemon_start();
 	expect_prompt("at first");
-	fds = count_fds(daemon_pid());
+	fds = count_clients_fds(daemon_pid());
 	link_open(&half);
 	link_send(&half, INFO);
 	for (int i = 0; i < 10; i++) {
@@ -564,8 +570,8 @@ Test(socket, half_a_line_and_ten_thousand_connections_disturb_nobody)
 	cr_expect(AWAIT(has_ended(&half), LINE_TIMEOUT_MSEC + REACTION_MSEC),
 		  "a client that has sent half a line is still there");
 	link_close(&half);
-	cr_expect(AWAIT(count_fds(daemon_pid()) <= fds, REACTION_MSEC), "%zu fds, %zu before",
-		  count_fds(daemon_pid()), fds);
+	cr_expect(AWAIT(count_clients_fds(daemon_pid()) <= fds, REACTION_MSEC),
+		  "%zu fds, %zu before", count_clients_fds(daemon_pid()), fds);
 	hosting_close(&hosting);
 }
 
@@ -578,7 +584,7 @@ Test(socket, one_user_has_sixteen_connections)
 
 	hosting_open(&hosting, "many");
 	daemon_start();
-	fds = count_fds(daemon_pid());
+	fds = count_clients_fds(daemon_pid());
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		link_open_as(&links[i], USER_ACME);
 	refusal = link_next(&links[CLIENTS_PER_UID], REACTION_MSEC);
@@ -598,7 +604,7 @@ Test(socket, one_user_has_sixteen_connections)
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		link_close(&links[i]);
 	/* and who has closed some may come again, when the daemon has seen that */
-	cr_assert(AWAIT(count_fds(daemon_pid()) <= fds, REACTION_MSEC));
+	cr_assert(AWAIT(count_clients_fds(daemon_pid()) <= fds, REACTION_MSEC));
 	do_as(USER_ACME, "app.list", NULL);
 	hosting_close(&hosting);
 }
@@ -628,7 +634,7 @@ Test(socket, who_follows_a_flood_and_never_reads_is_cut_off)
 	/* its log file is open from the first line on */
 	cr_assert(AWAIT(shell(NULL, "pysbx logs %s | grep -q flood", name) == 0, REACTION_MSEC));
 	journal_mark(mark);
-	fds = count_fds(daemon_pid());
+	fds = count_clients_fds(daemon_pid());
 	link_open_as(&link, USER_ACME);
 	link_request(&link, 1, "app.logs",
 		     json_pack("{s:s, s:i, s:b}", "name", name, "lines", 0, "follow", 1));
@@ -639,7 +645,7 @@ Test(socket, who_follows_a_flood_and_never_reads_is_cut_off)
 	cut = journal_await(mark, WORDS(EVENT_CLIENT_CUT_OFF), 1, START_MSEC);
 	cr_expect_not_null(strstr(journal_text(json_array_get(cut, 0), "MESSAGE"), "does not read"),
 			   "%s", journal_text(json_array_get(cut, 0), "MESSAGE"));
-	cr_expect(AWAIT(count_fds(daemon_pid()) <= fds, REACTION_MSEC));
+	cr_expect(AWAIT(count_clients_fds(daemon_pid()) <= fds, REACTION_MSEC));
 	link_close(&link);
 	hosting_close(&hosting);
 }
