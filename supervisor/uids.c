@@ -43,22 +43,22 @@ static bool is_in_range(json_int_t uid)
 	       uid < (json_int_t)IDENTITY_DAEMON_FIRST + IDENTITY_DYNAMIC_COUNT;
 }
 
-static bool is_given(const struct uids *uids, uid_t uid)
+static bool is_marked(const uint8_t *bits, uid_t uid)
 {
 	uint32_t place = uid - IDENTITY_DAEMON_FIRST;
 
-	return (uids->given[place / 8] >> place % 8 & 1) != 0;
+	return (bits[place / 8] >> place % 8 & 1) != 0;
 }
 
-static void mark(struct uids *uids, uid_t uid, bool given)
+static void mark(uint8_t *bits, uid_t uid, bool set)
 {
 	uint32_t place = uid - IDENTITY_DAEMON_FIRST;
 	uint8_t bit = (uint8_t)(1U << place % 8);
 
-	if (given)
-		uids->given[place / 8] |= bit;
+	if (set)
+		bits[place / 8] |= bit;
 	else
-		uids->given[place / 8] &= (uint8_t)~bit;
+		bits[place / 8] &= (uint8_t)~bit;
 }
 
 /* --- reading and writing -------------------------------------------------------------------- */
@@ -95,10 +95,10 @@ static int take_entries(struct uids *uids, struct error *err)
 
 		if (r < 0)
 			return r;
-		if (is_given(uids, (uid_t)json_integer_value(value)))
+		if (is_marked(uids->given, (uid_t)json_integer_value(value)))
 			return error_set(err, ERROR_INVALID, 0, "%s: another app has this uid",
 					 key);
-		mark(uids, (uid_t)json_integer_value(value), true);
+		mark(uids->given, (uid_t)json_integer_value(value), true);
 	}
 	return 0;
 }
@@ -108,7 +108,6 @@ static int load(struct uids *uids, struct error *err)
 	char path[PATH_MAX];
 	int r;
 
-	uids->unsaved = json_object();
 	snprintf(path, sizeof(path), "%s/" FILE_NAME ".json", uids->directory);
 	r = store_read(path, FILE_SIZE_MAX, &uids->map, err);
 	if (r == -ENOENT) {
@@ -119,7 +118,7 @@ static int load(struct uids *uids, struct error *err)
 		if (r < 0)
 			error_prefix(err, "%s", path);
 	}
-	if (r >= 0 && (uids->map == NULL || uids->unsaved == NULL))
+	if (r >= 0 && uids->map == NULL)
 		r = error_no_memory(err);
 	return r;
 }
@@ -138,7 +137,6 @@ int uids_load(struct uids *uids, const char *directory, struct error *err)
 void uids_clear(struct uids *uids)
 {
 	json_decref(uids->map);
-	json_decref(uids->unsaved);
 	*uids = (struct uids){ 0 };
 }
 
@@ -146,21 +144,21 @@ int uids_save(struct uids *uids, struct error *err)
 {
 	int r;
 
-	if (json_object_size(uids->unsaved) == 0)
+	if (!uids->changed)
 		return 0;
 	r = store_write(uids->directory, FILE_NAME, uids->map, true, err);
-	if (r >= 0)
-		(void)json_object_clear(uids->unsaved);
+	if (r < 0)
+		return r;
+	memset(uids->unsaved, 0, sizeof(uids->unsaved));
+	uids->changed = false;
 	return r;
 }
 
 int uids_secure(struct uids *uids, const char *tenant, const char *app, struct error *err)
 {
-	char key[KEY_MAX];
+	uid_t uid = uids_find(uids, tenant, app);
 
-	return json_object_get(uids->unsaved, make_key(tenant, app, key)) != NULL
-		       ? uids_save(uids, err)
-		       : 0;
+	return uid != 0 && is_marked(uids->unsaved, uid) ? uids_save(uids, err) : 0;
 }
 
 /* --- giving --------------------------------------------------------------------------------- */
@@ -174,18 +172,19 @@ uid_t uids_find(const struct uids *uids, const char *tenant, const char *app)
 
 static int set(struct uids *uids, const char *key, uid_t uid, struct error *err)
 {
-	if (json_object_set_new(uids->unsaved, key, json_true()) < 0 ||
-	    json_object_set_new(uids->map, key, json_integer(uid)) < 0)
+	if (json_object_set_new(uids->map, key, json_integer(uid)) < 0)
 		return error_no_memory(err);
-	mark(uids, uid, true);
+	mark(uids->given, uid, true);
+	mark(uids->unsaved, uid, true);
+	uids->changed = true;
 	return 0;
 }
 
 static void forget(struct uids *uids, const char *key, uid_t uid)
 {
-	(void)json_object_del(uids->unsaved, key);
 	(void)json_object_del(uids->map, key);
-	mark(uids, uid, false);
+	mark(uids->given, uid, false);
+	mark(uids->unsaved, uid, false);
 }
 
 /* 0: all are given. */
@@ -196,7 +195,7 @@ static uid_t find_free(const struct uids *uids, const char *app)
 	for (uint32_t i = 0; i < IDENTITY_DYNAMIC_COUNT; i++) {
 		uid_t uid = IDENTITY_DAEMON_FIRST + (start + i) % IDENTITY_DYNAMIC_COUNT;
 
-		if (!is_given(uids, uid))
+		if (!is_marked(uids->given, uid))
 			return uid;
 	}
 	return 0;
@@ -268,7 +267,7 @@ int uids_note(struct uids *uids, const char *tenant, const char *app, uid_t uid,
 	make_key(tenant, app, key);
 	if (known != 0)
 		forget(uids, key, known);
-	if (is_given(uids, uid))
+	if (is_marked(uids->given, uid))
 		take_from_others(uids, uid);
 	return set(uids, key, uid, err);
 }

@@ -22,8 +22,10 @@
 struct uids {
 	const char *directory; /* borrowed */
 	json_t *map;	       /* as on disk, or as it will be */
-	json_t *unsaved;       /* its keys that are not on disk as they are here */
-	uint8_t given[IDENTITY_DYNAMIC_COUNT / 8]; /* bits, of each uid of the range */
+	/* bits, of each uid of the range: */
+	uint8_t given[IDENTITY_DYNAMIC_COUNT / 8];
+	uint8_t unsaved[IDENTITY_DYNAMIC_COUNT / 8]; /* not on disk as it is here */
+	bool changed;				     /* any of them */
 };
 
 /* No file: nothing given. ERROR_INVALID for one that makes no sense: guessing would hand the files
