@@ -68,11 +68,11 @@ static void start_relay(struct instance *instance)
 {
 	struct error err;
 
-	if (instance->relay.sink.take == NULL && instance->pipes[0] >= 0 &&
+	if (instance->relay.sink == NULL && instance->pipes[0] >= 0 &&
 	    relay_start(&instance->relay, instance->host->event, TAKE_FD(instance->pipes[0]),
 			TAKE_FD(instance->pipes[1]), &instance->sink, &err) < 0)
 		instance_say_error(instance, &err);
-	if (instance->relay.sink.take == NULL)
+	if (instance->relay.sink == NULL)
 		return;
 	for (unsigned i = 0; i < 2; i++)
 		if (instance->spooled_length[i] > 0)
@@ -95,13 +95,13 @@ static void hear_spool(struct instance *instance, const struct launcher_event *e
 					&instance->spooled_length[i], &err) < 0)
 			instance_say_error(instance, &err);
 	/* the answer to TAKE: the relay stands and waits for it */
-	if (instance->relay.sink.take != NULL)
+	if (instance->relay.sink != NULL)
 		start_relay(instance);
 }
 
 static void hear_stalled(struct instance *instance)
 {
-	if (instance->relay.sink.take != NULL)
+	if (instance->relay.sink != NULL)
 		relay_pause(&instance->relay);
 	(void)instance_answer(instance, LAUNCH_TAKE);
 }

@@ -18,7 +18,7 @@ void relay_feed(struct relay *relay, unsigned stream, const char *data, size_t l
 {
 	assert(stream < ARRAY_SIZE(relay->streams));
 	log_tail_feed(&relay->tail, stream, data, length);
-	relay->sink.take(relay->sink.userdata, stream, data, length);
+	relay->sink->take(relay->sink->userdata, stream, data, length);
 }
 
 /* Reads at most max_chunks. Returns false at the stream's end. *ret_whole: the last was a whole
@@ -65,7 +65,7 @@ static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
  * nobody rests. */
 static void rest(struct relay_stream *stream)
 {
-	uint64_t usec = stream->relay->sink.rest_usec;
+	uint64_t usec = stream->relay->sink->rest_usec;
 	int r;
 
 	if (stream->rest == NULL) {
@@ -91,7 +91,7 @@ static void close_stream(struct relay_stream *stream)
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct relay_stream *stream = userdata;
-	const struct relay_sink *sink = &stream->relay->sink;
+	const struct relay_sink *sink = stream->relay->sink;
 	uint64_t dropped = sink->dropped_lines(sink->userdata);
 	bool whole;
 	(void)source, (void)fd, (void)revents;
@@ -121,7 +121,7 @@ int relay_start(struct relay *relay, sd_event *event, int stdout_fd, int stderr_
 	const int fds[2] = { stdout_fd, stderr_fd };
 	int r = 0;
 
-	*relay = (struct relay){ .sink = *sink };
+	*relay = (struct relay){ .sink = sink };
 	relay->dropped_before = sink->dropped_lines(sink->userdata);
 	for (unsigned i = 0; i < 2; i++)
 		relay->streams[i] =
@@ -154,7 +154,7 @@ void relay_finish(struct relay *relay)
 {
 	bool ignored;
 
-	if (relay->sink.take == NULL) /* never started */
+	if (relay->sink == NULL) /* never started */
 		return;
 	for (unsigned i = 0; i < 2; i++) {
 		if (relay->streams[i].fd >= 0)
@@ -162,8 +162,8 @@ void relay_finish(struct relay *relay)
 		close_stream(&relay->streams[i]);
 	}
 	log_tail_finish(&relay->tail);
-	if (relay->sink.finish != NULL)
-		relay->sink.finish(relay->sink.userdata);
+	if (relay->sink->finish != NULL)
+		relay->sink->finish(relay->sink->userdata);
 }
 
 void relay_clear(struct relay *relay)
@@ -175,9 +175,9 @@ void relay_clear(struct relay *relay)
 
 uint64_t relay_dropped_lines(const struct relay *relay)
 {
-	const struct relay_sink *sink = &relay->sink;
+	const struct relay_sink *sink = relay->sink;
 
-	return sink->take != NULL ? sink->dropped_lines(sink->userdata) - relay->dropped_before : 0;
+	return sink != NULL ? sink->dropped_lines(sink->userdata) - relay->dropped_before : 0;
 }
 
 static void take_to_output(void *userdata, unsigned stream, const char *data, size_t length)

@@ -39,14 +39,14 @@ struct relay {
 		sd_event_source *rest; /* the end of it; there from the first one on */
 		bool resting;
 	} streams[2];
-	struct relay_sink sink; /* take is NULL: never started */
+	const struct relay_sink *sink; /* borrowed; NULL: never started */
 	bool paused;
 	struct log_tail tail;
 	uint64_t dropped_before; /* of the sink, when this relay started */
 };
 
-/* Takes the two read ends, also when it fails; -1 for one that is not there any more. The sink's
- * userdata is the caller's and outlives the relay. */
+/* Takes the two read ends, also when it fails; -1 for one that is not there any more. The sink is
+ * the caller's and outlives the relay. */
 int relay_start(struct relay *relay, sd_event *event, int stdout_fd, int stderr_fd,
 		const struct relay_sink *sink, struct error *err);
 

@@ -12,6 +12,7 @@ struct bench {
 	struct output out, err_out;
 	struct relay_outputs outputs;
 	struct relay relay;
+	struct relay_sink sink;
 	int worker[2];	 /* where the worker writes */
 	int terminal[2]; /* where we would see it */
 };
@@ -19,7 +20,6 @@ struct bench {
 static void start(struct bench *bench)
 {
 	int from_worker[2][2], to_terminal[2][2];
-	struct relay_sink sink;
 	struct error err;
 
 	memset(bench, 0, sizeof(*bench));
@@ -33,9 +33,9 @@ static void start(struct bench *bench)
 	cr_assert_eq(output_open(&bench->out, to_terminal[0][1], &err), 0);
 	cr_assert_eq(output_open(&bench->err_out, to_terminal[1][1], &err), 0);
 	bench->outputs = (struct relay_outputs){ { &bench->out, &bench->err_out } };
-	sink = relay_to_outputs(&bench->outputs);
+	bench->sink = relay_to_outputs(&bench->outputs);
 	cr_assert_eq(relay_start(&bench->relay, bench->event, from_worker[0][0], from_worker[1][0],
-				 &sink, &err),
+				 &bench->sink, &err),
 		     0);
 }
 
