@@ -203,8 +203,8 @@ static int make_object(struct app *app, json_t **ret, struct error *err)
 			   app_cgroup_tenant(app->path, tenant), "ended_for",
 			   app->instance.ended_for);
 	if (record == NULL || set_numbers(app, record) < 0 ||
-	    set_deltas(record, "base", &app->instance.base) < 0 ||
-	    set_deltas(record, "explained", &app->instance.explained) < 0 ||
+	    set_deltas(record, "base", instance_base(&app->instance)) < 0 ||
+	    set_deltas(record, "explained", instance_explained(&app->instance)) < 0 ||
 	    set_denied(record, app->instance.denials) < 0 || set_last(record, app->last) < 0)
 		return error_no_memory(err);
 	*ret = TAKE_PTR(record);
@@ -319,6 +319,9 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 	if (app->held)
 		app->held_digest = recorded;
 	get_numbers(app, record);
+	r = instance_set_base(&app->instance, &base, err);
+	if (r < 0)
+		return r;
 	at_home = take_place(app, tenant, err);
 	if (at_home < 0)
 		return at_home;
@@ -326,8 +329,7 @@ int app_record_read(struct app *app, const json_t *record, bool *ret_same, struc
 		app->instance.decision = DECISION_ENDED;
 	read_ended(app, json_string_value(json_object_get(record, "ended_for")));
 	app->instance.state = parsed;
-	app->instance.base = base;
-	app->instance.explained = explained;
+	instance_explain(&app->instance, &explained);
 	snprintf(app->instance.leaf_name, sizeof(app->instance.leaf_name), "%s", leaf);
 	get_text(record, "command", app->instance.command, sizeof(app->instance.command));
 	read_last(app, json_object_get(record, "last"));

@@ -245,6 +245,7 @@ static int begin_life(struct instance *instance, struct error *err)
 {
 	_cleanup_plan_ struct plan *made = NULL;
 	_cleanup_close_ int leaf = -1;
+	struct event_deltas before;
 	char keeper[INSTANCE_CGROUP_MAX];
 	struct launcher_start start = { .image_fd = instance->host->image_fd,
 					.slots = instance->host->slots };
@@ -265,7 +266,10 @@ static int begin_life(struct instance *instance, struct error *err)
 		return r;
 	start.listeners = &instance->listeners;
 	/* of what went before, so that all that moves from now on is this life's */
-	watch_read_counters(&instance->watch, &instance->base);
+	watch_read_counters(&instance->watch, &before);
+	r = instance_set_base(instance, &before, err);
+	if (r < 0)
+		return r;
 	instance->tenant_oom = instance_read_tenant_oom(instance);
 	/* make_slice may have opened the root anew */
 	start.init_cgroup_fd = instance->host->init_cgroup_fd;
@@ -313,7 +317,7 @@ static void reset_life(struct instance *instance)
 		instance->spooled_length[i] = 0;
 	}
 	instance->watch = (struct watch){ 0 };
-	instance->explained = (struct event_deltas){ 0 };
+	instance_explain(instance, &(struct event_deltas){ 0 });
 	free(instance->last_words.text);
 	instance->last_words = (struct instance_end){ 0 };
 	instance->worker_pid = 0;
@@ -604,6 +608,7 @@ void instance_leave(struct instance *instance)
 	reset_life(instance);
 	listeners_close(&instance->listeners);
 	recorder_clear(&instance->recorder);
+	instance_forget_counters(instance);
 	instance_forget_denials(instance);
 	plan_free(TAKE_PTR(instance->plan));
 }
@@ -615,6 +620,7 @@ void instance_clear(struct instance *instance)
 	reset_life(instance);
 	listeners_close(&instance->listeners);
 	recorder_clear(&instance->recorder);
+	instance_forget_counters(instance);
 	instance_forget_denials(instance);
 	plan_free(TAKE_PTR(instance->plan));
 }

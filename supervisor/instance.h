@@ -9,6 +9,7 @@
  *   instance_launcher.c  what the launcher says
  *   instance_adopt.c     going on with what an earlier daemon has left
  *   instance_watch.c     what the cgroup's files say
+ *   instance_counters.c  what its counters are compared with
  *   instance_denial.c    what the seccomp filter refuses
  *   instance_incident.c  judging a death, and telling it
  *   instance_end.c       ending a life that makes no progress
@@ -236,10 +237,11 @@ struct instance {
 	struct watch watch;
 	struct recorder recorder; /* over all lives */
 	struct process_table processes;
-	struct event_deltas base;      /* counters when it started */
-	struct event_deltas explained; /* deltas that incidents of this life have told about */
-	uint64_t tenant_oom;	       /* `oom` of the tenant's slice, as it was then */
-	struct incident_memory memory; /* the newest in which no unexplained OOM kill shows */
+	/* owned; by instance_base() and instance_explained(). NULL: all is zero */
+	struct event_deltas *base;	/* counters when it started */
+	struct event_deltas *explained; /* deltas that incidents of this life have told about */
+	uint64_t tenant_oom;		/* `oom` of the tenant's slice, as it was then */
+	struct incident_memory memory;	/* the newest in which no unexplained OOM kill shows */
 	uint64_t pressure_noted_usec, pids_noted_usec;
 	uint64_t table_usec;	  /* when the processes were last looked at */
 	uint64_t pids_moved_usec; /* when pids.max was last seen to refuse a fork */
@@ -289,8 +291,8 @@ void instance_suspend(struct instance *instance);
 void instance_resume(struct instance *instance);
 
 /* Goes on with the state, counters and times that an earlier daemon has saved into the members
- * above (state, restarts, backoff_usec, due_usec, ..., judged, decision, base, explained,
- * spawned_usec, leaf_name). A launcher that is no longer there is judged now. */
+ * above (state, restarts, backoff_usec, due_usec, ..., judged, decision, spawned_usec, leaf_name),
+ * base and explained. A launcher that is no longer there is judged now. */
 void instance_adopt(struct instance *instance);
 /* What was on record is the life before; this one runs since started_usec, and is told of from now
  * on. */
@@ -365,6 +367,16 @@ void instance_hear_counted(struct instance *instance, const struct launch_denial
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
 
+const struct event_deltas *instance_base(const struct instance *instance);
+const struct event_deltas *instance_explained(const struct instance *instance);
+int instance_set_base(struct instance *instance, const struct event_deltas *counters,
+		      struct error *err);
+/* So much of what has moved since the base is told. */
+void instance_explain(struct instance *instance, const struct event_deltas *deltas);
+/* What has moved since the base. */
+void instance_read_deltas(const struct instance *instance, const struct watch_reading *reading,
+			  struct event_deltas *ret);
+void instance_forget_counters(struct instance *instance);
 /* In its leaf, that no incident has told about. */
 uint64_t instance_new_oom_kills(const struct instance *instance,
 				const struct watch_reading *reading);

@@ -111,9 +111,11 @@ void instance_see_next_life(struct instance *instance, uint64_t started_usec)
 void instance_explain_all(struct instance *instance)
 {
 	struct watch_reading reading;
+	struct event_deltas deltas;
 
 	watch_read(&instance->watch, &reading);
-	watch_subtract(&reading.counters, &instance->base, &instance->explained);
+	instance_read_deltas(instance, &reading, &deltas);
+	instance_explain(instance, &deltas);
 	instance->tenant_oom = instance_read_tenant_oom(instance);
-	instance->pids_seen = instance->explained.pids_max;
+	instance->pids_seen = deltas.pids_max;
 }

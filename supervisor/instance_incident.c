@@ -32,13 +32,14 @@ struct facts {
 
 static bool was_oom_killed(const struct instance *instance, const struct facts *facts)
 {
-	return facts->deltas.leaf_local.oom_kill > instance->explained.leaf_local.oom_kill;
+	return facts->deltas.leaf_local.oom_kill >
+	       instance_explained(instance)->leaf_local.oom_kill;
 }
 
 static bool was_group_killed(const struct instance *instance, const struct facts *facts)
 {
 	return facts->deltas.leaf_local.oom_group_kill >
-	       instance->explained.leaf_local.oom_group_kill;
+	       instance_explained(instance)->leaf_local.oom_group_kill;
 }
 
 /* The process that the kernel chose, by its own words: the first that it names; 0 if it said none.
@@ -146,7 +147,7 @@ static void read_facts(struct instance *instance, bool child, struct facts *fact
 	process_table_take_answers(&instance->processes, instance->host->reader);
 	if (instance->watch.on_event != NULL) {
 		watch_read(&instance->watch, &facts->now);
-		watch_subtract(&facts->now.counters, &instance->base, &facts->deltas);
+		instance_read_deltas(instance, &facts->now, &facts->deltas);
 	}
 	if (was_oom_killed(instance, facts))
 		facts->kernel_count = kernel_log_read_oom(
@@ -195,7 +196,7 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.failed_text = words->text != NULL ? words->text : "",
 		.failed_errno = words->errnum,
 		.events = facts->deltas,
-		.explained = instance->explained,
+		.explained = *instance_explained(instance),
 		.uptime_usec = uptime_usec(instance, child),
 		.limits = &instance->spec->limits,
 		.app = instance->spec->name,
@@ -400,7 +401,7 @@ void instance_judge(struct instance *instance, bool child, struct verdict *ret)
 		if (instance->host->on_incident != NULL)
 			instance->host->on_incident(instance, "", ret);
 	}
-	instance->explained = facts.deltas;
+	instance_explain(instance, &facts.deltas);
 	instance->tenant_oom = facts.tenant_oom;
 	free(facts.victim.command_line);
 }

@@ -20,15 +20,15 @@ uint64_t instance_new_oom_kills(const struct instance *instance,
 {
 	struct event_deltas deltas;
 
-	watch_subtract(&reading->counters, &instance->base, &deltas);
-	return deltas.leaf_local.oom_kill - instance->explained.leaf_local.oom_kill;
+	instance_read_deltas(instance, reading, &deltas);
+	return deltas.leaf_local.oom_kill - instance_explained(instance)->leaf_local.oom_kill;
 }
 
 static bool is_short_of_memory(const struct instance *instance, const struct watch_reading *reading)
 {
 	struct event_deltas deltas;
 
-	watch_subtract(&reading->counters, &instance->base, &deltas);
+	instance_read_deltas(instance, reading, &deltas);
 	return deltas.app.max > 0 || deltas.app.high > 0 || deltas.above.max > 0;
 }
 
@@ -134,6 +134,7 @@ static void judge_child(struct instance *instance)
 {
 	const struct log_subject subject = instance_subject(instance);
 	struct watch_reading reading;
+	struct event_deltas deltas;
 	struct verdict verdict;
 
 	if (report_is_due(instance)) {
@@ -146,7 +147,8 @@ static void judge_child(struct instance *instance)
 	} else {
 		watch_read(&instance->watch, &reading);
 		instance->child_unreported += instance_new_oom_kills(instance, &reading);
-		watch_subtract(&reading.counters, &instance->base, &instance->explained);
+		instance_read_deltas(instance, &reading, &deltas);
+		instance_explain(instance, &deltas);
 		instance->tenant_oom = instance_read_tenant_oom(instance);
 	}
 	process_table_forget_dead(&instance->processes);
@@ -217,7 +219,7 @@ static void see_pids(struct instance *instance)
 	struct event_deltas deltas;
 
 	watch_read(&instance->watch, &reading);
-	watch_subtract(&reading.counters, &instance->base, &deltas);
+	instance_read_deltas(instance, &reading, &deltas);
 	if (deltas.pids_max <= instance->pids_seen)
 		return;
 	instance->pids_seen = deltas.pids_max;

@@ -122,19 +122,23 @@ Test(app_record, what_was_counted_is_read_back)
 	bool same = false;
 
 	first->restarts = 7;
-	first->instance.base.app.high = 3;
-	first->instance.explained.pids_max = UINT64_C(1) << 40;
+	cr_assert_eq(
+		instance_set_base(&first->instance, &(struct event_deltas){ .app.high = 3 }, &err),
+		0);
+	instance_explain(&first->instance, &(struct event_deltas){ .pids_max = UINT64_C(1) << 40 });
 	first->instance.pids_seen = 12;
 	record = record_of(first);
 	next->restarts = next->instance.lost_leaves = 1;
-	next->instance.base.above.max = 1;
+	cr_assert_eq(
+		instance_set_base(&next->instance, &(struct event_deltas){ .above.max = 1 }, &err),
+		0);
 	cr_assert_eq(app_record_read(next, record, &same, &err), 0, "%s", err.text);
 	cr_expect(same);
 	cr_expect_eq(next->restarts, 7);
 	cr_expect_eq(next->instance.lost_leaves, 0);
-	cr_expect_eq(next->instance.base.app.high, 3);
-	cr_expect_eq(next->instance.base.above.max, 0);
-	cr_expect_eq(next->instance.explained.pids_max, UINT64_C(1) << 40);
+	cr_expect_eq(instance_base(&next->instance)->app.high, 3);
+	cr_expect_eq(instance_base(&next->instance)->above.max, 0);
+	cr_expect_eq(instance_explained(&next->instance)->pids_max, UINT64_C(1) << 40);
 	cr_expect_eq(next->instance.pids_seen, 12);
 	(void)json_object_set_new(record, "base", json_pack("[i]", 1));
 	cr_expect_eq(app_record_read(next, record, &same, &err), -EINVAL);
