@@ -36,11 +36,12 @@ int declaration_read_name(const json_t *object, const char *key, bool required, 
 	return 0;
 }
 
-int declaration_read_list(const json_t *object, const char *key, size_t max,
+int declaration_read_list(const struct place *outer, const json_t *object, const char *key,
+			  size_t max,
 			  int (*check)(const char *item, const struct place *at, struct error *err),
 			  struct strings *list, struct error *err)
 {
-	const struct place at = { &document, key, 0 };
+	const struct place at = { outer != NULL ? outer : &document, key, 0 };
 	const json_t *value = json_object_get(object, key);
 	_cleanup_strings_ struct strings read = { 0 };
 	char shown[QUOTE_TEXT_MAX];

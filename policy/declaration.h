@@ -14,8 +14,10 @@
 int declaration_read_name(const json_t *object, const char *key, bool required, char **name,
 			  struct error *err);
 
-/* At most `max` texts, each of which `check` has nothing against, and none twice. */
-int declaration_read_list(const json_t *object, const char *key, size_t max,
+/* At most `max` texts, each of which `check` has nothing against, and none twice. This one may
+ * stand deeper: outer is the place of `object`, NULL for the top. */
+int declaration_read_list(const struct place *outer, const json_t *object, const char *key,
+			  size_t max,
 			  int (*check)(const char *item, const struct place *at, struct error *err),
 			  struct strings *list, struct error *err);
 

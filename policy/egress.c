@@ -243,6 +243,41 @@ int egress_rules_from_list(const struct strings *list, struct egress_rules *ret,
 	return 0;
 }
 
+/* --- lists under lists ------------------------------------------------------------------------ */
+
+static bool covers(const struct egress_rule *given, const struct egress_rule *asked)
+{
+	struct egress_rule network = *asked;
+
+	if (given->ipv6 != asked->ipv6 || given->prefix > asked->prefix ||
+	    (given->port != 0 && given->port != asked->port))
+		return false;
+	network.prefix = given->prefix;
+	(void)clear_host_bits(&network);
+	return memcmp(network.address, given->address, sizeof(network.address)) == 0;
+}
+
+static bool is_covered(const struct egress_rule *asked, const struct egress_rules *given)
+{
+	for (size_t i = 0; i < given->count; i++)
+		if (covers(&given->rules[i], asked))
+			return true;
+	return false;
+}
+
+bool egress_is_within(const struct egress_rules *asked, const struct egress_rules *given)
+{
+	static const struct egress_rule every[] = { { .port = EGRESS_DNS_PORT },
+						    { .ipv6 = true, .port = EGRESS_DNS_PORT } };
+	bool within = true;
+
+	for (size_t i = 0; within && i < asked->count; i++)
+		within = is_covered(&asked->rules[i], given);
+	if (within && asked->dns && !given->dns)
+		within = is_covered(&every[0], given) && is_covered(&every[1], given);
+	return within;
+}
+
 /* --- name servers ----------------------------------------------------------------------------- */
 
 /* "nameserver fe80::1%eth0": the C library takes white space before the address, and what follows

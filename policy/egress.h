@@ -30,6 +30,9 @@
 #define EGRESS_ENTRY_MAX       63 /* bytes of an entry: the longest that is possible, and some */
 #define EGRESS_DNS_PORT	       53
 
+/* What is said of an empty list: it could be taken for either end. */
+#define EGRESS_EMPTY "is empty: write [\"none\"] to reach nothing, [\"any\"] to reach everything"
+
 struct egress_rule {
 	bool ipv6;
 	unsigned prefix;     /* leading bits that count: 0 to 32 or 128 */
@@ -49,6 +52,10 @@ int egress_add_entry(const char *entry, struct egress_rules *rules, struct error
 
 /* A whole list, as it was validated. ERROR_INVALID begins with "isolation.egress[INDEX]: ". */
 int egress_rules_from_list(const struct strings *list, struct egress_rules *ret, struct error *err);
+
+/* Is all that `asked` names named by `given`? Each rule by a single one, and "dns" by "dns" or by
+ * all addresses: which name servers the host has is not known here. */
+bool egress_is_within(const struct egress_rules *asked, const struct egress_rules *given);
 
 /* The name servers of a resolv.conf(5), as the C library takes them: the first three, and the
  * local host where none is named. Lines that are none are passed over. */

@@ -138,15 +138,6 @@ static int copy_text(const char *from, char **ret, struct error *err)
 	return 0;
 }
 
-static int copy_strings(const struct strings *from, struct strings *to, struct error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < from->count; i++)
-		r = strings_append(to, from->items[i], err);
-	return r;
-}
-
 int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *err)
 {
 	struct app_spec copy = *from;
@@ -191,7 +182,7 @@ int spec_copy(const struct app_spec *from, struct app_spec *ret, struct error *e
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(texts); i++)
 		r = copy_text(texts[i].from, texts[i].to, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
-		r = copy_strings(lists[i].from, lists[i].to, err);
+		r = strings_append_all(lists[i].to, lists[i].from, err);
 	if (r < 0) {
 		spec_clear(&copy);
 		return r;

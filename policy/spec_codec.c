@@ -2,6 +2,7 @@
 /*
  * How texts, lists, variables and choices are read from JSON, written and compared.
  */
+#include "policy/egress.h"
 #include "policy/env_file.h"
 #include "policy/own.h"
 #include "policy/quote.h"
@@ -122,9 +123,7 @@ static int read_egress(const struct spec_row *row, const json_t *value, const st
 		       void *member, struct error *err)
 {
 	if (json_is_array(value) && json_array_size(value) == 0)
-		return place_refuse(at, err,
-				    "is empty: write [\"none\"] to reach nothing, [\"any\"] to "
-				    "reach everything");
+		return place_refuse(at, err, EGRESS_EMPTY);
 	return read_list(row, value, at, member, err);
 }
 

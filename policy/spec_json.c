@@ -173,6 +173,7 @@ int spec_from_json(const json_t *object, const json_t *defaults, struct app_spec
 	spec_clear_limits(&spec.limits);
 	free(spec.syscalls.profile);
 	spec.syscalls = (struct syscalls_policy){ 0 };
+	strings_clear(&spec.isolation.egress);
 	r = read_app(object, &spec, err);
 	if (r < 0)
 		return r;
@@ -192,6 +193,10 @@ int spec_fill_defaults(const json_t *defaults, struct app_spec *spec, struct err
 	if (r == 0 && spec->syscalls.profile == NULL) {
 		spec->syscalls = given.syscalls;
 		given.syscalls.profile = NULL;
+	}
+	if (r == 0 && spec->isolation.egress.count == 0) {
+		spec->isolation.egress = given.isolation.egress;
+		given.isolation.egress = (struct strings){ 0 };
 	}
 	return r;
 }

@@ -27,12 +27,12 @@
 
 /* Starts from spec_init(), then takes `defaults` (the same keys, NULL: none), then `object`; name,
  * command and directory must be there. Values of the app replace those of the defaults; of
- * `environment` each variable does. Limits and syscalls of the defaults are left to
- * spec_fill_defaults(). `ret` need not be initialised; the caller clears it. */
+ * `environment` each variable does. Limits, egress and syscalls of the defaults are
+ * left to spec_fill_defaults(). `ret` need not be initialised; the caller clears it. */
 int spec_from_json(const json_t *object, const json_t *defaults, struct app_spec *ret,
 		   struct error *err);
 
-/* The limits and syscalls of `defaults`, where neither the app nor its plan has said anything:
+/* The limits, egress and syscalls of `defaults`, where neither the app nor its plan has said anything:
  * after hosting_plan_apply(), before spec_complete(). Else an app that says nothing would be
  * refused for a default above its plan. On failure spec is as it was. */
 int spec_fill_defaults(const json_t *defaults, struct app_spec *spec, struct error *err);

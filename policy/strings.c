@@ -40,6 +40,15 @@ int strings_append(struct strings *strings, const char *item, struct error *err)
 	return append_owned(strings, copy, err);
 }
 
+int strings_append_all(struct strings *strings, const struct strings *more, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < more->count; i++)
+		r = strings_append(strings, more->items[i], err);
+	return r;
+}
+
 int strings_appendf(struct strings *strings, struct error *err, const char *format, ...)
 {
 	char *item;

@@ -18,6 +18,8 @@ struct strings {
 
 void strings_clear(struct strings *strings);
 int strings_append(struct strings *strings, const char *item, struct error *err);
+/* Copies of all items of `more`; a part of them on failure. */
+int strings_append_all(struct strings *strings, const struct strings *more, struct error *err);
 int strings_appendf(struct strings *strings, struct error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 bool strings_contains(const struct strings *strings, const char *item);

@@ -68,8 +68,8 @@ static int read_directories(const json_t *object, struct tenant *tenant, struct 
 	const struct place at = { &document, "directories", 0 };
 	int r;
 
-	r = declaration_read_list(object, "directories", TENANT_DIRECTORIES_MAX, check_directory,
-				  &tenant->directories, err);
+	r = declaration_read_list(NULL, object, "directories", TENANT_DIRECTORIES_MAX,
+				  check_directory, &tenant->directories, err);
 	if (r < 0 || tenant->directories.count > 0)
 		return r;
 	if (json_object_get(object, "directories") != NULL)
@@ -88,7 +88,7 @@ int tenant_from_json(const json_t *object, struct tenant *ret, struct error *err
 	if (r == 0)
 		r = declaration_read_name(object, "name", true, &tenant.name, err);
 	if (r == 0)
-		r = declaration_read_list(object, "users", TENANT_USERS_MAX, check_user,
+		r = declaration_read_list(NULL, object, "users", TENANT_USERS_MAX, check_user,
 					  &tenant.users, err);
 	if (r == 0)
 		r = declaration_read_name(object, "plan", false, &tenant.plan, err);

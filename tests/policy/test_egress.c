@@ -190,6 +190,82 @@ static void expect_nameservers(const char *resolv_conf, const char *expected)
 	cr_expect_str_eq(rules_text(&rules), expected, "%s: %s", resolv_conf, rules_text(&rules));
 }
 
+static struct egress_rules rules_of(const char *entry)
+{
+	struct egress_rules rules = { 0 };
+	struct error err = { 0 };
+
+	cr_assert_eq(egress_add_entry(entry, &rules, &err), 0, "%s: %s", entry, err.text);
+	return rules;
+}
+
+Test(egress, knows_which_entry_lies_in_another)
+{
+	static const struct {
+		const char *asked, *given;
+		bool within;
+	} samples[] = {
+		{ "10.0.0.5", "10.0.0.5", true },
+		{ "10.0.0.5:80", "10.0.0.5", true },
+		{ "10.0.0.5", "10.0.0.5:80", false },
+		{ "10.0.0.5:81", "10.0.0.5:80", false },
+		{ "10.0.0.6", "10.0.0.5", false },
+		{ "10.1.2.0/24", "10.1.0.0/16", true },
+		{ "10.1.0.0/16", "10.1.2.0/24", false },
+		{ "10.1.0.0/16", "10.1.0.0/16", true },
+		{ "10.2.0.0/24", "10.1.0.0/16", false },
+		{ "10.1.130.0/23", "10.1.128.0/17", true },
+		{ "10.1.126.0/23", "10.1.128.0/17", false },
+		{ "127.0.0.1:5432", "localhost", true },
+		{ "localhost:5432", "localhost", true },
+		{ "localhost", "127.0.0.1", false },
+		{ "localhost", "127.0.0.0/8", false }, /* it is ::1, too */
+		{ "::ffff:10.0.0.5", "10.0.0.0/8", true },
+		{ "2001:db8::1", "2001:db8::/32", true },
+		{ "2001:db9::1", "2001:db8::/32", false },
+		{ "0.0.0.0/0", "::/0", false },
+		{ "::/0", "0.0.0.0/0", false },
+		{ "any", "any", true },
+		{ "any:443", "any", true },
+		{ "any", "any:443", false },
+		{ "any", "0.0.0.0/0", false },
+		{ "10.0.0.5:443", "any:443", true },
+		{ "dns", "dns", true },
+		{ "dns", "any", true },
+		{ "dns", "any:53", true },
+		{ "dns", "any:54", false },
+		{ "dns", "0.0.0.0/0", false },
+		{ "dns", "localhost", false },
+		{ "127.0.0.53:53", "dns", false },
+		{ "none", "none", true },
+		{ "none", "10.0.0.5", true },
+		{ "any", "none", false },
+		{ "dns", "none", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		struct egress_rules asked = rules_of(samples[i].asked),
+				    given = rules_of(samples[i].given);
+
+		cr_expect_eq(egress_is_within(&asked, &given), samples[i].within, "%s in %s",
+			     samples[i].asked, samples[i].given);
+	}
+}
+
+Test(egress, finds_each_entry_in_any_of_a_list)
+{
+	struct egress_rules given = rules_of("dns"), asked = rules_of("10.0.0.5:80");
+	struct error err = { 0 };
+
+	cr_assert_eq(egress_add_entry("2001:db8::/32", &given, &err), 0);
+	cr_assert_eq(egress_add_entry("10.0.0.0/8:80", &given, &err), 0);
+	cr_assert_eq(egress_add_entry("dns", &asked, &err), 0);
+	cr_assert_eq(egress_add_entry("[2001:db8::1]:443", &asked, &err), 0);
+	cr_expect(egress_is_within(&asked, &given));
+	cr_assert_eq(egress_add_entry("10.0.0.5:81", &asked, &err), 0);
+	cr_expect_not(egress_is_within(&asked, &given));
+}
+
 Test(egress, takes_name_servers_as_the_c_library_does)
 {
 	expect_nameservers("nameserver 10.0.0.2\n", "10.0.0.2/32:53");

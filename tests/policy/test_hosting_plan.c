@@ -13,6 +13,9 @@
 	"'io':{'/srv':{'rbps':'10M','riops':100}}},'syscalls':['python-web','strict']," \
 	"'apps':10}"
 
+#define WALLED	     "{'name':'walled','isolation':{'egress':['dns','10.0.0.0/8:5432']}}"
+#define EGRESS(list) APP(",'isolation':{'egress':[" list "]}")
+
 static struct hosting_plan read_plan(const char *text)
 {
 	_cleanup_json_ json_t *object = json_from(text);
@@ -35,7 +38,8 @@ static char *spec_text(const struct app_spec *spec)
 Test(hosting_plan, reads_back_what_it_writes)
 {
 	static const char *const texts[] = { BASIC, "{'name':'free'}", "{'name':'none','apps':0}",
-					     "{'name':'p','syscalls':['/etc/pysbx/x.json']}" };
+					     "{'name':'p','syscalls':['/etc/pysbx/x.json']}",
+					     WALLED };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		_cleanup_hosting_plan_ struct hosting_plan plan = read_plan(texts[i]);
@@ -71,6 +75,17 @@ Test(hosting_plan, refuses_what_is_wrong_and_names_its_place)
 		  "syscalls[1]: \"X y\" is neither the name of a profile nor a path" },
 		{ "{'name':'a','syscalls':['x','x']}", "syscalls[1]",
 		  "syscalls[1]: \"x\" is there twice" },
+		{ "{'name':'a','isolation':[]}", "isolation", "isolation: must be an object" },
+		{ "{'name':'a','isolation':{'network':'none'}}", "isolation",
+		  "isolation: \"network\" is no key here" },
+		{ "{'name':'a','isolation':{'egress':'any'}}", "isolation.egress",
+		  "isolation.egress: must be a list" },
+		{ "{'name':'a','isolation':{'egress':[]}}", "isolation.egress",
+		  "isolation.egress: is empty: write [\"none\"] to reach nothing" },
+		{ "{'name':'a','isolation':{'egress':['any','db.example']}}", "isolation.egress[1]",
+		  "isolation.egress[1]: \"db.example\" is not an address" },
+		{ "{'name':'a','isolation':{'egress':['dns','dns']}}", "isolation.egress[1]",
+		  "isolation.egress[1]: \"dns\" is there twice" },
 		{ "{'name':'a','apps':-1}", "apps",
 		  "apps: must be a whole number from 0 to 1000000; leave it out for any number" },
 		{ "{'name':'a','apps':'max'}", "apps", "apps: must be a whole number" },
@@ -244,4 +259,89 @@ Test(hosting_plan, comes_before_the_defaults_of_all_apps)
 	cr_expect_eq(spec.limits.io[0].rbps, 10 * MIB);
 	cr_expect_eq(spec.limits.io[0].wbps, 20 * MIB);
 	cr_expect_str_eq(spec.syscalls.profile, "python-web");
+}
+
+/* --- egress ----------------------------------------------------------------------------------- */
+
+Test(hosting_plan, gives_its_egress_to_an_app_that_names_none)
+{
+	_cleanup_json_ json_t *defaults = json_from("{'isolation':{'egress':['any']}}");
+	_cleanup_hosting_plan_ struct hosting_plan plan = read_plan(WALLED);
+	_cleanup_json_ json_t *object = json_from(APP(""));
+	_cleanup_spec_ struct app_spec spec = { 0 };
+	struct error err = { 0 };
+
+	/* a default of all apps is no word of this one, which would be above the plan */
+	cr_assert_eq(spec_from_json(object, defaults, &spec, &err), 0, "%s", err.text);
+	cr_assert_eq(hosting_plan_apply(&plan, &spec, &err), 0, "%s", err.text);
+	cr_assert_eq(spec_fill_defaults(defaults, &spec, &err), 0, "%s", err.text);
+	cr_assert_eq(spec.isolation.egress.count, 2);
+	cr_expect_str_eq(spec.isolation.egress.items[0], "dns");
+	cr_expect_str_eq(spec.isolation.egress.items[1], "10.0.0.0/8:5432");
+}
+
+Test(hosting_plan, without_egress_leaves_it_to_the_app_and_to_the_defaults)
+{
+	_cleanup_json_ json_t *defaults = json_from("{'isolation':{'egress':['dns']}}");
+	_cleanup_hosting_plan_ struct hosting_plan plan = read_plan(BASIC);
+	_cleanup_spec_ struct app_spec silent = read_spec(APP("")),
+				       open = read_spec(EGRESS("'any'"));
+	struct error err = { 0 };
+
+	cr_assert_eq(hosting_plan_apply(&plan, &silent, &err), 0, "%s", err.text);
+	cr_assert_eq(hosting_plan_apply(&plan, &open, &err), 0, "%s", err.text);
+	cr_assert_eq(spec_fill_defaults(defaults, &silent, &err), 0, "%s", err.text);
+	cr_assert_eq(spec_fill_defaults(defaults, &open, &err), 0, "%s", err.text);
+	cr_assert_eq(silent.isolation.egress.count, 1);
+	cr_expect_str_eq(silent.isolation.egress.items[0], "dns");
+	cr_assert_eq(open.isolation.egress.count, 1);
+	cr_expect_str_eq(open.isolation.egress.items[0], "any");
+}
+
+Test(hosting_plan, takes_an_egress_that_is_tighter)
+{
+	static const char *const apps[] = { EGRESS("'none'"), EGRESS("'dns'"),
+					    EGRESS("'10.1.2.3:5432'"),
+					    EGRESS("'10.1.0.0/16:5432','dns'") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(apps); i++) {
+		_cleanup_hosting_plan_ struct hosting_plan plan = read_plan(WALLED);
+		_cleanup_spec_ struct app_spec spec = read_spec(apps[i]);
+		_cleanup_free_ char *before = spec_text(&spec), *after = NULL;
+		struct error err = { 0 };
+
+		cr_expect_eq(hosting_plan_apply(&plan, &spec, &err), 0, "%s", err.text);
+		after = spec_text(&spec);
+		cr_expect_str_eq(before, after);
+	}
+}
+
+Test(hosting_plan, refuses_an_egress_beyond_its_own)
+{
+	static const struct {
+		const char *app, *path, *text;
+	} samples[] = {
+		{ EGRESS("'any'"), "isolation.egress[0]",
+		  "isolation.egress[0]: \"any\" is not within what plan walled gives: dns or "
+		  "10.0.0.0/8:5432" },
+		{ EGRESS("'dns','10.0.0.5'"), "isolation.egress[1]",
+		  "isolation.egress[1]: \"10.0.0.5\" is not within what plan walled gives: dns or "
+		  "10.0.0.0/8:5432" },
+		{ EGRESS("'dns','x'"), "isolation.egress[1]",
+		  "isolation.egress[1]: \"x\" is not an address" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		_cleanup_hosting_plan_ struct hosting_plan plan = read_plan(WALLED);
+		_cleanup_spec_ struct app_spec spec = read_spec(samples[i].app);
+		_cleanup_free_ char *before = spec_text(&spec), *after = NULL;
+		struct error err = { 0 };
+
+		cr_expect_eq(hosting_plan_apply(&plan, &spec, &err), -EINVAL);
+		cr_expect_eq(strncmp(err.text, samples[i].text, strlen(samples[i].text)), 0, "%s",
+			     err.text);
+		cr_expect_str_eq(err.path, samples[i].path);
+		after = spec_text(&spec);
+		cr_expect_str_eq(before, after);
+	}
 }

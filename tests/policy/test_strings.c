@@ -34,6 +34,24 @@ Test(strings, keeps_copies_in_order_and_ends_in_null)
 	cr_expect_str_eq(list.items[299], "item-299");
 }
 
+Test(strings, appends_copies_of_another_list)
+{
+	_cleanup_strings_ struct strings list = { 0 }, more = { 0 }, none = { 0 };
+	struct error err = { 0 };
+
+	cr_assert_eq(strings_append(&list, "a", &err), 0);
+	cr_assert_eq(strings_append(&more, "b", &err), 0);
+	cr_assert_eq(strings_append(&more, "c", &err), 0);
+	cr_expect_eq(strings_append_all(&list, &none, &err), 0);
+	cr_expect_eq(list.count, 1);
+	cr_expect_eq(strings_append_all(&list, &more, &err), 0);
+	cr_assert_eq(list.count, 3);
+	cr_expect_str_eq(list.items[1], "b");
+	cr_expect_str_eq(list.items[2], "c");
+	cr_expect_neq(list.items[1], more.items[0]);
+	cr_expect_null(list.items[3]);
+}
+
 Test(strings, finds_whole_items_alone)
 {
 	_cleanup_strings_ struct strings list = { 0 };

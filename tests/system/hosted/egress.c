@@ -134,3 +134,49 @@ Test(live_egress, a_wrong_entry_is_refused_with_its_path)
 	daemon_reset();
 	bench_close(&bench);
 }
+
+static void give_plan(json_t *egress)
+{
+	daemon_do("plan.apply", "{s:{s:s, s:{s:o}}}", "plan", "name", "walled", "isolation",
+		  "egress", egress);
+}
+
+static json_t *planned(struct bench *bench, json_t *egress)
+{
+	json_t *app = prober(bench, egress);
+
+	json_object_set_new(app, "plan", json_string("walled"));
+	return app;
+}
+
+Test(live_egress, a_plan_gives_a_list_that_its_apps_may_tighten_but_not_leave)
+{
+	_cleanup_json_ json_t *error = NULL;
+	struct bench bench;
+	pid_t pid;
+
+	daemon_reset();
+	bench_open(&bench, "planned");
+	daemon_start();
+	give_plan(json_pack("[s]", HERE));
+	app_apply(planned(&bench, NULL));
+	app_await_state(bench.name, "running", START_MSEC);
+	pid = app_main_pid(bench.name);
+	expect_reached(&bench, HERE, "ok");
+	expect_reached(&bench, THERE, "EPERM");
+	error = daemon_refusal(
+		"invalid", "app.apply",
+		json_pack("{s:o}", "app", planned(&bench, json_pack("[s,s]", HERE, THERE))));
+	cr_expect_str_eq(field_text(error, "data.path"), "isolation.egress[1]");
+	cr_expect_not_null(
+		strstr(field_text(error, "message"), "not within what plan walled gives"), "%s",
+		field_text(error, "message"));
+	/* the plan's new list holds for what runs */
+	give_plan(json_pack("[s]", "127.0.0.0/8"));
+	expect_reached(&bench, THERE, "ok");
+	app_apply(planned(&bench, json_pack("[s]", THERE)));
+	expect_reached(&bench, HERE, "EPERM");
+	cr_expect_eq(app_main_pid(bench.name), pid);
+	daemon_reset();
+	bench_close(&bench);
+}
