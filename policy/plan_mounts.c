@@ -200,20 +200,32 @@ static int add_made_up(const char *target, struct plan *plan, struct error *err,
 
 #define NOBODY_ID 65534U
 
+/* Whom the files that it sees belong to (root, and nobody where a file system shows no other), and
+ * whom programs ask for by name. Those of nss-systemd(8), with names that Debian gives them. */
+static const struct {
+	unsigned id;
+	const char *passwd, *group;
+} owners[] = {
+	{ 0, "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n", "root:x:0:\n" },
+	{ NOBODY_ID, "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+	  "nogroup:x:65534:\n" },
+};
+
+/* The app comes first: of two entries for one number or name, the first is what is found. */
 static int add_accounts(const struct host_facts *facts, struct plan *plan, struct error *err)
 {
-	const char *nobody =
-		facts->uid == NOBODY_ID
-			? ""
-			: "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-	const char *nogroup = facts->gid == NOBODY_ID ? "" : "nogroup:x:65534:\n";
+	const char *users[ARRAY_SIZE(owners)], *groups[ARRAY_SIZE(owners)];
 	int r;
 
-	r = add_made_up("/etc/passwd", plan, err, "%s:x:%u:%u::/tmp:/usr/sbin/nologin\n%s",
-			facts->user_name, facts->uid, facts->gid, nobody);
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+		users[i] = facts->uid != owners[i].id ? owners[i].passwd : "";
+		groups[i] = facts->gid != owners[i].id ? owners[i].group : "";
+	}
+	r = add_made_up("/etc/passwd", plan, err, "%s:x:%u:%u::/tmp:/usr/sbin/nologin\n%s%s",
+			facts->user_name, facts->uid, facts->gid, users[0], users[1]);
 	if (r >= 0)
-		r = add_made_up("/etc/group", plan, err, "%s:x:%u:\n%s", facts->group_name,
-				facts->gid, nogroup);
+		r = add_made_up("/etc/group", plan, err, "%s:x:%u:\n%s%s", facts->group_name,
+				facts->gid, groups[0], groups[1]);
 	return r;
 }
 

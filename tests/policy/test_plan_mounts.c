@@ -212,16 +212,17 @@ Test(plan_mounts, scratch_space_is_as_large_as_the_spec_says)
 	}
 }
 
-Test(plan_mounts, knows_nobody_but_the_app)
+Test(plan_mounts, knows_the_app_and_whom_files_belong_to)
 {
 	struct scene scene _cleanup_scene_ = make_scene("/srv/app");
 
 	build(&scene);
 	cr_expect_str_eq(find(&scene, "/etc/passwd")->content,
 			 "pysbx-web:x:1879048200:1879048201::/tmp:/usr/sbin/nologin\n"
+			 "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
 			 "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
 	cr_expect_str_eq(find(&scene, "/etc/group")->content,
-			 "pysbx-group:x:1879048201:\nnogroup:x:65534:\n");
+			 "pysbx-group:x:1879048201:\nroot:x:0:\nnogroup:x:65534:\n");
 	cr_expect_str_eq(find(&scene, "/etc/hostname")->content, "web\n");
 	cr_expect_not_null(
 		strstr(find(&scene, "/etc/nsswitch.conf")->content, "hosts: files dns\n"));
@@ -234,8 +235,9 @@ Test(plan_mounts, nobody_is_listed_once)
 	scene.facts.uid = scene.facts.gid = 65534;
 	build(&scene);
 	cr_expect_str_eq(find(&scene, "/etc/passwd")->content,
-			 "pysbx-web:x:65534:65534::/tmp:/usr/sbin/nologin\n");
-	cr_expect_str_eq(find(&scene, "/etc/group")->content, "pysbx-group:x:65534:\n");
+			 "pysbx-web:x:65534:65534::/tmp:/usr/sbin/nologin\n"
+			 "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n");
+	cr_expect_str_eq(find(&scene, "/etc/group")->content, "pysbx-group:x:65534:\nroot:x:0:\n");
 }
 
 Test(plan_mounts, its_own_name_resolves_beside_the_hosts_names)

@@ -370,6 +370,32 @@ Test(inside, the_user_is_the_one_that_was_named)
 	bench_close(&bench);
 }
 
+Test(inside, files_of_the_system_have_an_owner_by_name_and_nobody_can_become_it)
+{
+	struct bench bench;
+	struct run run;
+
+	bench_open(&bench, "owners");
+	cr_expect_eq(run_through(&run, &bench,
+				 WORDS("--", "python3", "-c",
+				       "import pathlib, pwd, grp\n"
+				       "usr = pathlib.Path('/usr')\n"
+				       "print(usr.owner(), usr.group())\n"
+				       "print(len(pwd.getpwall()))\n"
+				       "for name in 'root', 'nobody':\n"
+				       "    e = pwd.getpwnam(name)\n"
+				       "    print(e.pw_passwd, e.pw_uid, e.pw_shell)\n"
+				       "print(grp.getgrgid(0).gr_mem)")),
+		     0, "%s", run_story(&run));
+	cr_expect_str_eq(run_stdout(&run),
+			 "root root\n"
+			 "3\n"
+			 "x 0 /usr/sbin/nologin\nx 65534 /usr/sbin/nologin\n"
+			 "[]\n",
+			 "%s", run_story(&run));
+	bench_close(&bench);
+}
+
 static int listen_on_host(const struct bench *bench)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
