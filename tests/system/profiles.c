@@ -3,6 +3,7 @@
 #include "tests/system/harness.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
 
 TestSuite(profiles, .timeout = TEST_TIMEOUT_SEC);
@@ -33,6 +34,49 @@ Test(profiles, strict_starts_the_command_and_then_no_other_and_listens_nowhere)
 				 texts[i].path, field_text(results, texts[i].path));
 	cr_expect_eq(field_number(results, "port"), 0, "no port was opened");
 	cr_expect_neq(field_number(results, "system"), 0, "no shell was started");
+	bench_close(&bench);
+}
+
+static void expect_refused_to_the_app(struct run *run)
+{
+	static const char *const tried[] = { "listen", "listen_unix", "subprocess", "execv" };
+	_cleanup_json_ json_t *results = NULL;
+	struct reply reply;
+
+	http_get(run->bench, "/try", &reply, REACTION_MSEC);
+	results = json_loads(reply.body, JSON_REJECT_DUPLICATES, NULL);
+	cr_assert_not_null(results, "%s%s", reply.body, run_story(run));
+	for (size_t i = 0; i < ARRAY_SIZE(tried); i++)
+		cr_expect_str_eq(field_text(results, tried[i]), "EPERM", "%s: %s", tried[i],
+				 reply.body);
+	run_await_stderr(run, "seccomp refused bind(", REACTION_MSEC);
+	run_await_stderr(run, "seccomp refused execve(", REACTION_MSEC);
+	cr_expect_not_null(strstr(run_stderr(run), "EPERM at strict_app.py:"), "%s",
+			   run_story(run));
+}
+
+/* Its socket is handed to it, and so it needs no call that the profile refuses: neither bind nor,
+ * for its workers, execve. */
+Test(profiles, strict_serves_on_a_held_listener_and_makes_no_other)
+{
+	struct bench bench;
+	struct reply reply;
+	struct run run;
+
+	bench_open(&bench, "strict-held");
+	run_start(&run, &bench,
+		  WORDS("--syscalls", "python-strict", "--network", "private",
+			bench_format(&bench, "--listen=127.0.0.1:%d", bench.port), "--", "gunicorn",
+			"-w", "2", "--timeout", "120", "strict_app:app"));
+	http_await(&run, "/", &reply, START_MSEC);
+	cr_expect_str_eq(reply.body, "hello from strict\n");
+	cr_expect_null(strstr(run_stderr(&run), "seccomp refused"), "%s", run_story(&run));
+	expect_refused_to_the_app(&run);
+	/* a refused call is no end: it serves on */
+	http_get(&bench, "/", &reply, REACTION_MSEC);
+	cr_expect_str_eq(reply.body, "hello from strict\n");
+	run_signal(&run, SIGTERM);
+	run_wait(&run, START_MSEC);
 	bench_close(&bench);
 }
 
