@@ -156,7 +156,7 @@ $(B)/pysbx-launch: $(call static_obj,$(SANDBOX_MAIN)) $(STATIC_SANDBOX_LIB) $(ST
 	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
 
 # Static too: it is started while an app stands still.
-STACKS_SRC := $(wildcard supervisor/stacks_*.c)
+STACKS_SRC := $(wildcard supervisor/stacks_*.c) $(addprefix supervisor/,cgroup.c file.c pidfd.c)
 $(B)/pysbx-stacks: $(call static_obj,supervisor/pysbx-stacks.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
 	$(call say,LINK,$@ (static))
 	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) -ljansson $(LDLIBS)

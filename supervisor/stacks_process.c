@@ -3,11 +3,12 @@
 
 #include "policy/escape.h"
 #include "policy/own.h"
+#include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
+#include "supervisor/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,26 +36,6 @@ static void close_process(struct stacks_process *process)
 	close_and_clear(&process->pidfd);
 }
 
-static bool is_alive(const struct stacks_process *process)
-{
-	struct pollfd poller = { .fd = process->pidfd, .events = POLLIN };
-
-	return poll(&poller, 1, 0) == 0;
-}
-
-static bool lives_in(int cgroup, pid_t pid)
-{
-	int fd = openat(cgroup, "cgroup.procs", O_RDONLY | O_CLOEXEC), number;
-	_cleanup_fclose_ FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	bool found = false;
-
-	if (file == NULL)
-		close_and_clear(&fd);
-	while (!found && file != NULL && fscanf(file, "%d", &number) == 1)
-		found = number == (int)pid;
-	return found;
-}
-
 static int open_process(struct stacks_process *process, int cgroup, struct error *err)
 {
 	char path[32];
@@ -67,8 +48,8 @@ static int open_process(struct stacks_process *process, int cgroup, struct error
 	process->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* alive afterwards: the directory is of the same process as the pidfd, and so was the
 	 * number in the cgroup */
-	if (process->directory < 0 || (cgroup >= 0 && !lives_in(cgroup, process->pid)) ||
-	    !is_alive(process))
+	if (process->directory < 0 || (cgroup >= 0 && !cgroup_has_process(cgroup, process->pid)) ||
+	    pidfd_has_ended(process->pidfd))
 		return error_set(err, ERROR_NOT_FOUND, ESRCH, "it has ended");
 	return 0;
 }
@@ -215,7 +196,7 @@ static int describe(struct stacks_process *process, size_t *room, json_t *object
 		return r;
 	(void)read_python(process, memory, room, &threads, &why);
 	stacks_tasks_match(&tasks, &threads, memory, task_of);
-	if (!is_alive(process))
+	if (pidfd_has_ended(process->pidfd))
 		return error_set(err, ERROR_NOT_FOUND, ESRCH, "it has ended");
 	if (why.kind != ERROR_NONE && clock_monotonic_usec() > process->deadline_usec)
 		(void)error_set(&why, ERROR_SYSTEM, ETIMEDOUT, "its memory was not read in time");
