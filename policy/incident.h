@@ -90,6 +90,8 @@ size_t incident_id_app(const char *id, const char **ret_app);
  * where memory had no part in the end. `ret` is added to; the bytes are foreign. */
 int incident_memory_words(const struct incident *incident, struct strings *ret, struct error *err);
 
+/* {"current", "swap", "anon", ...}, bytes, but for `peak` and `valid`. NULL: no memory. */
+json_t *incident_memory_to_json(const struct incident_memory *memory);
 /* One JSON object; one line if !pretty. Owned by the caller. */
 int incident_to_json(const struct incident *incident, bool pretty, char **ret_text,
 		     struct error *err);

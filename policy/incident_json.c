@@ -80,7 +80,7 @@ static json_t *json_counters(const struct counter *counters, size_t count)
 	return NULL;
 }
 
-static json_t *json_memory(const struct incident_memory *memory)
+json_t *incident_memory_to_json(const struct incident_memory *memory)
 {
 	const struct counter counters[] = {
 		{ "current", memory->current },
@@ -95,7 +95,12 @@ static json_t *json_memory(const struct incident_memory *memory)
 		{ "sock", memory->sock },
 	};
 
-	return memory->valid ? json_counters(counters, ARRAY_SIZE(counters)) : json_null();
+	return json_counters(counters, ARRAY_SIZE(counters));
+}
+
+static json_t *json_memory(const struct incident_memory *memory)
+{
+	return memory->valid ? incident_memory_to_json(memory) : json_null();
 }
 
 static json_t *json_memory_events(const struct memory_events *events)

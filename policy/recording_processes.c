@@ -2,6 +2,7 @@
 #include "policy/recording_processes.h"
 
 #include "policy/escape.h"
+#include "policy/largest.h"
 #include "policy/own.h"
 #include "policy/recording.h"
 
@@ -150,33 +151,25 @@ void recording_processes_note(struct recording_processes *processes,
 size_t recording_processes_ask(struct recording_processes *processes, uint64_t now_usec,
 			       int ret_pids[static RECORDING_SHARES_MAX])
 {
-	struct recording_process *largest[RECORDING_SHARES_MAX];
+	struct largest largest[RECORDING_SHARES_MAX];
 	size_t count = 0, asked = 0;
 
 	for (size_t i = 0; i < processes->count; i++) {
-		struct recording_process *one = &processes->items[i];
-		size_t at = count;
+		const struct recording_process *one = &processes->items[i];
 
-		if (one->last_usec != now_usec ||
-		    now_usec < one->first_usec + RECORDING_SHARE_AFTER_USEC)
-			continue;
-		while (at > 0 && largest[at - 1]->seen.rss_pages < one->seen.rss_pages)
-			at--;
-		if (at == RECORDING_SHARES_MAX)
-			continue;
-		if (count < RECORDING_SHARES_MAX)
-			count++;
-		memmove(&largest[at + 1], &largest[at],
-			(count - at - 1) * sizeof(struct recording_process *));
-		largest[at] = one;
+		if (one->last_usec == now_usec &&
+		    now_usec >= one->first_usec + RECORDING_SHARE_AFTER_USEC)
+			count = largest_add(largest, count, RECORDING_SHARES_MAX,
+					    one->seen.rss_pages, i);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (largest[i]->asked_usec != 0 &&
-		    now_usec < largest[i]->asked_usec + RECORDING_SHARE_USEC)
+		struct recording_process *one = &processes->items[largest[i].index];
+
+		if (one->asked_usec != 0 && now_usec < one->asked_usec + RECORDING_SHARE_USEC)
 			continue;
-		largest[i]->asked = true;
-		largest[i]->asked_usec = now_usec;
-		ret_pids[asked++] = largest[i]->seen.pid;
+		one->asked = true;
+		one->asked_usec = now_usec;
+		ret_pids[asked++] = one->seen.pid;
 	}
 	return asked;
 }

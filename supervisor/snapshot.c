@@ -4,6 +4,7 @@
 #include "policy/diagnosis.h"
 #include "policy/escape.h"
 #include "policy/figure.h"
+#include "policy/largest.h"
 #include "policy/own.h"
 #include "policy/phrase.h"
 
@@ -12,24 +13,15 @@
 size_t snapshot_largest(const struct process_table *table,
 			const struct process *ret[static SNAPSHOT_PROCESSES])
 {
+	struct largest largest[SNAPSHOT_PROCESSES];
 	size_t count = 0;
 
-	for (size_t i = 0; i < table->count; i++) {
-		const struct process *process = &table->items[i];
-		size_t at = count;
-
-		if (process->gone)
-			continue;
-		while (at > 0 && ret[at - 1]->rss_bytes < process->rss_bytes)
-			at--;
-		if (at == SNAPSHOT_PROCESSES)
-			continue;
-		if (count < SNAPSHOT_PROCESSES)
-			count++;
-		for (size_t j = count - 1; j > at; j--)
-			ret[j] = ret[j - 1];
-		ret[at] = process;
-	}
+	for (size_t i = 0; i < table->count; i++)
+		if (!table->items[i].gone)
+			count = largest_add(largest, count, SNAPSHOT_PROCESSES,
+					    table->items[i].rss_bytes, i);
+	for (size_t i = 0; i < count; i++)
+		ret[i] = &table->items[largest[i].index];
 	return count;
 }
 
@@ -61,29 +53,11 @@ const char *snapshot_reading_text(const struct watch_reading *reading, uint64_t 
 
 static json_t *memory_json(const struct snapshot *snapshot)
 {
-	const struct incident_memory *memory = &snapshot->reading->memory;
-	const struct {
-		const char *key;
-		uint64_t value;
-	} rows[] = {
-		{ "current", memory->current },
-		{ "limit", snapshot->limit },
-		{ "swap", memory->swap },
-		{ "anon", memory->anon },
-		{ "file", memory->file },
-		{ "shmem", memory->shmem },
-		{ "slab_reclaimable", memory->slab_reclaimable },
-		{ "slab_unreclaimable", memory->slab_unreclaimable },
-		{ "kernel_stack", memory->kernel_stack },
-		{ "pagetables", memory->pagetables },
-		{ "sock", memory->sock },
-	};
-	json_t *object = json_object();
+	json_t *object = incident_memory_to_json(&snapshot->reading->memory);
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (limit_is_set(rows[i].value))
-			(void)json_object_set_new(object, rows[i].key,
-						  json_integer((json_int_t)rows[i].value));
+	if (limit_is_set(snapshot->limit))
+		(void)json_object_set_new(object, "limit",
+					  json_integer((json_int_t)snapshot->limit));
 	return object;
 }
 
