@@ -248,6 +248,7 @@ static int begin_life(struct instance *instance, struct error *err)
 	struct event_deltas before;
 	char keeper[INSTANCE_CGROUP_MAX];
 	struct launcher_start start = { .image_fd = instance->host->image_fd,
+					.file_fd = instance->host->file_fd,
 					.slots = instance->host->slots };
 	int r = 0;
 

@@ -114,8 +114,9 @@ struct instance_denials {
 struct instance_host {
 	sd_event *event;
 	struct log *log;
-	int image_fd; /* the launcher's program */
-	int root_fd;  /* the delegated cgroup that app_path of each instance begins at */
+	int image_fd; /* the launcher's program, or -1: its file (supervisor/launcher.h) */
+	int file_fd;
+	int root_fd; /* the delegated cgroup that app_path of each instance begins at */
 	int init_cgroup_fd;
 	const char *root_path; /* of root_fd; NULL: there is none yet */
 	const char

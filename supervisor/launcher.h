@@ -4,9 +4,9 @@
  *
  * What runs as pid 1 of a sandbox has no file that a worker could reach and overwrite
  * (CVE-2019-5736): a daemon copies the program into a sealed memfd, once (launcher_image), and who
- * starts one only clones its file as a read-only mount of its own (launcher_image_mounted). It is
- * started with clone3 into its cgroup and its namespaces, so no time passes in which it is
- * elsewhere.
+ * starts one only keeps its file open (launcher_file) and clones that for each start as a read-only
+ * mount of its own (launcher_mount). It is started with clone3 into its cgroup and its namespaces,
+ * so no time passes in which it is elsewhere.
  *
  * A launcher whose plan says `keep` outlives its supervisor (policy/launch_message.h). It listens
  * on a socket that is bound here, at keeper_path; the next supervisor calls launcher_adopt with the
@@ -31,9 +31,12 @@
 /* Reads the program at path into a sealed, executable memfd. */
 int launcher_image(const char *path, int *ret_fd, struct error *err);
 
+/* The program at path as it is now, whatever will be installed there. */
+int launcher_file(const char *path, int *ret_fd, struct error *err);
+
 /* Without a copy, which takes 1.5 ms. The mount is in no namespace, and stays read-only for whoever
  * gets at it by /proc/PID/exe, root too. Where it can't be had, it is a memfd after all. */
-int launcher_image_mounted(const char *path, int *ret_fd, struct error *err);
+int launcher_mount(int file_fd, int *ret_fd, struct error *err);
 
 struct launcher {
 	pid_t pid;  /* as we see it; pid 1 inside; 0 until an adopted one has sent its pidfd */
@@ -60,7 +63,8 @@ void launcher_slots_close(struct launcher_slots *slots);
 
 struct launcher_start {
 	const struct plan *plan;
-	int image_fd;
+	int image_fd; /* of launcher_image; -1: file_fd is mounted */
+	int file_fd;  /* of launcher_file */
 	int filter_fd;
 	int init_cgroup_fd; /* where the launcher itself lives, outside the app's limits */
 	int leaf_cgroup_fd; /* where it starts the worker */

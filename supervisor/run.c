@@ -385,6 +385,7 @@ static int run_instance(struct run *run, struct error *err)
 		.event = run->event,
 		.log = &run->log,
 		.image_fd = -1,
+		.file_fd = -1,
 		.root_fd = run->delegation.fd,
 		.init_cgroup_fd = run->delegation.init_fd,
 		.root_path = run->delegation.path,
@@ -401,7 +402,7 @@ static int run_instance(struct run *run, struct error *err)
 		.random = random_number,
 		.learn = run->options.learn.on ? learn : NULL,
 	};
-	r = launcher_image_mounted(LAUNCHER_PATH, &run->host.image_fd, err);
+	r = launcher_file(LAUNCHER_PATH, &run->host.file_fd, err);
 	if (r < 0)
 		return r;
 	(void)kernel_log_open(&run->kernel_log, 0, &ignored);
@@ -442,7 +443,7 @@ static int clean_up(struct run *run, struct error *err)
 	kernel_log_close(&run->kernel_log);
 	r = delegation_close(&run->delegation, err);
 	scope_disconnect(run->bus);
-	close_and_clear(&run->host.image_fd); /* a mount goes, which takes a while */
+	close_and_clear(&run->host.file_fd);
 	reader_stop(&run->reader);
 	identity_clear(&run->identity);
 	host_facts_clear(&run->facts);
@@ -536,7 +537,7 @@ static int start(int argc, char *argv[], parse_options *parse, void (*help)(FILE
 		.app_fd = -1,
 		.identity = { .lock_fd = -1 },
 		.delegation = DELEGATION_NONE,
-		.host = { .image_fd = -1 },
+		.host = { .image_fd = -1, .file_fd = -1 },
 		.kernel_log = { .fd = -1 },
 	};
 	struct error err;

@@ -85,11 +85,13 @@ Test(launcher, a_mounted_program_can_be_executed_and_not_written)
 	static const int flags[] = { O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC };
 	char path[64];
 	struct error err;
-	int fd = -1;
+	int file = -1, fd = -1;
 
 	if (geteuid() != 0)
 		cr_skip_test("only root can clone a mount");
-	cr_assert_eq(launcher_image_mounted("/bin/true", &fd, &err), 0, "%s", err.text);
+	cr_assert_eq(launcher_file("/bin/true", &file, &err), 0, "%s", err.text);
+	cr_assert_eq(launcher_mount(file, &fd, &err), 0, "%s", err.text);
+	close(file);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		cr_expect_lt(open(path, flags[i] | O_CLOEXEC), 0);
@@ -98,7 +100,7 @@ Test(launcher, a_mounted_program_can_be_executed_and_not_written)
 	cr_expect_eq(fchmod(fd, 0777), -1);
 	cr_expect_eq(access(path, X_OK), 0);
 	close(fd);
-	cr_assert_lt(launcher_image_mounted("/nonexistent/pysbx-launch", &fd, &err), 0);
+	cr_assert_lt(launcher_file("/nonexistent/pysbx-launch", &fd, &err), 0);
 	cr_expect_not_null(strstr(err.text, "not installed completely"), "%s", err.text);
 }
 
