@@ -10,6 +10,10 @@
  *
  * The kernel notifies a file at most 100 times a second (kernfs), and counters can move without a
  * notification seen in time: a reading is a whole, compared with the one before.
+ *
+ *   watch.c        hearing
+ *   watch_read.c   reading
+ *   watch_files.c  the files that are read
  */
 #pragma once
 
