@@ -15,6 +15,9 @@
  * may ask for by then, and not by what it might when it spoke. A config is loaded whole, checked
  * whole, and then never changed but by the functions below: a reload makes another one and
  * compares.
+ *
+ *   config.c      loading, and looking up
+ *   config_app.c  one app's declaration
  */
 #pragma once
 
@@ -96,6 +99,10 @@ const struct config_tenant *config_tenant_of_uid(const struct config *config, ui
  * asker: the tenant who declares it over the socket, NULL for an administrator. */
 int config_make_app(const struct config *config, const json_t *object,
 		    const struct config_tenant *asker, struct app_spec *ret, struct error *err);
+
+/* The same of a file's document, as whoever wrote it may. */
+int config_make_app_of_file(const struct config *config, enum config_source source,
+			    const json_t *document, struct app_spec *ret, struct error *err);
 
 /* What the socket's users have declared of an app. */
 struct config_declaration {
