@@ -2,12 +2,14 @@
 /*
  * pysbxd: many apps on one event loop.
  *
- *   daemon.c         start, loop, end; what systemd hears
- *   daemon_apps.c    the apps: finding, adding, removing, starting one after the other
- *   daemon_change.c  a new declaration of one, or a whole new configuration
- *   daemon_uids.c    who runs as whom
- *   daemon_state.c   the state file: what the next daemon has to know
- *   methods_*.c      the socket's methods
+ *   daemon.c            start, loop, end; what systemd hears
+ *   daemon_apps.c       the apps: finding, adding, removing, starting one after the other
+ *   daemon_callbacks.c  what they tell
+ *   daemon_scope.c      the cgroup that they live in
+ *   daemon_change.c     a new declaration of one, or a whole new configuration
+ *   daemon_uids.c       who runs as whom
+ *   daemon_state.c      the state file: what the next daemon has to know
+ *   methods_*.c         the socket's methods
  *
  * Apps outlive the daemon: their launchers keep pipes and status (policy/launch_message.h), the
  * anchor keeps the scope. A daemon that comes finds them by the state file and by the sockets that
@@ -129,10 +131,27 @@ void daemon_keep_app(struct daemon *daemon, struct app *app);
 /* Now, or when its turn comes. */
 void daemon_start_app(struct app *app);
 void daemon_queue_app(struct daemon *daemon, struct app *app);
+/* There may be room for the next one in the queue. */
+void daemon_start_more(struct daemon *daemon);
+/* One that is to be removed may have ended: looks for such, but not in the middle of what is going
+ * on with it. */
+void daemon_reap_soon(struct daemon *daemon);
 
 /* Gives memory back that is no longer used: after a load of all files, and after each write of the
  * state, which follows whatever happens to apps. */
 void daemon_trim_soon(struct daemon *daemon);
+
+/* How many apps a tenant has. */
+size_t daemon_count_apps(const struct daemon *daemon, const char *tenant);
+
+/* --- daemon_callbacks.c ---------------------------------------------------------------------- */
+
+/* The callbacks of its app_host. */
+void daemon_set_callbacks(struct daemon *daemon);
+/* The limits of a tenant have been written, or its cgroup made. */
+void daemon_renew_tripwire(struct daemon *daemon, const struct tenant *tenant);
+
+/* --- daemon_scope.c -------------------------------------------------------------------------- */
 
 /* While systemd stops the scope there is no place for a process, not even in the directories that
  * are still there. ERROR_CONFLICT. */
@@ -142,12 +161,6 @@ int daemon_check_scope(const struct daemon *daemon, struct error *err);
 int daemon_need_scope(struct daemon *daemon, struct error *err);
 /* Watches the anchor, and tells the apps where they live. */
 void daemon_use_scope(struct daemon *daemon);
-
-/* How many apps a tenant has. */
-size_t daemon_count_apps(const struct daemon *daemon, const char *tenant);
-
-/* The callbacks of its app_host. */
-void daemon_set_callbacks(struct daemon *daemon);
 
 /* --- daemon_uids.c --------------------------------------------------------------------------- */
 
@@ -206,8 +219,6 @@ uint64_t daemon_state_cursor(const json_t *state);
 void daemon_restore(struct daemon *daemon, const json_t *state);
 /* The kernel's limits of a tenant are those of the one given, as far as that can be. */
 void daemon_renew_tenant(struct daemon *daemon, const struct tenant *tenant);
-/* Its limits have been written, or its cgroup made. */
-void daemon_renew_tripwire(struct daemon *daemon, const struct tenant *tenant);
 
 /* --- methods --------------------------------------------------------------------------------- */
 
