@@ -5,6 +5,13 @@
  *
  * What takes time is answered by waiting for a state: app_wait() calls back when the app is in one
  * of those that are waited for, or when the time is over.
+ *
+ *   app.c         what a start needs, what the instance tells, the life
+ *   app_change.c  another declaration
+ *   app_wait.c    waiting
+ *   app_record.h  its record in the state file
+ *   app_cgroup.h  its place
+ *   app_log.h     its log
  */
 #pragma once
 
@@ -177,3 +184,15 @@ int app_can_wait(struct app *app, bool admin, struct error *err);
 
 /* Its own pid and uid as others see them; 0 if it has no process. */
 pid_t app_pid(const struct app *app);
+
+/* --- between the files of this module ----------------------------------------------------------
+ */
+
+/* Its record in the state file is to be made anew. */
+void app_forget_record(struct app *app);
+/* What the slice may reach is what `spec` says. */
+int app_set_egress(const struct app *app, const struct app_spec *spec, struct error *err);
+/* The state that it is in, as struct app_wait has it. */
+unsigned app_state_bits(const struct app *app);
+/* Those that wait for one of these states; with a negative result all of them. */
+void app_answer_waiters(struct app *app, unsigned states, int result);
