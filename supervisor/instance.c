@@ -5,10 +5,8 @@
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
-#include "supervisor/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,76 +86,7 @@ void instance_disarm_timer(struct instance *instance)
 	instance->due_usec = 0;
 }
 
-/* --- the leaf ------------------------------------------------------------------------------- */
-
-int instance_open_leaf(const struct instance *instance, int *ret_fd, struct error *err)
-{
-	char path[INSTANCE_CGROUP_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", instance->app_path, instance->leaf_name);
-	return cgroup_open(instance->host->root_fd, path, ret_fd, err);
-}
-
-/* What a daemon that was killed in the middle of a start has left. Whoever runs has been looked for
- * before, and found. */
-static int remake_leaf(const struct instance *instance, const char *path, int *ret_fd,
-		       struct error *err)
-{
-	int r = cgroup_destroy(instance->host->root_fd, path, INSTANCE_LEAF_PATIENCE_MSEC, err);
-
-	return r < 0 ? r : cgroup_make(instance->host->root_fd, path, ret_fd, err);
-}
-
-static int make_leaf(struct instance *instance, int *ret_fd, struct error *err)
-{
-	_cleanup_close_ int leaf = -1;
-	char path[INSTANCE_CGROUP_MAX];
-	int r;
-
-	snprintf(path, sizeof(path), "%s/%s", instance->app_path, instance->leaf_name);
-	r = cgroup_make(instance->host->root_fd, path, &leaf, err);
-	if (r == -EEXIST)
-		r = remake_leaf(instance, path, &leaf, err);
-	/* one worker's OOM kill takes the whole app with it, if that is wanted; a new leaf has 0 */
-	if (r >= 0 && instance->spec->oom == OOM_APP) {
-		r = file_write_at(leaf, "memory.oom.group", "1", err);
-		if (r == -ENOENT)
-			(void)error_set(err, ERROR_UNSUPPORTED, 0,
-					"oom: there is no memory controller here, so no OOM kill "
-					"can take the whole app: say \"worker\"");
-	}
-	if (r < 0)
-		return r;
-	*ret_fd = TAKE_FD(leaf);
-	return 0;
-}
-
-bool instance_remove_empty_leaf(const struct instance *instance)
-{
-	char path[INSTANCE_CGROUP_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", instance->app_path, instance->leaf_name);
-	return unlinkat(instance->host->root_fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT;
-}
-
-static void remove_leaf(struct instance *instance)
-{
-	_cleanup_close_ int app = -1;
-	struct error err;
-
-	/* the former: gone with the scope */
-	if (instance->host->root_fd < 0 || instance_remove_empty_leaf(instance))
-		return;
-	/* its processes are gone with the launcher, so this does not wait but for those in state D
-	 */
-	if (cgroup_open(instance->host->root_fd, instance->app_path, &app, &err) >= 0 &&
-	    cgroup_destroy(app, instance->leaf_name, INSTANCE_LEAF_PATIENCE_MSEC, &err) >= 0)
-		return;
-	instance_say_error(instance, &err);
-	instance->lost_leaves++;
-	snprintf(instance->leaf_name, sizeof(instance->leaf_name), "%u-%u", instance->number,
-		 instance->lost_leaves);
-}
+/* --- a life, from spawn to conclusion ------------------------------------------------------- */
 
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size)
 {
@@ -165,8 +94,6 @@ const char *instance_keeper_path(const struct instance *instance, char *path, si
 		 instance->spec->name, instance->number);
 	return path;
 }
-
-/* --- a life, from spawn to conclusion ------------------------------------------------------- */
 
 static int start_watch(struct instance *instance, int leaf, struct error *err)
 {
@@ -257,7 +184,7 @@ static int begin_life(struct instance *instance, struct error *err)
 	if (r >= 0)
 		r = prepare_start(instance, &start, &made, err);
 	if (r >= 0)
-		r = make_leaf(instance, &leaf, err);
+		r = instance_make_leaf(instance, &leaf, err);
 	if (r >= 0)
 		r = instance_start_watch(instance, leaf, err);
 	if (r >= 0)
@@ -414,7 +341,7 @@ void instance_conclude(struct instance *instance)
 	reset_life(instance);
 	if (instance->host->keeper_directory != NULL)
 		(void)unlink(instance_keeper_path(instance, keeper, sizeof(keeper)));
-	remove_leaf(instance);
+	instance_remove_leaf(instance);
 	instance_step(instance, event_of(instance->decision));
 }
 
@@ -434,19 +361,6 @@ void instance_judge_end(struct instance *instance)
 }
 
 /* --- the table's answers -------------------------------------------------------------------- */
-
-void instance_set_frozen(struct instance *instance, bool frozen)
-{
-	_cleanup_close_ int leaf = -1;
-	struct error err;
-	int r;
-
-	r = instance_open_leaf(instance, &leaf, &err);
-	if (r >= 0)
-		r = file_write_at(leaf, "cgroup.freeze", frozen ? "1" : "0", &err);
-	if (r < 0)
-		instance_say_error(instance, &err);
-}
 
 static void signal_stop(struct instance *instance, enum app_state from)
 {

@@ -6,6 +6,7 @@
  * policy/lifecycle.h's, and what the table answers is carried out.
  *
  *   instance.c           a life, from spawn to conclusion, and the table's answers
+ *   instance_leaf.c      its cgroup
  *   instance_launcher.c  what the launcher says
  *   instance_adopt.c     going on with what an earlier daemon has left
  *   instance_watch.c     what the cgroup's files say
@@ -335,6 +336,10 @@ void instance_conclude(struct instance *instance);
 void instance_arm_timer(struct instance *instance, uint64_t usec);
 void instance_disarm_timer(struct instance *instance);
 void instance_set_frozen(struct instance *instance, bool frozen);
+/* A new leaf, in which nobody is. */
+int instance_make_leaf(struct instance *instance, int *ret_fd, struct error *err);
+/* Ends whoever is in it. Where it can't be removed, the next life gets one of another name. */
+void instance_remove_leaf(struct instance *instance);
 /* leaf: its directory; a lean watch needs none (-1). */
 int instance_start_watch(struct instance *instance, int leaf, struct error *err);
 /* The memory before anything happens, and the tripwires that follow from it. */
