@@ -444,12 +444,6 @@ static int check_egress(const struct spec_check *check)
 	return 0;
 }
 
-static bool is_same_address(const struct listen_address *a, const struct listen_address *b)
-{
-	return a->ipv6 == b->ipv6 && a->port == b->port &&
-	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
-}
-
 static int check_listen(const struct spec_check *check)
 {
 	const struct strings *list = &check->spec->listen;
@@ -467,7 +461,7 @@ static int check_listen(const struct spec_check *check)
 		if (listen_parse(list->items[i], &addresses[i], &found) < 0)
 			return spec_refuse_item(check, FIELD_LISTEN, i, "%s", found.text);
 		for (size_t j = 0; j < i; j++)
-			if (is_same_address(&addresses[i], &addresses[j]))
+			if (listen_is_same(&addresses[i], &addresses[j]))
 				return spec_refuse_item(check, FIELD_LISTEN, i,
 							"is there twice: %s", list->items[i]);
 	}

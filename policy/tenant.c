@@ -202,7 +202,28 @@ static int check_paths(const struct tenant *tenant, const struct app_spec *spec,
 	return r;
 }
 
-/* A program of its own could not bind these either. */
+/* Of ports those that a program of its own could bind as well. Of paths the one with the app's own
+ * name, which no other app has: anywhere else its socket could stand in another's place. */
+static int check_address(const struct app_spec *spec, const char *entry, const struct place *at,
+			 struct error *err)
+{
+	char own[sizeof(LISTEN_DIRECTORY) + SPEC_NAME_MAX + 8], why[sizeof(own) + 64];
+	struct listen_address address;
+	int r = listen_parse(entry, &address, err);
+
+	if (r < 0)
+		return place_prefix(at, r, err);
+	if (address.path[0] == '\0')
+		return address.port >= LISTEN_PRIVILEGED
+			       ? 0
+			       : deny(at, entry,
+				      "is a port below 1024: only an administrator gives those",
+				      err);
+	snprintf(own, sizeof(own), LISTEN_DIRECTORY "/%s.sock", spec->name);
+	snprintf(why, sizeof(why), "is an administrator's to give: write unix:%s", own);
+	return strcmp(address.path, own) == 0 ? 0 : deny(at, entry, why, err);
+}
+
 static int check_listen(const struct app_spec *spec, struct error *err)
 {
 	static const struct place at_listen = { &document, "listen", 0 };
@@ -210,14 +231,8 @@ static int check_listen(const struct app_spec *spec, struct error *err)
 
 	for (size_t i = 0; r == 0 && i < spec->listen.count; i++) {
 		const struct place here = { &at_listen, NULL, i };
-		struct listen_address address;
 
-		r = listen_parse(spec->listen.items[i], &address, err);
-		if (r < 0)
-			return place_prefix(&here, r, err);
-		if (address.port < LISTEN_PRIVILEGED)
-			r = deny(&here, spec->listen.items[i],
-				 "is a port below 1024: only an administrator gives those", err);
+		r = check_address(spec, spec->listen.items[i], &here, err);
 	}
 	return r;
 }

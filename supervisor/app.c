@@ -288,7 +288,7 @@ static void on_settled(struct instance *instance, void *userdata)
 		app_start(app);
 		return;
 	}
-	listeners_close(&app->instance.listeners);
+	listeners_end(&app->instance.listeners);
 	app->host->on_settled(app);
 	app_answer_waiters(app, app_state_bits(app), 0);
 }

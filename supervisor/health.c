@@ -14,6 +14,7 @@
 #include "supervisor/instance.h"
 #include "supervisor/probe.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -351,8 +352,10 @@ static bool is_held(const struct health *health)
 	const struct health_target *target = &health->target;
 	struct listen_address address = { .ipv6 = target->ipv6, .port = target->port };
 
+	static_assert(sizeof(address.path) == sizeof(target->path), "any path fits");
 	memcpy(address.address, target->address, sizeof(address.address));
-	return !target->is_unix && listeners_serve(&health->instance->listeners, &address);
+	memcpy(address.path, target->path, sizeof(address.path));
+	return listeners_serve(&health->instance->listeners, &address);
 }
 
 static void ask(struct health *health)

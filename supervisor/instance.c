@@ -533,7 +533,7 @@ void instance_clear(struct instance *instance)
 	instance_drop_former(instance);
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
-	listeners_close(&instance->listeners);
+	listeners_end(&instance->listeners);
 	recorder_clear(&instance->recorder);
 	instance_forget_counters(instance);
 	instance_forget_denials(instance);

@@ -4,16 +4,19 @@
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/egress.h"
+#include "supervisor/listen_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,11 +27,22 @@ union socket_address {
 	struct sockaddr any;
 	struct sockaddr_in ipv4;
 	struct sockaddr_in6 ipv6;
+	struct sockaddr_un unix_path;
 };
+
+static bool is_unix(const struct listen_address *address)
+{
+	return address->path[0] != '\0';
+}
 
 static socklen_t make_address(const struct listen_address *from, union socket_address *ret)
 {
 	*ret = (union socket_address){ 0 };
+	if (is_unix(from)) {
+		ret->unix_path.sun_family = AF_UNIX;
+		memcpy(ret->unix_path.sun_path, from->path, strlen(from->path));
+		return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(from->path) + 1);
+	}
 	if (from->ipv6) {
 		ret->ipv6.sin6_family = AF_INET6;
 		ret->ipv6.sin6_port = htons(from->port);
@@ -43,11 +57,14 @@ static socklen_t make_address(const struct listen_address *from, union socket_ad
 
 /* --- making them ---------------------------------------------------------------------------- */
 
-/* In a child: each slot becomes a socket. The exit code is an errno. */
+/* In a child: each slot becomes a socket, but for those of unix sockets, which are some already.
+ * The exit code is an errno. */
 static void __attribute__((noreturn))
 make_sockets(const struct listen_address *addresses, const struct listeners *slots)
 {
 	for (size_t i = 0; i < slots->count; i++) {
+		if (is_unix(&addresses[i]))
+			continue;
 		int fd = socket(addresses[i].ipv6 ? AF_INET6 : AF_INET,
 				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -105,14 +122,14 @@ static int make_in_closed_cgroup(const struct listen_address *addresses,
 	return r;
 }
 
-static int open_slots(size_t count, struct listeners *ret, struct error *err)
+/* What a unix socket is connected to, it stays: it needs no cgroup. Of the others a placeholder. */
+static int open_slots(const struct listen_address *addresses, size_t count, struct listeners *ret,
+		      struct error *err)
 {
-	_cleanup_close_ int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	if (null_fd < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "listen: /dev/null");
 	while (ret->count < count) {
-		int fd = fcntl(null_fd, F_DUPFD_CLOEXEC, 0);
+		int fd = is_unix(&addresses[ret->count])
+				 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+				 : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 		if (fd < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "listen: a descriptor");
@@ -121,7 +138,8 @@ static int open_slots(size_t count, struct listeners *ret, struct error *err)
 	return 0;
 }
 
-static int bind_one(int fd, const struct listen_address *address)
+static int bind_port(int fd, const char *entry, const struct listen_address *address,
+		     struct error *err)
 {
 	const int on = 1;
 	union socket_address name;
@@ -130,27 +148,46 @@ static int bind_one(int fd, const struct listen_address *address)
 	/* connections of an earlier life that are just ending must not be in the way */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    (address->ipv6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-	    bind(fd, &name.any, length) < 0 || listen(fd, BACKLOG) < 0)
-		return -errno;
+	    bind(fd, &name.any, length) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "%s%s", entry,
+				 errno == EACCES ? ": a port below 1024 takes "
+						   "CAP_NET_BIND_SERVICE (pysbxd.service)"
+						 : "");
 	return 0;
+}
+
+static int listen_at(int fd, const char *entry, const struct listen_address *address,
+		     struct error *err)
+{
+	int r = is_unix(address) ? listen_path_bind(fd, address->path, err)
+				 : bind_port(fd, entry, address, err);
+
+	if (r == 0 && listen(fd, BACKLOG) < 0)
+		r = error_set(err, ERROR_SYSTEM, errno, "%s", entry);
+	if (r < 0)
+		error_prefix(err, "listen");
+	return r;
+}
+
+static bool needs_cgroup(const struct listen_address *addresses, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!is_unix(&addresses[i]))
+			return true;
+	return false;
 }
 
 static int open_all(const struct strings *list, const struct listen_address *addresses, int root_fd,
 		    struct listeners *ret, struct error *err)
 {
-	int r = open_slots(list->count, ret, err);
+	int r = open_slots(addresses, list->count, ret, err);
 
-	if (r >= 0)
+	if (r >= 0 && needs_cgroup(addresses, list->count))
 		r = make_in_closed_cgroup(addresses, ret, root_fd, err);
 	for (size_t i = 0; r >= 0 && i < list->count; i++) {
-		r = bind_one(ret->fds[i], &addresses[i]);
-		if (r < 0) {
-			(void)error_set(err, ERROR_SYSTEM, -r, "listen: %s%s", list->items[i],
-					r == -EACCES ? ": a port below 1024 takes "
-						       "CAP_NET_BIND_SERVICE (pysbxd.service)"
-						     : "");
+		r = listen_at(ret->fds[i], list->items[i], &addresses[i], err);
+		if (r < 0)
 			error_set_path(err, "listen[%zu]", i);
-		}
 	}
 	return r;
 }
@@ -166,13 +203,22 @@ static bool is_bound_to(int fd, const struct listen_address *address)
 	       memcmp(&held, &wanted, length) == 0;
 }
 
+/* One whose file was removed is reached by nobody any more. */
+static bool is_to_be_kept(int fd, const struct listen_address *address)
+{
+	struct stat stat;
+
+	return is_bound_to(fd, address) &&
+	       (!is_unix(address) || (lstat(address->path, &stat) == 0 && S_ISSOCK(stat.st_mode)));
+}
+
 static bool is_same(const struct listeners *listeners, const struct listen_address *addresses,
 		    size_t count)
 {
 	bool same = listeners->count == count;
 
 	for (size_t i = 0; same && i < count; i++)
-		same = is_bound_to(listeners->fds[i], &addresses[i]);
+		same = is_to_be_kept(listeners->fds[i], &addresses[i]);
 	return same;
 }
 
@@ -185,10 +231,10 @@ int listeners_hold(struct listeners *listeners, const struct strings *list, int 
 	listen_read_list(list, addresses);
 	if (is_same(listeners, addresses, list->count))
 		return 0;
-	listeners_close(listeners);
+	listeners_end(listeners);
 	r = open_all(list, addresses, root_fd, listeners, err);
 	if (r < 0)
-		listeners_close(listeners);
+		listeners_end(listeners);
 	return r < 0 ? r : 0;
 }
 
@@ -208,12 +254,28 @@ void listeners_close(struct listeners *listeners)
 	listeners->count = 0;
 }
 
+void listeners_end(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		union socket_address held = { 0 };
+		socklen_t length = sizeof(held);
+
+		/* an unbound one has an empty path */
+		if (getsockname(listeners->fds[i], &held.any, &length) == 0 &&
+		    held.any.sa_family == AF_UNIX)
+			listen_path_remove(held.unix_path.sun_path);
+	}
+	listeners_close(listeners);
+}
+
 bool listeners_serve(const struct listeners *listeners, const struct listen_address *address)
 {
 	const struct listen_address any = { .ipv6 = address->ipv6, .port = address->port };
+	const struct listen_address *other = is_unix(address) ? address : &any;
 
 	for (size_t i = 0; i < listeners->count; i++)
-		if (is_bound_to(listeners->fds[i], address) || is_bound_to(listeners->fds[i], &any))
+		if (is_bound_to(listeners->fds[i], address) ||
+		    is_bound_to(listeners->fds[i], other))
 			return true;
 	return false;
 }

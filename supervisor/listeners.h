@@ -17,16 +17,20 @@ struct listeners { /* zero-initialised: none */
 };
 
 /* Makes them those of `list` (validated): what is held already and is the same stays, with whoever
- * waits in it. They accept, and can't be made to connect. root_fd: a cgroup that may get one below
- * it. ERROR_SYSTEM names the entry, ERROR_UNSUPPORTED is that of egress_close(); nothing is held
- * then. */
+ * waits in it; what is held and isn't named any more ends. They accept, and can't be made to
+ * connect. root_fd: a cgroup that may get one below
+ * it. ERROR_SYSTEM and ERROR_INVALID name the entry or its path, ERROR_UNSUPPORTED is that of
+ * egress_close(); nothing is held then. */
 int listeners_hold(struct listeners *listeners, const struct strings *list, int root_fd,
 		   struct error *err);
 
 /* Takes over fds, up to the first that is -1; what was held is closed. */
 void listeners_take(struct listeners *listeners, int fds[static LISTEN_MAX]);
 
+/* Lets go of them: whoever else holds them goes on. */
 void listeners_close(struct listeners *listeners);
+/* The same where nobody shall: files of unix sockets are removed. */
+void listeners_end(struct listeners *listeners);
 
 /* Does one of them take connections to this address? The kernel is asked, not a declaration: what
  * is held stays what it was until the app's next start. */

@@ -535,9 +535,9 @@ const struct option_row run_option_rows[] = {
 	  .repeatable = true,
 	  .set = set_egress },
 	{ .name = "listen",
-	  .argument = "ADDRESS:PORT",
+	  .argument = "SOCKET",
 	  .help = "hold a listening socket and hand it to the app (LISTEN_FDS), over restarts: "
-		  "127.0.0.1:8000 or [::1]:8000",
+		  "127.0.0.1:8000, [::1]:8000 or unix:/run/pysbx/listen/blog.sock",
 	  .field = FIELD_LISTEN,
 	  .repeatable = true,
 	  .set = set_listen },

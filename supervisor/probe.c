@@ -202,7 +202,7 @@ static int begin(struct probe *probe, struct error *err)
 	enum health_outcome outcome;
 	int r;
 
-	if (question->target->is_unix || question->place.own_network) {
+	if ((question->target->is_unix && !question->place.held) || question->place.own_network) {
 		/* the one before hangs in a file system that does not answer */
 		if (!probe_door_close(&probe->door)) {
 			settle(probe, HEALTH_NO_CONNECTION, 0);

@@ -9,11 +9,14 @@
  *
  * Root asks, and a tenant says where. So that nobody else is asked in root's name:
  *
- *   a port of the host       only if its listening socket is one that pysbx holds for the app, or
- * was made in the app's own cgroup: the kernel is asked (sock_diag(7)) a port of its network    the
- * socket is made in the network namespace of the worker, where nobody else listens a unix socket is
- * connected by a process with the app's user, below the worker's own root: what it may not reach it
- * is not asked at, and no symbolic link leads further. The other end sees that user, not root.
+ * - a port of the host: only if its listening socket is one that pysbx holds for the app, or was
+ *   made in the app's own cgroup: the kernel is asked (sock_diag(7));
+ * - a port of its network: the socket is made in the network namespace of the worker, where nobody
+ *   else listens;
+ * - a unix socket that pysbx holds: at its path, where root alone can put another;
+ * - any other unix socket: connected by a process with the app's user, below the worker's own root.
+ *   What it may not reach it is not asked at, and no symbolic link leads further. The other end
+ *   sees that user, not root.
  */
 #pragma once
 
@@ -27,7 +30,8 @@
 
 struct probe_place {
 	bool own_network; /* the worker has a network namespace of its own */
-	bool held;	  /* target is a socket that pysbx holds, in our own network */
+	bool held;	  /* target is a socket that pysbx holds, in our own network or file
+			     system */
 	int leaf;	  /* directory of the worker's cgroup; used in probe_ask() alone */
 	pid_t worker;
 };

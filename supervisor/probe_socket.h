@@ -6,8 +6,8 @@
 
 #include "supervisor/probe.h"
 
-/* A TCP socket of our own network, connecting to the target. HEALTH_WELL, with *ret_fd; else what
- * the probe has found already. */
+/* A TCP socket of our own network, or a unix socket that is held, connecting to the target.
+ * HEALTH_WELL, with *ret_fd; else what the probe has found already. */
 enum health_outcome probe_socket_connect(const struct health_target *target,
 					 const struct probe_place *place, int *ret_fd);
 

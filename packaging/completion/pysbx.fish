@@ -177,7 +177,7 @@ complete -c pysbx -n __pysbx_learns -l allow-dangerous -d 'Take in what that ref
 complete -c pysbx -n __pysbx_in_options -x -l syscalls-mode -a 'enforce log canary' -d 'What becomes of other calls'
 complete -c pysbx -n __pysbx_in_options -x -l network -a 'host none private' -d Network
 complete -c pysbx -n __pysbx_in_options -x -l egress -a 'localhost dns any none' -d 'Where it may connect to'
-complete -c pysbx -n __pysbx_in_options -x -l listen -d 'Hold a socket, ADDRESS:PORT'
+complete -c pysbx -n __pysbx_in_options -x -l listen -d 'Hold a socket, ADDRESS:PORT or unix:PATH'
 complete -c pysbx -n __pysbx_in_options -x -l require -a 'landlock abstract-sockets network limits' -d 'Do not start without this wall'
 complete -c pysbx -n __pysbx_in_options -x -l restart -a 'always on-failure never' -d 'When to start again'
 complete -c pysbx -n __pysbx_in_options -x -l max-restarts -d 'Restarts in a row'

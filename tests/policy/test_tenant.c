@@ -156,9 +156,16 @@ Test(tenant, may_not_ask_for_what_is_an_administrators)
 		{ APP(",'listen':['0.0.0.0:8000','0.0.0.0:443']"), ERROR_DENIED, "listen[1]",
 		  "listen[1]: \"0.0.0.0:443\" is a port below 1024: only an administrator gives "
 		  "those" },
+		{ APP(",'listen':['unix:/run/pysbx/listen/shop.sock']"), ERROR_DENIED, "listen[0]",
+		  "listen[0]: \"unix:/run/pysbx/listen/shop.sock\" is an administrator's to give: "
+		  "write unix:/run/pysbx/listen/blog.sock" },
+		{ APP(",'listen':['unix:/srv/acme/blog.sock']"), ERROR_DENIED, "listen[0]",
+		  "listen[0]: \"unix:/srv/acme/blog.sock\" is an administrator's to give: write "
+		  "unix:/run/pysbx/listen/blog.sock" },
 		{ APP(",'listen':['x']"), ERROR_INVALID, "listen[0]",
 		  "listen[0]: \"x\" is not an address and a port, for example 127.0.0.1:8000 or "
-		  "[::1]:8000" },
+		  "[::1]:8000, nor unix: and a path, for example "
+		  "unix:/run/pysbx/listen/blog.sock" },
 		{ APP(",'syscalls':'/srv/acme/all.json'"), ERROR_DENIED, "syscalls",
 		  "syscalls: \"/srv/acme/all.json\" is a path: name a profile" },
 		{ APP(",'syscalls':{'profile':'python-web','mode':'log'}"), ERROR_DENIED,

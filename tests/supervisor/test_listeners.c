@@ -11,13 +11,16 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static int root = -1, cgroup = -1;
+static char directory[] = "/run/pysbx-test-XXXXXX"; /* root's alone, as it has to be */
 static char name[64];
 static struct listeners held;
 static struct strings list;
@@ -30,13 +33,18 @@ static void prepare(void)
 		cr_skip_test("needs root, a mounted cgroup v2 and network namespaces");
 	snprintf(name, sizeof(name), "pysbx-test-%d", (int)getpid());
 	cr_assert_eq(cgroup_make(root, name, &cgroup, &err), 0, "%s", err.text);
+	cr_assert(mkdtemp(directory) != NULL && chmod(directory, 0755) == 0);
 }
 
 static void leave_nothing(void)
 {
+	char command[64];
+
 	listeners_close(&held);
 	strings_clear(&list);
 	close_and_clear(&cgroup);
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	cr_assert_eq(system(command), 0);
 	if (root >= 0 && name[0] != '\0')
 		cr_assert_eq(cgroup_destroy(root, name, 5000, &err), 0, "%s", err.text);
 }
@@ -225,4 +233,190 @@ Test(listeners, tell_how_many_connections_wait_in_them)
 	listeners_count_waiting(&held, &waiting, &room);
 	cr_expect_eq(waiting, 3);
 	cr_expect_gt(room, 3);
+}
+
+/* --- unix sockets --------------------------------------------------------------------------- */
+
+/* Of a file in the directory, "unix:" in front; good until the next but three. */
+static const char *entry_of(const char *file)
+{
+	static char entries[4][128];
+	static unsigned next;
+	char *entry = entries[next++ % 4];
+
+	snprintf(entry, sizeof(entries[0]), "unix:%s/%s", directory, file);
+	return entry;
+}
+
+static const char *path_of(const char *file)
+{
+	return strchr(entry_of(file), '/');
+}
+
+/* 0 or the errno of a connection. */
+static int dial_path(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	r = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
+	close(fd);
+	return r;
+}
+
+static void expect_refused(const char *entry, const char *text)
+{
+	say(entry, NULL);
+	cr_expect_lt(listeners_hold(&held, &list, cgroup, &err), 0, "%s was taken", entry);
+	cr_expect_str_eq(err.path, "listen[0]");
+	cr_expect_not_null(strstr(err.text, text), "%s", err.text);
+	cr_expect_eq(held.count, 0);
+}
+
+Test(listeners, listen_at_a_path_that_everybody_may_connect_to)
+{
+	struct stat stat;
+
+	umask(077);
+	hold(entry_of("a.sock"), "127.0.0.1:8000");
+	cr_expect_eq(dial_path(path_of("a.sock")), 0);
+	cr_expect_eq(dial(8000), 0);
+	cr_assert_eq(lstat(path_of("a.sock"), &stat), 0);
+	cr_expect_eq(stat.st_mode, S_IFSOCK | 0666);
+	cr_expect_eq(stat.st_uid, 0);
+	cr_expect_eq(umask(022), 077, "is as it was");
+}
+
+Test(listeners, at_a_path_need_no_cgroup)
+{
+	say(entry_of("a.sock"), NULL);
+	cr_assert_eq(listeners_hold(&held, &list, -1, &err), 0, "%s", err.text);
+	cr_expect_eq(dial_path(path_of("a.sock")), 0);
+}
+
+Test(listeners, at_a_path_stay_with_who_waits_and_go_with_the_file_at_the_end)
+{
+	struct stat before, after;
+
+	hold(entry_of("a.sock"), NULL);
+	cr_assert_eq(lstat(path_of("a.sock"), &before), 0);
+	cr_assert_eq(dial_path(path_of("a.sock")), 0);
+	hold(entry_of("a.sock"), NULL);
+	cr_assert_eq(lstat(path_of("a.sock"), &after), 0);
+	cr_expect_eq(before.st_ino, after.st_ino);
+	cr_expect_geq(accept4(held.fds[0], NULL, NULL, SOCK_CLOEXEC), 0);
+	/* let go of: others hold it still */
+	listeners_close(&held);
+	cr_expect_eq(access(path_of("a.sock"), F_OK), 0);
+	hold(entry_of("a.sock"), NULL);
+	listeners_end(&held);
+	cr_expect_eq(access(path_of("a.sock"), F_OK), -1);
+	cr_expect_eq(held.count, 0);
+}
+
+Test(listeners, at_a_path_that_is_not_named_any_more_go)
+{
+	hold(entry_of("a.sock"), NULL);
+	hold(entry_of("b.sock"), NULL);
+	cr_expect_eq(access(path_of("a.sock"), F_OK), -1);
+	cr_expect_eq(dial_path(path_of("b.sock")), 0);
+}
+
+Test(listeners, whose_file_was_removed_are_made_anew)
+{
+	hold(entry_of("a.sock"), NULL);
+	cr_assert_eq(unlink(path_of("a.sock")), 0);
+	hold(entry_of("a.sock"), NULL);
+	cr_expect_eq(dial_path(path_of("a.sock")), 0);
+}
+
+Test(listeners, take_the_place_of_a_socket_that_nobody_listens_on)
+{
+	struct listeners left = { 0 };
+
+	hold(entry_of("a.sock"), NULL);
+	listeners_close(&held);
+	cr_assert_eq(dial_path(path_of("a.sock")), ECONNREFUSED);
+	hold(entry_of("a.sock"), NULL);
+	cr_expect_eq(dial_path(path_of("a.sock")), 0);
+	left = held;
+	held = (struct listeners){ 0 };
+	expect_refused(entry_of("a.sock"), "a.sock: Address already in use");
+	cr_expect_eq(dial_path(path_of("a.sock")), 0, "it serves on");
+	listeners_close(&left);
+}
+
+Test(listeners, take_no_place_of_a_file_or_a_link)
+{
+	int file = open(path_of("file"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	cr_assert_geq(file, 0);
+	close(file);
+	expect_refused(entry_of("file"), "/file: is there, and no socket: File exists");
+	cr_assert_eq(symlink("/run/elsewhere", path_of("link")), 0);
+	expect_refused(entry_of("link"), "/link: is there, and no socket: File exists");
+	cr_expect_eq(access("/run/elsewhere", F_OK), -1);
+}
+
+Test(listeners, stand_only_where_root_alone_writes)
+{
+	cr_assert_eq(mkdir(path_of("theirs"), 0755), 0);
+	cr_assert_eq(chown(path_of("theirs"), 4242, 4242), 0);
+	expect_refused(entry_of("theirs/a.sock"), "/theirs: others than root can change this");
+	/* nor below such a one, whoever owns the last directory */
+	cr_assert_eq(mkdir(path_of("theirs/ours"), 0755), 0);
+	expect_refused(entry_of("theirs/ours/a.sock"), "/theirs: others than root can change this");
+	cr_assert_eq(mkdir(path_of("open"), 0755), 0);
+	cr_assert_eq(chmod(path_of("open"), 0775), 0);
+	expect_refused(entry_of("open/a.sock"), "/open: others than root can change this");
+	expect_refused("unix:/tmp/a.sock", "/tmp: others than root can change this");
+	cr_assert_eq(symlink("open", path_of("link")), 0);
+	expect_refused(entry_of("link/a.sock"), "/link: Not a directory");
+	expect_refused(entry_of("missing/a.sock"), "/missing: No such file or directory");
+	/* group and others may enter or not, as root likes */
+	cr_assert_eq(mkdir(path_of("web"), 0750), 0);
+	cr_assert_eq(chown(path_of("web"), 0, 33), 0);
+	hold(entry_of("web/a.sock"), NULL);
+	cr_expect_eq(dial_path(path_of("web/a.sock")), 0);
+}
+
+Test(listeners, of_which_one_fails_leave_no_file)
+{
+	say(entry_of("a.sock"), "unix:/tmp/a.sock");
+	cr_expect_lt(listeners_hold(&held, &list, cgroup, &err), 0);
+	cr_expect_str_eq(err.path, "listen[1]");
+	cr_expect_eq(access(path_of("a.sock"), F_OK), -1);
+}
+
+Test(listeners, say_which_paths_they_take)
+{
+	struct listen_address address;
+
+	hold(entry_of("a.sock"), "127.0.0.1:8000");
+	cr_assert_eq(listen_parse(entry_of("a.sock"), &address, &err), 0);
+	cr_expect(listeners_serve(&held, &address));
+	cr_assert_eq(listen_parse(entry_of("b.sock"), &address, &err), 0);
+	cr_expect_not(listeners_serve(&held, &address));
+}
+
+/* Neither the one that listens nor one that it has accepted. */
+Test(listeners, at_a_path_cannot_be_made_to_connect)
+{
+	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+	struct sockaddr_un other = { .sun_family = AF_UNIX };
+	int accepted;
+
+	hold(entry_of("a.sock"), entry_of("b.sock"));
+	strncpy(other.sun_path, path_of("b.sock"), sizeof(other.sun_path) - 1);
+	cr_assert_eq(dial_path(path_of("a.sock")), 0);
+	accepted = accept4(held.fds[0], NULL, NULL, SOCK_CLOEXEC);
+	cr_assert_geq(accepted, 0);
+	cr_expect_eq(connect(accepted, &nowhere, sizeof(nowhere)), -1);
+	(void)shutdown(accepted, SHUT_RDWR);
+	cr_expect_eq(connect(accepted, (struct sockaddr *)&other, sizeof(other)), -1);
+	cr_expect_eq(connect(held.fds[0], &nowhere, sizeof(nowhere)), -1);
+	(void)shutdown(held.fds[0], SHUT_RDWR);
+	cr_expect_eq(connect(held.fds[0], (struct sockaddr *)&other, sizeof(other)), -1);
+	close(accepted);
 }

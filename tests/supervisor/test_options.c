@@ -354,7 +354,7 @@ static const char *sample_value(const struct option_row *row, char *buffer, size
 		{ "FILE", "a" },
 		{ "PATH", "/srv/a" },
 		{ "ADDRESS", "10.0.0.5:5432" },
-		{ "ADDRESS:PORT", "127.0.0.1:8000" },
+		{ "SOCKET", "127.0.0.1:8000" },
 		{ "NAME|PATH", "postgresql" },
 		{ "WALL", "landlock" },
 		{ "URL", "http://127.0.0.1:8000/" },
@@ -479,8 +479,10 @@ Test(options, name_the_option_of_a_wrong_value)
 		  "--egress: \"db.example:5432\" is not an address, for example 10.0.0.5, "
 		  "10.1.0.0/16:443 or [2001:db8::1]:443; nor is it localhost, dns, any or none "
 		  "(names of hosts are not looked up: write their addresses)" },
-		{ "--listen=8000", "--listen: \"8000\" is not an address and a port, for example "
-				   "127.0.0.1:8000 or [::1]:8000" },
+		{ "--listen=8000",
+		  "--listen: \"8000\" is not an address and a port, for example "
+		  "127.0.0.1:8000 or [::1]:8000, nor unix: and a path, for example "
+		  "unix:/run/pysbx/listen/blog.sock" },
 		{ "--restart=sometimes",
 		  "--restart: \"sometimes\" is not known here: write always, "
 		  "on-failure or never" },

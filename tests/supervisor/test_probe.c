@@ -405,6 +405,15 @@ Test(probe, connects_a_unix_socket_as_the_worker)
 	cr_expect_eq(ask_unix(url), HEALTH_REFUSED, "a directory");
 }
 
+Test(probe, connects_a_unix_socket_that_is_held_as_ourselves)
+{
+	struct probe_place place = { .held = true, .leaf = cgroup };
+
+	start(&(struct served){ .how = answer_200, .is_unix = true, .outside = true });
+	cr_expect_eq(ask(url_of("app.sock"), place), HEALTH_WELL);
+	cr_expect_eq(ask(url_of("gone.sock"), place), HEALTH_REFUSED);
+}
+
 Test(probe, reaches_no_unix_socket_that_the_worker_may_not)
 {
 	char path[128];

@@ -6,6 +6,10 @@
 #include "tests/system/harness_hosting.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 TestSuite(held_listeners, .timeout = TEST_TIMEOUT_SEC);
 
@@ -71,6 +75,134 @@ Test(held_listeners, keep_who_waits_over_restarts_of_the_app_and_of_the_daemon)
 	daemon_do("app.stop", "{s:s}", "name", bench.name);
 	/* the launcher lets go of it a moment after it has said its last */
 	cr_expect(AWAIT(http_send(&bench, "/") < 0, REACTION_MSEC), "nobody holds it any more");
+	daemon_reset();
+	bench_close(&bench);
+}
+
+/* --- by path ---------------------------------------------------------------------------------- */
+
+static const char *socket_of(struct bench *bench)
+{
+	return bench_format(bench, "/run/pysbx/listen/%s.sock", bench->name);
+}
+
+/* As nginx would: another user, by the path alone. */
+static void expect_served_at(const char *path)
+{
+	_cleanup_free_ char *body = shell_output(
+		"setpriv --reuid 33 --regid 33 --clear-groups curl -sS --max-time %d --unix-socket "
+		"%s http://localhost/ 2>&1",
+		START_MSEC / 1000, path);
+
+	cr_expect_str_eq(body, "hello from wsgi\n", "%s", body);
+}
+
+static bool is_healthy(const char *name)
+{
+	_cleanup_json_ json_t *app = daemon_call("app.get", "{s:s}", "name", name);
+
+	return strcmp(field_text(app, "health.state"), "healthy") == 0;
+}
+
+static json_t *server_at_path(struct bench *bench)
+{
+	json_t *app = app_object(bench, bench->name,
+				 WORDS("gunicorn", "-w", "1", "--timeout", "120", "wsgi_app:app"));
+	const char *path = socket_of(bench);
+
+	json_object_set_new(app, "isolation", json_pack("{s:s}", "network", "private"));
+	json_object_set_new(app, "listen", json_pack("[s]", bench_format(bench, "unix:%s", path)));
+	json_object_set_new(app, "health",
+			    json_pack("{s:s, s:s}", "http",
+				      bench_format(bench, "http://unix:%s:/", path), "interval",
+				      "1s"));
+	return app;
+}
+
+Test(held_listeners, at_a_path_serve_over_restarts_and_go_with_the_app)
+{
+	_cleanup_free_ char *mode = NULL;
+	struct bench bench;
+	const char *path;
+	pid_t pid;
+
+	daemon_reset();
+	bench_open(&bench, "bypath");
+	daemon_start();
+	path = socket_of(&bench);
+	app_apply(server_at_path(&bench));
+	app_await_state(bench.name, "running", START_MSEC);
+	expect_served_at(path);
+	mode = shell_output("stat -c '%%U %%a' %s", path);
+	cr_expect_str_eq(mode, "root 666\n");
+	cr_expect(AWAIT(is_healthy(bench.name), START_MSEC));
+	daemon_do("app.restart", "{s:s}", "name", bench.name);
+	expect_served_at(path);
+	pid = app_main_pid(bench.name);
+	daemon_stop();
+	expect_served_at(path);
+	daemon_start();
+	cr_expect_eq(app_main_pid(bench.name), pid);
+	daemon_do("app.restart", "{s:s}", "name", bench.name);
+	expect_served_at(path);
+	cr_expect_neq(app_main_pid(bench.name), pid);
+	daemon_do("app.stop", "{s:s}", "name", bench.name);
+	cr_expect_neq(access(path, F_OK), 0, "stopped, and %s is there", path);
+	daemon_do("app.start", "{s:s}", "name", bench.name);
+	expect_served_at(path);
+	daemon_do("app.remove", "{s:s}", "name", bench.name);
+	cr_expect_neq(access(path, F_OK), 0, "removed, and %s is there", path);
+	daemon_reset();
+	bench_close(&bench);
+}
+
+/* A daemon that is killed leaves the file behind; whoever comes next takes its place. */
+Test(held_listeners, at_a_path_are_made_anew_where_a_killed_daemon_has_left_the_file)
+{
+	struct bench bench;
+	const char *path;
+	json_t *app;
+
+	daemon_reset();
+	bench_open(&bench, "leftpath");
+	daemon_start();
+	path = socket_of(&bench);
+	app = app_object(&bench, bench.name, WORDS("sh", "-c", "exit 3"));
+	json_object_set_new(app, "listen", json_pack("[s]", bench_format(&bench, "unix:%s", path)));
+	json_object_set_new(app, "restart",
+			    json_pack("{s:s, s:s, s:s}", "mode", "always", "backoff", "10min",
+				      "backoff_max", "10min"));
+	app_apply(app);
+	app_await_state(bench.name, "backoff", START_MSEC);
+	daemon_kill(SIGKILL);
+	cr_expect_eq(access(path, F_OK), 0);
+	daemon_start();
+	app_apply(server_at_path(&bench));
+	daemon_do("app.restart", "{s:s}", "name", bench.name);
+	expect_served_at(path);
+	daemon_do("app.remove", "{s:s}", "name", bench.name);
+	daemon_reset();
+	bench_close(&bench);
+}
+
+Test(held_listeners, at_a_path_stand_where_a_tenant_cannot_reach)
+{
+	_cleanup_json_ json_t *refused = NULL;
+	struct bench bench;
+	json_t *app;
+
+	daemon_reset();
+	bench_open(&bench, "theirpath");
+	daemon_start();
+	shell(NULL, "chown 33 %s", bench.data);
+	app = server_at_path(&bench);
+	json_object_set_new(app, "listen",
+			    json_pack("[s]", bench_format(&bench, "unix:%s/a.sock", bench.data)));
+	refused = daemon_refusal("failed", "app.apply", json_pack("{s:o}", "app", app));
+	cr_expect_not_null(strstr(field_text(refused, "message"),
+				  "others than root can change this directory"),
+			   "%s", field_text(refused, "message"));
+	daemon_do("app.remove", "{s:s}", "name", bench.name);
 	daemon_reset();
 	bench_close(&bench);
 }
