@@ -377,7 +377,8 @@ int incident_store_write(const char *directory, const char *app, const char *id,
 		error_prefix(err, "%s/%s", directory, app);
 		return r;
 	}
-	(void)prune(fd, keep, now, &ignored);
+	if (keep != NULL)
+		(void)prune(fd, keep, now, &ignored);
 	return 0;
 }
 

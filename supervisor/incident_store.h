@@ -30,7 +30,8 @@
 
 /* app: a name as spec_validate_name() takes it. An ID that is there already is an error (EEXIST),
  * never overwritten. Old files that cannot be removed are no error: the incident itself is safe.
- * now: seconds since the epoch. ENOSPC in err->errnum where there is no room. */
+ * With NULL `keep` they are left to incident_store_prune. now: seconds since the epoch. ENOSPC in
+ * err->errnum where there is no room. */
 int incident_store_write(const char *directory, const char *app, const char *id, const char *json,
 			 const struct settings_incidents *keep, time_t now, struct error *err);
 

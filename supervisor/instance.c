@@ -521,6 +521,7 @@ void instance_leave(struct instance *instance)
 	process_table_clear(&instance->processes);
 	launcher_close(&instance->launcher);
 	reset_life(instance);
+	instance->tidy_timer = sd_event_source_disable_unref(instance->tidy_timer);
 	listeners_close(&instance->listeners);
 	recorder_clear(&instance->recorder);
 	instance_forget_counters(instance);
@@ -533,6 +534,7 @@ void instance_clear(struct instance *instance)
 	instance_drop_former(instance);
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
+	instance->tidy_timer = sd_event_source_disable_unref(instance->tidy_timer);
 	listeners_end(&instance->listeners);
 	recorder_clear(&instance->recorder);
 	instance_forget_counters(instance);

@@ -75,8 +75,10 @@
 #define INSTANCE_LEAF_PATIENCE_MSEC 500
 #define INSTANCE_KILL_PATIENCE_USEC UINT64_C(5000000)
 #define INSTANCE_NOTE_INTERVAL_USEC UINT64_C(60000000) /* pressure and pids notes: one a minute */
-#define INSTANCE_LEAF_MAX	    32
-#define INSTANCE_CGROUP_MAX	    512 /* path of a leaf, as the kernel's log names it */
+/* Old incidents go so long after a new one, and not before the next life has begun. */
+#define INSTANCE_TIDY_USEC  UINT64_C(1000000)
+#define INSTANCE_LEAF_MAX   32
+#define INSTANCE_CGROUP_MAX 512 /* path of a leaf, as the kernel's log names it */
 
 #define INSTANCE_DENIAL_TEXT_MAX 1024
 /* The caller of a refused call is held for LAUNCH_DENIAL_USEC at most: a stack that is read later
@@ -257,6 +259,7 @@ struct instance {
 	struct launcher former; /* of the life before, still on its way out; pid 0: none */
 	sd_event_source *former_source;
 	sd_event_source *socket_source, *exit_source, *timer, *oom_timer, *stop_timer, *deadline;
+	sd_event_source *tidy_timer; /* old incidents; beyond one life */
 };
 
 /* plan is taken over; with NULL host->prepare makes them, and filter_fd is -1. number: which one

@@ -298,16 +298,39 @@ static void fill_incident(const struct instance *instance, const struct facts *f
 	set_id(instance, death->child ? 0 : words->ended_nsec, incident);
 }
 
+static int on_tidy(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct instance *instance = userdata;
+	const struct instance_host *host = instance->host;
+	struct error ignored;
+	(void)source, (void)usec;
+
+	instance->tidy_timer = sd_event_source_disable_unref(instance->tidy_timer);
+	(void)incident_store_prune(host->incident_directory, instance->spec->name, host->incidents,
+				   time(NULL), &ignored);
+	return 0;
+}
+
+/* What is to go when a new incident has come: all of the app's have to be looked at, and the next
+ * life waits for us. False: it is to be done now. `pysbx run` does not live for so long. */
+static bool tidy_later(struct instance *instance)
+{
+	return instance->host->record != NULL &&
+	       (instance->tidy_timer != NULL ||
+		instance_arm(instance, &instance->tidy_timer, INSTANCE_TIDY_USEC, on_tidy) >= 0);
+}
+
 /* The journal of what went wrong while writing must not stop the text from reaching the operator.
  */
-static void store(const struct instance *instance, const struct incident *incident,
-		  const char *pretty, const char *line)
+static void store(struct instance *instance, const struct incident *incident, const char *pretty,
+		  const char *line)
 {
 	const struct instance_host *host = instance->host;
+	const struct settings_incidents *keep = tidy_later(instance) ? NULL : host->incidents;
 	struct error err;
 
 	if (incident_store_write(host->incident_directory, incident->app, incident->id, pretty,
-				 host->incidents, time(NULL), &err) < 0)
+				 keep, time(NULL), &err) < 0)
 		log_message(host->log, LOG_LEVEL_ERROR, instance->spec->name, "%s", err.text);
 	else if (host->log->journal == NULL) /* there one entry is enough: it has the id */
 		log_message(host->log, LOG_LEVEL_INFO, instance->spec->name,

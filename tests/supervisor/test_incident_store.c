@@ -251,6 +251,20 @@ Test(incident_store, is_bounded)
 	cr_expect_eq(access(tree_path("i/web/20250101T000004Z-web-0-0.json"), F_OK), 0);
 }
 
+Test(incident_store, leaves_old_ones_to_whoever_prunes_them)
+{
+	struct error err = { 0 };
+
+	make_app("i", "web");
+	touch("i/web/20250101T000003Z-web-0-0.json");
+	touch("i/web/20250101T000004Z-web-0-0.json");
+	cr_assert_eq(incident_store_write(tree_path("i"), "web", ID, "{}", NULL, NOW, &err), 0,
+		     "%s", err.text);
+	cr_expect_eq(entries_of(tree_path("i/web")), 3);
+	cr_expect_eq(prune_to(tree_path("i"), "web", 1, &err), 2);
+	cr_expect_eq(access(tree_path("i/web/" ID ".json"), F_OK), 0);
+}
+
 static void write_bytes(const char *name, size_t size)
 {
 	touch(name);
