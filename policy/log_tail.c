@@ -90,10 +90,42 @@ static void finish_partial(struct log_tail *tail, unsigned stream)
 	tail->partial_length[stream] = 0;
 }
 
+/* Where the last LOG_TAIL_LINES lines of a chunk begin; 0: it has no more. */
+static size_t find_last_lines(const char *data, size_t length)
+{
+	for (size_t i = 0; i <= LOG_TAIL_LINES; i++) {
+		const char *newline = memrchr(data, '\n', length);
+
+		if (newline == NULL)
+			return 0;
+		length = (size_t)(newline - data);
+	}
+	return length + 1;
+}
+
+/* What the rest of a chunk pushes out anyway is counted, and not copied first: of a flood that is
+ * most of it. Returns its length. */
+static size_t pass_over(struct log_tail *tail, unsigned stream, const char *data, size_t length)
+{
+	size_t passed = find_last_lines(data, length);
+
+	if (passed == 0)
+		return 0;
+	free(tail->partial[stream]);
+	tail->partial[stream] = NULL;
+	tail->partial_length[stream] = 0;
+	for (const char *at = data; at < data + passed; tail->total++)
+		at = (const char *)memchr(at, '\n', (size_t)(data + passed - at)) + 1;
+	return passed;
+}
+
 void log_tail_feed(struct log_tail *tail, unsigned stream, const char *data, size_t length)
 {
-	assert(stream < STREAM_COUNT);
+	size_t passed = pass_over(tail, stream, data, length);
 
+	assert(stream < STREAM_COUNT);
+	data += passed;
+	length -= passed;
 	while (length > 0) {
 		const char *newline = memchr(data, '\n', length);
 		size_t part = newline != NULL ? (size_t)(newline - data) : length;

@@ -32,6 +32,7 @@ struct app_log_follower {
 struct batch {
 	struct app_log *app_log;
 	uint64_t now_usec;
+	bool exhausted; /* log.rate lets no other line of this chunk through */
 	size_t length;
 	char data[BATCH_MAX];
 };
@@ -98,8 +99,10 @@ static uint64_t count_lines(const char *data, size_t length)
 {
 	uint64_t lines = 0;
 
-	for (size_t i = 0; i < length; i++)
-		lines += data[i] == '\n';
+	for (const char *at = memchr(data, '\n', length); at != NULL; lines++) {
+		at++;
+		at = memchr(at, '\n', length - (size_t)(at - data));
+	}
 	return lines;
 }
 
@@ -249,7 +252,7 @@ static void pass_line(struct batch *batch, unsigned stream, const char *line, si
 	struct app_log *app_log = batch->app_log;
 
 	if (!rate_take(&app_log->rate, batch->now_usec, 1)) {
-		app_log->too_fast = true;
+		batch->exhausted = app_log->too_fast = true;
 		drop(app_log, 1, batch->now_usec);
 		return;
 	}
@@ -327,6 +330,18 @@ static void add_to_partial(struct batch *batch, unsigned stream, const char *dat
 	}
 }
 
+/* All at once, once the rate is used up: of a flood that is nearly everything. Returns the length
+ * of the whole lines. */
+static size_t drop_lines(struct batch *batch, const char *data, size_t length)
+{
+	const char *last = memrchr(data, '\n', length);
+	size_t whole = last != NULL ? (size_t)(last - data) + 1 : 0;
+
+	if (whole > 0)
+		drop(batch->app_log, count_lines(data, whole), batch->now_usec);
+	return whole;
+}
+
 static void take_lines(struct batch *batch, unsigned stream, const char *data, size_t length)
 {
 	struct app_log_partial *partial = &batch->app_log->partial[stream];
@@ -335,7 +350,9 @@ static void take_lines(struct batch *batch, unsigned stream, const char *data, s
 		const char *newline = memchr(data, '\n', length);
 		size_t part = newline != NULL ? (size_t)(newline - data) : length;
 
-		if (newline != NULL && partial->length == 0) {
+		if (batch->exhausted && newline != NULL && partial->length == 0) {
+			part = drop_lines(batch, data, length) - 1;
+		} else if (newline != NULL && partial->length == 0) {
 			split_line(batch, stream, data, part);
 		} else {
 			add_to_partial(batch, stream, data, part);
@@ -353,6 +370,7 @@ static void start_batch(struct batch *batch, struct app_log *app_log)
 {
 	batch->app_log = app_log;
 	batch->now_usec = app_log->host->now_usec();
+	batch->exhausted = false;
 	batch->length = 0;
 }
 

@@ -22,7 +22,7 @@
 #define APP_LOG_LINE_MAX \
 	((size_t)48 * 1024) /* LineMax= of journald.conf(5): longer ones are split */
 #define APP_LOG_BURST_SEC 5 /* so many seconds' worth of log.rate at once */
-/* Beyond log.rate a worker is read at 800 kB a second: in lines of 100 bytes eight times the
+/* Beyond log.rate a worker is read at 800 kB a second: in lines of 100 bytes 24 times the
  * default rate. */
 #define APP_LOG_REST_USEC     20000
 #define APP_LOG_FOLLOWERS_MAX 32 /* of one app */

@@ -200,6 +200,39 @@ Test(log_tail, gives_the_same_lines_for_every_way_to_split_the_input)
 		}
 }
 
+/* Most of a long chunk is passed over: what is kept is the same as if it came byte by byte. */
+Test(log_tail, keeps_the_same_of_a_chunk_that_holds_more_lines_than_it_keeps)
+{
+	for (int count = LOG_TAIL_LINES - 2; count < 3 * LOG_TAIL_LINES; count++) {
+		_cleanup_log_tail_ struct log_tail whole = { 0 }, bytes = { 0 };
+		const char *of_whole[LOG_TAIL_LINES], *of_bytes[LOG_TAIL_LINES];
+		char chunk[3 * LOG_TAIL_LINES * 16] = "";
+		size_t used = 0, lines;
+
+		for (int i = 0; i < count; i++)
+			used += (size_t)snprintf(chunk + used, sizeof(chunk) - used, "line %d%s", i,
+						 i % 7 == 0 ? "\r\n" : "\n");
+		used += (size_t)snprintf(chunk + used, sizeof(chunk) - used, "unfinished");
+		log_tail_feed(&whole, 1, "other stream", 12);
+		log_tail_feed(&bytes, 1, "other stream", 12);
+		log_tail_feed(&whole, 0, "begun, ", 7);
+		log_tail_feed(&bytes, 0, "begun, ", 7);
+		log_tail_feed(&whole, 0, chunk, used);
+		for (size_t i = 0; i < used; i++)
+			log_tail_feed(&bytes, 0, chunk + i, 1);
+		log_tail_finish(&whole);
+		log_tail_finish(&bytes);
+		cr_expect_eq(whole.total, count + 2);
+		cr_expect_eq(bytes.total, whole.total);
+		lines = log_tail_lines(&whole, of_whole);
+		cr_assert_eq(lines, log_tail_lines(&bytes, of_bytes));
+		for (size_t i = 0; i < lines; i++) {
+			cr_expect_str_eq(of_whole[i], of_bytes[i]);
+			cr_expect_eq(log_tail_stream(&whole, i), log_tail_stream(&bytes, i));
+		}
+	}
+}
+
 Test(log_tail, knows_the_stream_of_each_line)
 {
 	_cleanup_log_tail_ struct log_tail tail = { 0 };

@@ -427,7 +427,7 @@ Test(spec_json, writes_canonically)
 		"'pressure':{'notify':'70%','reclaim':'80%','recycle':'off','restart':'off',"
 		"'kill':'off','cooldown':'30s'},"
 		"'stop':{'signal':'SIGINT','grace':'1min 30s'},"
-		"'log':{'target':'journal','max_size':'10M','keep':5,'rate':1000},"
+		"'log':{'target':'journal','max_size':'10M','keep':5,'rate':333},"
 		"'enabled':true}");
 }
 

@@ -242,6 +242,38 @@ Test(app_log, what_exceeds_the_rate_is_dropped_counted_and_told)
 	app_log_set_spec(&app_log, &spec);
 }
 
+Test(app_log, of_a_chunk_beyond_the_rate_each_whole_line_is_counted_once)
+{
+	struct app_spec slow = spec;
+	char chunk[1024] = "";
+	size_t used = 0;
+
+	slow.log.rate = 2;
+	app_log_set_spec(&app_log, &slow);
+	say(0, "begun, ");
+	for (int i = 0; i < 40; i++)
+		used += (size_t)snprintf(chunk + used, sizeof(chunk) - used, "%s\n",
+					 i % 3 == 0 ? "" : "line");
+	snprintf(chunk + used, sizeof(chunk) - used, "unfinished");
+	say(0, chunk);
+	expect_message("begun, ");
+	for (int i = 1; i < 2 * APP_LOG_BURST_SEC; i++)
+		if (i % 3 != 0) /* the journal has no empty lines */
+			expect_message("line");
+	expect_silence();
+	cr_expect_eq(sink.dropped_lines(sink.userdata), 40 - 2 * APP_LOG_BURST_SEC);
+	say(0, ", and too much\nmore\n");
+	cr_expect_eq(sink.dropped_lines(sink.userdata), 42 - 2 * APP_LOG_BURST_SEC);
+	/* a second later as much as the rate gives, and the rest is another chunk's */
+	now += 1000000;
+	say(0, "one\ntwo\nthree\nfour\n");
+	expect_message("one");
+	expect_message("two");
+	expect_silence();
+	cr_expect_eq(sink.dropped_lines(sink.userdata), 44 - 2 * APP_LOG_BURST_SEC);
+	app_log_set_spec(&app_log, &spec);
+}
+
 Test(app_log, a_flood_is_told_while_it_lasts)
 {
 	struct app_spec slow = spec;
@@ -300,6 +332,8 @@ Test(app_log, a_chunk_larger_than_a_batch_arrives_whole)
 	struct stat st;
 
 	spec.log.target = LOG_TO_FILE;
+	spec.log.rate = LIMIT_MAX;
+	app_log_set_spec(&app_log, &spec);
 	memset(chunk, 'x', sizeof(chunk));
 	for (size_t i = 99; i < sizeof(chunk); i += 100)
 		chunk[i] = '\n';
