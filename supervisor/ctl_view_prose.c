@@ -90,20 +90,22 @@ static void put_origin(const struct ctl_view *view, const json_t *app)
 	ctl_view_field(view, "of", text);
 }
 
-static void put_command(const struct ctl_view *view, const json_t *spec)
+/* A list of words, if it is there. */
+static void put_words(const struct ctl_view *view, const json_t *spec, const char *key)
 {
 	char text[CTL_VIEW_TEXT_MAX];
 	struct phrase line = phrase_on(text, sizeof(text));
-	const json_t *word;
+	const json_t *list = json_object_get(spec, key), *word;
 	size_t index;
 
-	json_array_foreach(json_object_get(spec, "command"), index, word)
+	json_array_foreach(list, index, word)
 	{
-		const char *argument = json_string_value(word);
+		const char *shown = json_string_value(word);
 
-		phrase_add(&line, "%s%s", index > 0 ? " " : "", argument != NULL ? argument : "?");
+		phrase_add(&line, "%s%s", index > 0 ? " " : "", shown != NULL ? shown : "?");
 	}
-	ctl_view_field(view, "command", text);
+	if (json_array_size(list) > 0)
+		ctl_view_field(view, key, text);
 }
 
 static void put_memory(const struct ctl_view *view, const json_t *memory)
@@ -255,7 +257,8 @@ void ctl_view_status(const struct ctl_view *view, const json_t *app, const json_
 
 	put_headline(view, app);
 	put_origin(view, app);
-	put_command(view, spec);
+	put_words(view, spec, "command");
+	put_words(view, spec, "listen");
 	put_memory(view, json_object_get(stats, "memory"));
 	put_cpu(view, json_object_get(stats, "cpu"), json_object_get(spec, "limits"));
 	put_pids(view, json_object_get(stats, "pids"));

@@ -121,7 +121,7 @@ static json_t *server_at_path(struct bench *bench)
 
 Test(held_listeners, at_a_path_serve_over_restarts_and_go_with_the_app)
 {
-	_cleanup_free_ char *mode = NULL;
+	_cleanup_free_ char *mode = NULL, *status = NULL;
 	struct bench bench;
 	const char *path;
 	pid_t pid;
@@ -135,6 +135,8 @@ Test(held_listeners, at_a_path_serve_over_restarts_and_go_with_the_app)
 	expect_served_at(path);
 	mode = shell_output("stat -c '%%U %%a' %s", path);
 	cr_expect_str_eq(mode, "root 666\n");
+	status = shell_output("pysbx status %s | grep '^ *listen '", bench.name);
+	cr_expect_not_null(strstr(status, bench_format(&bench, "unix:%s\n", path)), "%s", status);
 	cr_expect(AWAIT(is_healthy(bench.name), START_MSEC));
 	daemon_do("app.restart", "{s:s}", "name", bench.name);
 	expect_served_at(path);
