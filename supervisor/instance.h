@@ -66,7 +66,9 @@
 	UINT64_C(100000) /* a look at all processes, at most so often */
 /* A refused call may be why an end comes within this time. */
 #define INSTANCE_REFUSAL_MATTERS_USEC UINT64_C(5000000)
-/* A refused fork explains an end that comes within this time. */
+/* A refused fork explains an end that comes within this time, not counting that in which a process
+ * of the app waited for a processor: throttled or starved, the way from one to the other is long.
+ */
 #define INSTANCE_PIDS_MATTER_USEC    UINT64_C(10000000)
 #define INSTANCE_START_PATIENCE_USEC UINT64_C(60000000) /* from spawn to execve */
 /* From a worker's end to its launcher's: longer only with a process in uninterruptible sleep. */
@@ -247,9 +249,10 @@ struct instance {
 	uint64_t tenant_oom;		/* `oom` of the tenant's slice, as it was then */
 	struct incident_memory memory;	/* the newest in which no unexplained OOM kill shows */
 	uint64_t pressure_noted_usec, pids_noted_usec;
-	uint64_t table_usec;	  /* when the processes were last looked at */
-	uint64_t pids_moved_usec; /* when pids.max was last seen to refuse a fork */
-	uint64_t pids_seen;	  /* forks refused in this life until then; on record */
+	uint64_t table_usec;	    /* when the processes were last looked at */
+	uint64_t pids_moved_usec;   /* when pids.max was last seen to refuse a fork */
+	uint64_t pids_stalled_usec; /* cpu.pressure, "some", at that time */
+	uint64_t pids_seen;	    /* forks refused in this life until then; on record */
 	uint64_t child_window_usec;
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */

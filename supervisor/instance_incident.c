@@ -171,16 +171,26 @@ static uint64_t uptime_usec(const struct instance *instance, bool child)
 	return clock_monotonic_usec() - instance->spawned_usec;
 }
 
+/* A fork that was refused yesterday is not why it ended today; one that nobody has seen yet is new.
+ */
+static bool pids_matter(const struct instance *instance, const struct facts *facts)
+{
+	uint64_t stalled = facts->now.cpu_pressure.some_total_usec, passed;
+
+	if (facts->deltas.pids_max > instance->pids_seen)
+		return true;
+	if (instance->pids_moved_usec == 0)
+		return false;
+	passed = clock_monotonic_usec() - instance->pids_moved_usec;
+	stalled = stalled > instance->pids_stalled_usec ? stalled - instance->pids_stalled_usec : 0;
+	return passed < INSTANCE_PIDS_MATTER_USEC + stalled;
+}
+
 static void fill_death(const struct instance *instance, bool child, const struct facts *facts,
 		       struct death *death)
 {
 	const struct instance_end *words = &instance->last_words;
 	const struct incident_memory *before = &instance->memory;
-	/* what nobody has seen yet is new */
-	bool pids_matter =
-		facts->deltas.pids_max > instance->pids_seen ||
-		(instance->pids_moved_usec != 0 &&
-		 clock_monotonic_usec() - instance->pids_moved_usec < INSTANCE_PIDS_MATTER_USEC);
 
 	*death = (struct death){
 		.child = child,
@@ -217,8 +227,7 @@ static void fill_death(const struct instance *instance, bool child, const struct
 	};
 	if (instance->host->bounds != NULL)
 		instance->host->bounds(instance, &death->plan, &death->tenant);
-	/* a fork that was refused yesterday is not why it ended today */
-	if (!pids_matter)
+	if (!pids_matter(instance, facts))
 		death->events.pids_max = 0;
 }
 
