@@ -305,3 +305,103 @@ Test(launcher, refuses_a_ring_that_is_shorter_than_was_told)
 	cr_expect(text == NULL && length == 77);
 	close(told.fds[0]);
 }
+
+/* --- made ahead ------------------------------------------------------------------------------- */
+
+/* The directory that the leaf is in; the caller's. */
+static int open_app(void)
+{
+	struct error err;
+	int app = -1;
+
+	cr_assert_eq(cgroup_open(root, name, &app, &err), 0, "%s", err.text);
+	return app;
+}
+
+static void spawn_ahead(const char *script)
+{
+	_cleanup_plan_ struct plan *plan = make_plan(script);
+	_cleanup_bytes_ struct bytes encoded = { 0 }, again = { 0 };
+	_cleanup_close_ int app = open_app();
+	const struct launcher_start start = {
+		.plan = plan,
+		.image_fd = image,
+		.filter_fd = filter,
+		.init_cgroup_fd = init,
+		.leaf_cgroup_fd = app,
+	};
+	struct error err;
+
+	plan->ahead = true;
+	cr_assert_eq(launcher_spawn_ahead(&start, &launcher, &encoded, &err), 0, "%s", err.text);
+	cr_assert_eq(plan_encode(plan, &again, &err), 0);
+	cr_expect(encoded.length == again.length &&
+		  memcmp(bytes_front(&encoded), bytes_front(&again), again.length) == 0);
+	wait_for(LAUNCH_PIPES);
+	close_event();
+}
+
+static bool leaf_is_empty(void)
+{
+	char text[64];
+	struct error err;
+
+	cr_assert_geq(file_read_at(leaf, "cgroup.procs", text, sizeof(text), &err), 0, "%s",
+		      err.text);
+	return text[0] == '\0';
+}
+
+Test(launcher, made_ahead_starts_its_worker_when_it_is_told_to)
+{
+	struct pollfd poller = { .events = POLLIN };
+	struct error err;
+
+	spawn_ahead("exec sleep 1000");
+	poller.fd = launcher.socket;
+	cr_expect_eq(poll(&poller, 1, 300), 0, "it goes on by itself");
+	cr_expect(leaf_is_empty());
+	cr_expect_lt(access(path, F_OK), 0, "it listens already");
+	cr_assert_eq(launcher_go(&launcher, leaf, path, &err), 0, "%s", err.text);
+	wait_for(LAUNCH_RUNNING);
+	close_event();
+	cr_expect_not(leaf_is_empty());
+	/* and is one that is kept from then on */
+	launcher_close(&launcher);
+	adopt();
+	wait_for(LAUNCH_RUNNING);
+	launcher_take_pidfd(&launcher, &event);
+	close_event();
+	cr_expect_geq(launcher.pidfd, 0);
+}
+
+Test(launcher, made_ahead_ends_with_its_supervisor)
+{
+	int status = -1;
+
+	spawn_ahead("exec sleep 1000");
+	close_and_clear(&launcher.socket);
+	cr_assert(ends_in_time(launcher.pidfd), "it waits for ever");
+	cr_expect(launcher_reap(&launcher, &status) && status == 0, "status %d", status);
+	cr_expect(leaf_is_empty());
+}
+
+Test(launcher, made_ahead_takes_no_leaf_of_another_app)
+{
+	struct error err;
+
+	spawn_ahead("exec sleep 1000");
+	cr_assert_eq(launcher_go(&launcher, root, path, &err), 0, "%s", err.text);
+	for (;;) {
+		struct pollfd poller = { .fd = launcher.socket, .events = POLLIN };
+
+		cr_assert_eq(poll(&poller, 1, PATIENCE_MSEC), 1, "nothing is said");
+		cr_assert_eq(launcher_receive(&launcher, &event, &err), 0);
+		close_event();
+		if (event.message.type == LAUNCH_FAILED)
+			break;
+	}
+	cr_expect_eq(event.message.stage, STAGE_CGROUP);
+	cr_expect_eq(event.message.errnum, ESTALE, "%s", event.message.text);
+	cr_expect(ends_in_time(launcher.pidfd));
+	cr_expect(leaf_is_empty());
+}
