@@ -93,16 +93,21 @@ static int raise_not_own(const char *name, struct error *err)
 			 name);
 }
 
-/* The directory `name` in `parent`, made if need be. */
-static int open_or_make(const struct root *root, int parent, const char *name, int *ret_fd,
-			struct error *err)
+/* The directory `name` in `parent`, made if need be. *made: parent has just been made; then it is
+ * ours, and nothing is in it. */
+static int open_or_make(const struct root *root, int parent, const char *name, bool *made,
+			int *ret_fd, struct error *err)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(parent, name, flags);
+	int fd = -1;
 
-	if (fd < 0 && errno == ENOENT) {
-		if (!is_own(root, parent))
+	if (!*made) {
+		fd = openat(parent, name, flags);
+		*made = fd < 0 && errno == ENOENT;
+		if (*made && !is_own(root, parent))
 			return raise_not_own(name, err);
+	}
+	if (*made) {
 		if (mkdirat(parent, name, 0755) < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "make directory \"%s\"", name);
 		fd = openat(parent, name, flags);
@@ -119,6 +124,7 @@ static int open_all(const struct root *root, const char *path, int *ret_fd, stru
 	_cleanup_close_ int opened = -1;
 	int parent = root->fd;
 	char name[NAME_MAX + 1];
+	bool made = false;
 
 	for (;;) {
 		size_t length = strcspn(path, "/");
@@ -128,7 +134,7 @@ static int open_all(const struct root *root, const char *path, int *ret_fd, stru
 			return error_set(err, ERROR_INVALID, ENAMETOOLONG, "%s", path);
 		memcpy(name, path, length);
 		name[length] = '\0';
-		r = open_or_make(root, parent, name, &next, err);
+		r = open_or_make(root, parent, name, &made, &next, err);
 		if (r < 0)
 			return r;
 		close_and_clear(&opened);
