@@ -479,6 +479,12 @@ void sandbox_start(struct sandbox *sandbox)
 		cr_assert(serve(sandbox), "the launcher hung up before it said anything");
 }
 
+void sandbox_start_unread(struct sandbox *sandbox)
+{
+	spawn(sandbox);
+	sandbox_wait_for_message(sandbox, LAUNCH_RUNNING);
+}
+
 void sandbox_keep(struct sandbox *sandbox)
 {
 	sandbox->plan->keep = true;

@@ -86,6 +86,8 @@ void sandbox_set_argv(struct sandbox *sandbox, const char *const *argv);
 
 /* Starts; returns once LAUNCH_RUNNING or LAUNCH_FAILED came. */
 void sandbox_start(struct sandbox *sandbox);
+/* The same, but nothing of the output is read meanwhile; only for what does start. */
+void sandbox_start_unread(struct sandbox *sandbox);
 /* Waits for the end, reading the output; says LAUNCH_COLLECTED; waits for the launcher's end. */
 void sandbox_finish(struct sandbox *sandbox);
 /* Both. */
