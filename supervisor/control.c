@@ -11,6 +11,7 @@
 #include "policy/rpc_openrpc.h"
 #include "supervisor/clock.h"
 #include "supervisor/control_private.h"
+#include "supervisor/foreign_socket.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -107,7 +108,7 @@ void control_close_client(struct client *client)
 	struct control *control = client->control;
 
 	client->source = sd_event_source_disable_unref(client->source);
-	close_and_clear(&client->fd);
+	foreign_socket_close(&client->fd);
 	if (client->previous != NULL)
 		client->previous->next = client->next;
 	else

@@ -6,6 +6,7 @@
 #include "policy/own.h"
 #include "supervisor/clock.h"
 #include "supervisor/control_private.h"
+#include "supervisor/foreign_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -198,7 +199,7 @@ static void send_refusal(int fd, const struct error *error)
 
 static void take_in(struct control *control, int connection)
 {
-	_cleanup_close_ int fd = connection;
+	_cleanup_foreign_socket_ int fd = connection;
 	_cleanup_free_ gid_t *groups = NULL;
 	struct control_uid *of_uid;
 	const char *tenant = NULL;

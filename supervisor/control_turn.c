@@ -14,6 +14,7 @@
 #include "policy/quantity.h"
 #include "supervisor/clock.h"
 #include "supervisor/control_private.h"
+#include "supervisor/foreign_socket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -167,7 +168,7 @@ static void read_some(struct client *client)
 		client_cut_off(client, err.text);
 		return;
 	}
-	n = recv(client->fd, bytes_end(input), room, MSG_DONTWAIT);
+	n = foreign_socket_read(client->fd, bytes_end(input), room);
 	/* one that doesn't hear us any more could still say something, but is not waited for */
 	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !client->hung_up)
 		return;

@@ -3,6 +3,7 @@
 
 #include "policy/own.h"
 #include "supervisor/clock.h"
+#include "supervisor/foreign_socket.h"
 #include "supervisor/probe_socket.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static void let_go(struct probe *probe)
 {
 	probe->io = sd_event_source_disable_unref(probe->io);
 	probe->timer = sd_event_source_disable_unref(probe->timer);
-	close_and_clear(&probe->fd);
+	foreign_socket_close(&probe->fd);
 	(void)probe_door_close(&probe->door);
 	probe->done = NULL;
 }
@@ -84,7 +85,7 @@ static void take(struct probe *probe, const char *bytes, size_t length)
 static void read_answer(struct probe *probe)
 {
 	char bytes[4096];
-	ssize_t n = recv(probe->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n = foreign_socket_read(probe->fd, bytes, sizeof(bytes));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
