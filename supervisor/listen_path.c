@@ -4,15 +4,21 @@
 #include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/path.h"
+#include "supervisor/foreign_socket.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* <linux/un.h> has it, which can't be had with <sys/un.h>. */
+#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
 
 static int is_roots_alone(int fd, const char *path, struct error *err)
 {
@@ -70,7 +76,8 @@ static void make_address(const char *path, struct sockaddr_un *ret)
 /* Whoever is there must be gone, not only slow: a full queue is an answer. */
 static bool nobody_listens(const struct sockaddr_un *address)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_foreign_socket_ int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
 	       errno == ECONNREFUSED;
@@ -114,10 +121,21 @@ int listen_path_bind(int fd, const char *path, struct error *err)
 	return r;
 }
 
-void listen_path_remove(const char *path)
+bool listen_path_is_of(int fd, const char *path)
 {
-	struct stat stat;
+	_cleanup_close_ int file = -1;
+	struct stat there, bound;
 
-	if (lstat(path, &stat) == 0 && S_ISSOCK(stat.st_mode))
+	if (lstat(path, &there) < 0 || !S_ISSOCK(there.st_mode))
+		return false;
+	/* takes CAP_NET_ADMIN */
+	file = ioctl(fd, SIOCUNIXFILE);
+	return file < 0 || fstat(file, &bound) < 0 ||
+	       (there.st_dev == bound.st_dev && there.st_ino == bound.st_ino);
+}
+
+void listen_path_remove(int fd, const char *path)
+{
+	if (listen_path_is_of(fd, path))
 		(void)unlink(path);
 }

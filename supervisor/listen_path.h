@@ -12,10 +12,16 @@
 
 #include "policy/error.h"
 
+#include <stdbool.h>
+
 /* Binds fd, an unbound unix socket, to path (absolute, in normal form, LISTEN_PATH_MAX); of
  * LISTEN_DIRECTORY what is missing is made. A socket that nobody listens on any more gives way.
  * ERROR_INVALID where a directory is not root's alone; ERROR_SYSTEM. "PATH: TEXT". */
 int listen_path_bind(int fd, const char *path, struct error *err);
 
-/* Away with it, if a socket is there. Its directory stays. */
-void listen_path_remove(const char *path);
+/* Is what stands at path the file of fd, which was bound there? It may have been removed, and there
+ * may be another's by now. Where the kernel does not say, any socket is taken for it. */
+bool listen_path_is_of(int fd, const char *path);
+
+/* Away with it, if it is the file of fd. Its directory stays. */
+void listen_path_remove(int fd, const char *path);

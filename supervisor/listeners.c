@@ -206,10 +206,8 @@ static bool is_bound_to(int fd, const struct listen_address *address)
 /* One whose file was removed is reached by nobody any more. */
 static bool is_to_be_kept(int fd, const struct listen_address *address)
 {
-	struct stat stat;
-
 	return is_bound_to(fd, address) &&
-	       (!is_unix(address) || (lstat(address->path, &stat) == 0 && S_ISSOCK(stat.st_mode)));
+	       (!is_unix(address) || listen_path_is_of(fd, address->path));
 }
 
 static bool is_same(const struct listeners *listeners, const struct listen_address *addresses,
@@ -263,7 +261,7 @@ void listeners_end(struct listeners *listeners)
 		/* an unbound one has an empty path */
 		if (getsockname(listeners->fds[i], &held.any, &length) == 0 &&
 		    held.any.sa_family == AF_UNIX)
-			listen_path_remove(held.unix_path.sun_path);
+			listen_path_remove(listeners->fds[i], held.unix_path.sun_path);
 	}
 	listeners_close(listeners);
 }

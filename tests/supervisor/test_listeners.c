@@ -331,6 +331,21 @@ Test(listeners, whose_file_was_removed_are_made_anew)
 	cr_expect_eq(dial_path(path_of("a.sock")), 0);
 }
 
+Test(listeners, whose_place_another_has_taken_leave_it_alone)
+{
+	struct listeners other = { 0 };
+
+	hold(entry_of("a.sock"), NULL);
+	cr_assert_eq(unlink(path_of("a.sock")), 0);
+	cr_assert_eq(listeners_hold(&other, &list, cgroup, &err), 0, "%s", err.text);
+	/* it does not take the other's for its own, nor the other's away */
+	cr_expect_eq(listeners_hold(&held, &list, cgroup, &err), -EADDRINUSE);
+	cr_expect_eq(held.count, 0);
+	cr_expect_eq(dial_path(path_of("a.sock")), 0);
+	listeners_end(&other);
+	cr_expect_eq(access(path_of("a.sock"), F_OK), -1);
+}
+
 Test(listeners, take_the_place_of_a_socket_that_nobody_listens_on)
 {
 	struct listeners left = { 0 };
