@@ -42,8 +42,6 @@
  *     LAUNCH_LISTENERS  with the sockets that the worker is to listen on (SCM_RIGHTS, in their
  *                     order): the first record, if the plan has any, and there before the launcher
  *                     is. A launcher says it too, with the same, to a supervisor that comes later
- *     LAUNCH_GO       to a launcher whose plan says `ahead`, with the leaf's directory and the
- *                     listening socket (SCM_RIGHTS, in this order): it is its turn now
  *
  * With a plan that says `keep`, the launcher outlives its supervisor, and takes connections on a
  * listening socket. The newest connection is the one that counts; an older one is closed. Each is
@@ -97,7 +95,6 @@ enum launch_message_type {
 	LAUNCH_COUNTED,
 	LAUNCH_PRESSURE,
 	LAUNCH_TOLD,
-	LAUNCH_GO,
 	LAUNCH_TYPE_END,
 };
 

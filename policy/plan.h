@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PLAN_VERSION	    3
+#define PLAN_VERSION	    2
 #define PLAN_SIZE_MAX	    (4U << 20) /* bytes encoded; argv and environment are most of it */
 #define PLAN_MOUNTS_MAX	    512
 #define PLAN_RLIMITS_MAX    16
@@ -37,8 +37,6 @@ enum {
 		6, /* O_PATH or O_RDONLY directory: the instance's leaf, for CLONE_INTO_CGROUP */
 	/* a listening SOCK_SEQPACKET socket of the unix family, for `keep`; else not open */
 	LAUNCH_FD_LISTEN = 7,
-	/* With `ahead` LAUNCH_FD_CGROUP is the parent of the leaf, and LAUNCH_FD_LISTEN /dev/null,
-	 * until LAUNCH_GO brings both. */
 	LAUNCH_FD_FIRST_FREE = 8,
 	LAUNCH_FD_HIGH = 64, /* from here on: what must not be in the way of the worker's fds */
 };
@@ -58,7 +56,7 @@ enum mount_kind {
 	MOUNT_FILE,    /* a read-only file with `content` */
 	MOUNT_DIRECTORY, /* an empty directory with mode */
 	MOUNT_CGROUP, /* the app's own cgroup, read-only: source (see plan_set_cgroup) has to be the
-		       * parent of the leaf */
+		       * parent of LAUNCH_FD_CGROUP */
 	/* a socket of the launcher's, at which it tells the app that memory is short */
 	MOUNT_PRESSURE,
 	MOUNT_KIND_COUNT,
@@ -153,9 +151,6 @@ struct plan {
 	/* the launcher outlives its supervisor, and the next one finds it at LAUNCH_FD_LISTEN;
 	 * excludes end_with_supervisor */
 	bool keep;
-	/* the launcher makes the sandbox, and starts the worker when LAUNCH_GO comes; needs keep.
-	 * Until then it does not outlive its supervisor */
-	bool ahead;
 	enum refusals refusals;
 	int stop_signal;	  /* sent to the worker then ... */
 	uint64_t stop_grace_usec; /* ... and SIGKILL after this long */

@@ -317,9 +317,6 @@ static void walk_life(struct walk *walk, const struct place *at, struct plan *pl
 		refuse(walk, AT("keep"),
 		       "excludes end_with_supervisor: the launcher either outlives its supervisor "
 		       "or ends with it");
-	plan->ahead = walk_bool(walk, AT("ahead"), plan->ahead);
-	if (walk->r == 0 && plan->ahead && !plan->keep)
-		refuse(walk, AT("ahead"), "needs keep");
 	plan->refusals = (enum refusals)walk_number(walk, AT("refusals"), (int64_t)plan->refusals,
 						    0, REFUSALS_COUNT - 1);
 	plan->stop_signal =

@@ -8,12 +8,6 @@ bool restart_wanted(const struct restart_policy *policy, bool failure)
 	return policy->mode == RESTART_ALWAYS || (policy->mode == RESTART_ON_FAILURE && failure);
 }
 
-bool restart_is_at_once(const struct restart_policy *policy, uint64_t uptime_usec, bool failure)
-{
-	return restart_wanted(policy, failure) && uptime_usec >= policy->stable_usec &&
-	       policy->max_restarts > 0;
-}
-
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -13,9 +13,6 @@
 /* Would this end be restarted at all? `failure` = anything but exit code 0. */
 bool restart_wanted(const struct restart_policy *policy, bool failure);
 
-/* Would a run of uptime_usec that ends so be followed by another one without a delay? */
-bool restart_is_at_once(const struct restart_policy *policy, uint64_t uptime_usec, bool failure);
-
 /* Decides after an end of a run of uptime_usec. True: restart after *ret_delay_usec; state moved
  * on. False: given up; state untouched. */
 bool restart_after(const struct restart_policy *policy, uint64_t uptime_usec,

@@ -28,22 +28,11 @@ static bool is_listener(int fd)
 	       listening != 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
-static int check_cgroup(int fd, struct error *err)
-{
-	struct statfs cgroup;
-
-	if (fstatfs(fd, &cgroup) < 0)
-		return error_set(err, ERROR_INTERNAL, errno, "fd %d: the cgroup", fd);
-	if (cgroup.f_type != CGROUP2_SUPER_MAGIC)
-		return error_set(err, ERROR_INTERNAL, ENOTDIR,
-				 "fd %d: not a directory of cgroup v2", fd);
-	return 0;
-}
-
 int plan_read_fds(struct launcher *launcher, struct error *err)
 {
+	struct statfs cgroup;
 	socklen_t length = sizeof(int);
-	int type = 0, r;
+	int type = 0;
 
 	/* found before the plan is read: a plan that is wrong shall also be told */
 	launcher->keep = is_listener(LAUNCH_FD_LISTEN);
@@ -51,9 +40,11 @@ int plan_read_fds(struct launcher *launcher, struct error *err)
 	    type != SOCK_SEQPACKET)
 		return error_set(err, ERROR_INTERNAL, ENOTSOCK, "fd %d: no SEQPACKET socket",
 				 LAUNCH_FD_SOCKET);
-	r = check_cgroup(LAUNCH_FD_CGROUP, err);
-	if (r < 0)
-		return r;
+	if (fstatfs(LAUNCH_FD_CGROUP, &cgroup) < 0)
+		return error_set(err, ERROR_INTERNAL, errno, "fd %d: the cgroup", LAUNCH_FD_CGROUP);
+	if (cgroup.f_type != CGROUP2_SUPER_MAGIC)
+		return error_set(err, ERROR_INTERNAL, ENOTDIR,
+				 "fd %d: not a directory of cgroup v2", LAUNCH_FD_CGROUP);
 	if (close_range(LAUNCH_FD_FIRST_FREE, ~0U, 0) < 0 ||
 	    close_range(LAUNCH_FD_SOCKET, LAUNCH_FD_FIRST_FREE - 1, CLOSE_RANGE_CLOEXEC) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "close_range");
@@ -110,7 +101,7 @@ int plan_read(struct launcher *launcher, struct error *err)
 	}
 	close(LAUNCH_FD_PLAN);
 	r = plan_decode(data, size, &launcher->plan, err);
-	if (r == 0 && launcher->plan->keep != (launcher->keep || launcher->plan->ahead))
+	if (r == 0 && launcher->plan->keep != launcher->keep)
 		return error_set(err, ERROR_INTERNAL, EBADF,
 				 "fd %d: %s listening socket, and the plan says keep: %s",
 				 LAUNCH_FD_LISTEN, launcher->keep ? "a" : "no",
@@ -138,80 +129,5 @@ int plan_read_filter(struct launcher *launcher, struct error *err)
 	close(LAUNCH_FD_FILTER);
 	launcher->filter.filter = program;
 	launcher->filter.len = (unsigned short)(size / sizeof(struct sock_filter));
-	return 0;
-}
-
-/* --- what comes late --------------------------------------------------------------------------*/
-
-enum { GO_LEAF, GO_LISTENER, GO_COUNT };
-
-/* Waits for LAUNCH_GO. What else the supervisor may say before is about a worker, and there is
- * none. 0: it is gone, or has changed its mind. */
-static int receive_go(int fds[static GO_COUNT], struct error *err)
-{
-	struct launch_message message = { 0 };
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(GO_COUNT * sizeof(int))];
-	} control;
-	struct iovec part = { &message, sizeof(message) };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-	ssize_t length;
-
-	do {
-		packet.msg_control = &control;
-		packet.msg_controllen = sizeof(control);
-		length = recvmsg(LAUNCH_FD_SOCKET, &packet, MSG_CMSG_CLOEXEC);
-	} while (length < 0 && errno == EINTR);
-	if (length == 0 || (length < 0 && errno == ECONNRESET))
-		return 0;
-	if (length < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "wait for the start");
-	if (length != sizeof(message) || message.version != LAUNCH_MESSAGE_VERSION ||
-	    message.type != LAUNCH_GO || CMSG_FIRSTHDR(&packet) == NULL ||
-	    CMSG_FIRSTHDR(&packet)->cmsg_len != CMSG_LEN(GO_COUNT * sizeof(int)) ||
-	    (packet.msg_flags & MSG_CTRUNC) != 0)
-		return error_set(err, ERROR_INTERNAL, EPROTO,
-				 "wait for the start: another record came: type %u", message.type);
-	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&packet)), GO_COUNT * sizeof(int));
-	return 1;
-}
-
-/* The leaf is of the app whose cgroup is shown inside. */
-static int check_leaf(int leaf, struct error *err)
-{
-	struct stat parent, app;
-	int r = check_cgroup(leaf, err);
-
-	if (r < 0)
-		return r;
-	if (fstatat(leaf, "..", &parent, 0) < 0 || fstat(LAUNCH_FD_CGROUP, &app) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "find the leaf's parent");
-	if (parent.st_dev != app.st_dev || parent.st_ino != app.st_ino)
-		return error_set(err, ERROR_INTERNAL, ESTALE, "the leaf is not of this app");
-	return 0;
-}
-
-int plan_read_go(struct launcher *launcher, struct error *err)
-{
-	int fds[GO_COUNT], r;
-
-	if (!launcher->plan->ahead)
-		return 0;
-	r = receive_go(fds, err);
-	if (r == 0)
-		_exit(0); /* and nobody is there to be told */
-	if (r > 0)
-		r = check_leaf(fds[GO_LEAF], err);
-	if (r == 0 && !is_listener(fds[GO_LISTENER]))
-		r = error_set(err, ERROR_INTERNAL, ENOTSOCK, "no listening socket came");
-	if (r < 0)
-		return r;
-	if (dup3(fds[GO_LEAF], LAUNCH_FD_CGROUP, O_CLOEXEC) < 0 ||
-	    dup3(fds[GO_LISTENER], LAUNCH_FD_LISTEN, O_CLOEXEC) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "dup3");
-	close(fds[GO_LEAF]);
-	close(fds[GO_LISTENER]);
-	launcher->keep = true;
 	return 0;
 }

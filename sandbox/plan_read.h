@@ -10,7 +10,3 @@ int plan_read_fds(struct launcher *launcher, struct error *err);
 /* Steps. Read and check the sealed memfds, and close them. */
 int plan_read(struct launcher *launcher, struct error *err);
 int plan_read_filter(struct launcher *launcher, struct error *err);
-
-/* Step. With `ahead` waits for LAUNCH_GO and puts what comes with it in its places; ends the
- * process if the supervisor hangs up. */
-int plan_read_go(struct launcher *launcher, struct error *err);

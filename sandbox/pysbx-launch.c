@@ -49,7 +49,6 @@ static const struct {
 	{ STAGE_ROOT, root_build },
 	{ STAGE_LANDLOCK, landlock_prepare },
 	{ STAGE_CAPABILITIES, identity_seal },
-	{ STAGE_CGROUP, plan_read_go },
 	{ STAGE_CGROUP, worker_start },
 	{ STAGE_CAPABILITIES, identity_keep_kill },
 	{ STAGE_EXEC, init_run },

@@ -360,8 +360,7 @@ static int make_cgroup(struct root *root, const struct mount_step *step, struct 
 	r = mount_open_source(step->source, &source, err);
 	if (r < 0)
 		return r;
-	if (fstatat(LAUNCH_FD_CGROUP, root->plan->ahead ? "" : "..", &wanted, AT_EMPTY_PATH) < 0 ||
-	    fstat(source, &found) < 0)
+	if (fstatat(LAUNCH_FD_CGROUP, "..", &wanted, 0) < 0 || fstat(source, &found) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "find the app's cgroup");
 	if (found.st_dev != wanted.st_dev || found.st_ino != wanted.st_ino)
 		return error_set(err, ERROR_SYSTEM, ESTALE, "%s is not the app's cgroup",

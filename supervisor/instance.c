@@ -129,44 +129,25 @@ static int show_cgroup(const struct instance *instance, struct plan *plan, struc
 	return plan_set_cgroup(plan, path, err);
 }
 
-static int complete_plan(const struct instance *instance, struct plan *plan, struct error *err)
-{
-	if (instance_permits(instance))
-		plan->refusals = REFUSALS_PERMITTED;
-	return show_cgroup(instance, plan, err);
-}
-
-int instance_make_plan(struct instance *instance, struct plan **ret, int *ret_filter_fd,
-		       struct error *err)
-{
-	_cleanup_plan_ struct plan *plan = NULL;
-	int filter_fd, r;
-
-	r = instance->host->prepare(instance, &plan, &filter_fd, err);
-	if (r >= 0)
-		r = complete_plan(instance, plan, err);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(plan);
-	*ret_filter_fd = filter_fd;
-	return 0;
-}
-
 /* What a start needs beside its cgroups; plan and filter of its own, or those of host->prepare. */
 static int prepare_start(struct instance *instance, struct launcher_start *start,
 			 struct plan **ret_made, struct error *err)
 {
 	const char *slash, *program;
+	int r = 0;
+
 	struct plan *plan = instance->plan;
-	int r;
 
 	start->filter_fd = instance->filter_fd;
-	if (plan != NULL) {
-		r = complete_plan(instance, plan, err);
-	} else {
-		r = instance_make_plan(instance, ret_made, &start->filter_fd, err);
+	if (plan == NULL) {
+		r = instance->host->prepare(instance, ret_made, &start->filter_fd, err);
+		if (r < 0)
+			return r;
 		plan = *ret_made;
 	}
+	if (instance_permits(instance))
+		plan->refusals = REFUSALS_PERMITTED;
+	r = show_cgroup(instance, plan, err);
 	if (r < 0)
 		return r;
 	start->plan = plan;
@@ -228,8 +209,7 @@ static int begin_life(struct instance *instance, struct error *err)
 		return error_set(err, ERROR_SYSTEM, EAGAIN,
 				 "the cgroup that launchers live in is frozen: thaw it "
 				 "(`systemctl thaw pysbx-apps.scope`)");
-	if (!instance_take_successor(instance, made, start.filter_fd, leaf, start.keeper_path))
-		r = launcher_spawn(&start, &instance->launcher, err);
+	r = launcher_spawn(&start, &instance->launcher, err);
 	if (r < 0)
 		return r;
 	/* while the launcher builds the sandbox */
@@ -332,7 +312,6 @@ static void spawn(struct instance *instance)
 		return;
 	/* nobody is there to say it: the supervisor's own failure is the last word */
 	launcher_kill(&instance->launcher);
-	instance_drop_successor(instance);
 	failure = (struct launch_message){ .type = LAUNCH_FAILED,
 					   .errnum = errno_of(&err),
 					   .stage = STAGE_PREPARE };
@@ -437,8 +416,6 @@ static void act(struct instance *instance, enum app_action action, enum app_stat
 		kill_all(instance);
 		break;
 	case ACTION_ARM_BACKOFF:
-		if (instance->backoff_usec > 0)
-			instance_drop_successor(instance);
 		instance_arm_timer(instance, instance->backoff_usec);
 		break;
 	case ACTION_FREEZE:
@@ -450,7 +427,6 @@ static void act(struct instance *instance, enum app_action action, enum app_stat
 		tell_pause(instance, action == ACTION_FREEZE);
 		break;
 	case ACTION_SETTLE:
-		instance_drop_successor(instance);
 		instance_disarm_timer(instance);
 		if (instance->on_settled != NULL)
 			instance->on_settled(instance, instance->userdata);
@@ -537,7 +513,6 @@ void instance_leave(struct instance *instance)
 {
 	instance_release_tripwire(instance);
 	instance_drop_former(instance);
-	instance_drop_successor(instance);
 	instance_conclude_question(instance);
 	end_sources(instance);
 	relay_clear(&instance->relay);
@@ -557,7 +532,6 @@ void instance_leave(struct instance *instance)
 void instance_clear(struct instance *instance)
 {
 	instance_drop_former(instance);
-	instance_drop_successor(instance);
 	launcher_kill(&instance->launcher);
 	reset_life(instance);
 	instance->tidy_timer = sd_event_source_disable_unref(instance->tidy_timer);

@@ -8,7 +8,6 @@
  *   instance.c           a life, from spawn to conclusion, and the table's answers
  *   instance_leaf.c      its cgroup
  *   instance_launcher.c  what the launcher says
- *   instance_successor.c  the next life's sandbox, made while the death is told
  *   instance_adopt.c     going on with what an earlier daemon has left
  *   instance_watch.c     what the cgroup's files say
  *   instance_counters.c  what its counters are compared with
@@ -92,7 +91,6 @@
 struct instance;
 struct instance_question;
 struct instance_pressure;
-struct instance_successor;
 
 /* A refused system call. All is borrowed, and escaped by whoever shows it. */
 struct denial_report {
@@ -261,7 +259,6 @@ struct instance {
 
 	struct health *health; /* owned; NULL: nothing is asked, or it does not run */
 
-	struct instance_successor *successor; /* owned; NULL: none is being made */
 	struct launcher former; /* of the life before, still on its way out; pid 0: none */
 	sd_event_source *former_source;
 	sd_event_source *socket_source, *exit_source, *timer, *oom_timer, *stop_timer, *deadline;
@@ -367,17 +364,6 @@ void instance_hear_told(struct instance *instance, uint32_t count);
 void instance_forget_pressure(struct instance *instance);
 void instance_set_last_words(struct instance *instance, const struct launch_message *message);
 void instance_kill_launcher(struct instance *instance);
-/* The next life's launcher, when this one's end would be followed by it at once. Whatever goes
- * wrong shows when that life begins without it. */
-void instance_begin_successor(struct instance *instance, const struct launch_message *end);
-/* Its turn: true if instance->launcher is the successor, started into the leaf. False: there is
- * none (any more). plan and filter: what the start needs. */
-bool instance_take_successor(struct instance *instance, struct plan *plan, int filter_fd, int leaf,
-			     const char *keeper_path);
-void instance_drop_successor(struct instance *instance);
-/* Plan (owned by the caller) and filter (borrowed) of the next life, by host->prepare. */
-int instance_make_plan(struct instance *instance, struct plan **ret, int *ret_filter_fd,
-		       struct error *err);
 /* One that has been collected, on its way out: ends and reaps it. */
 void instance_drop_former(struct instance *instance);
 /* Removes the leaf if nobody is in it. False: it is still there. */

@@ -315,12 +315,10 @@ static void hear_last_words(struct instance *instance, const struct launch_messa
 	(void)instance_expect_end(instance);
 	if (message->type == LAUNCH_ENDED && message->signal == SIGTERM)
 		instance->stop_requested = true;
-	if (may_be_asked_for(instance, message) &&
+	if (!may_be_asked_for(instance, message) ||
 	    instance_arm(instance, &instance->stop_timer, INSTANCE_STOP_SETTLE_USEC,
-			 on_stop_settled) >= 0)
-		return;
-	instance_begin_successor(instance, message);
-	collect(instance);
+			 on_stop_settled) < 0)
+		collect(instance);
 }
 
 static void hear(struct instance *instance, struct launcher_event *event)

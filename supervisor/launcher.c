@@ -204,15 +204,16 @@ static int listen_at(const char *path, int *ret_fd, struct error *err)
 	return r;
 }
 
-static int send_fds(int socket_fd, enum launch_message_type type, const int *fds, size_t count,
-		    struct error *err)
+/* Before there is a launcher: it finds them when it looks. */
+static int send_listeners(int socket_fd, const struct listeners *listeners, struct error *err)
 {
-	struct launch_message message = { .version = LAUNCH_MESSAGE_VERSION, .type = type };
+	struct launch_message message = { .version = LAUNCH_MESSAGE_VERSION,
+					  .type = LAUNCH_LISTENERS };
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(LISTEN_MAX * sizeof(int))];
 	} control = { 0 };
-	const size_t size = count * sizeof(int);
+	const size_t size = listeners->count * sizeof(int);
 	struct iovec part = { &message, sizeof(message) };
 	struct msghdr packet = { .msg_iov = &part,
 				 .msg_iovlen = 1,
@@ -222,34 +223,28 @@ static int send_fds(int socket_fd, enum launch_message_type type, const int *fds
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
 	control.header.cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(&control.header), fds, size);
+	memcpy(CMSG_DATA(&control.header), listeners->fds, size);
 	if (sendmsg(socket_fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "launcher: send");
+		return error_set(err, ERROR_SYSTEM, errno, "launcher: send the listeners");
 	return 0;
 }
 
-/* What has the place of the listening socket until that comes. */
-static int open_nothing(int *ret_fd, struct error *err)
-{
-	*ret_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	return *ret_fd < 0 ? error_set(err, ERROR_SYSTEM, errno, "launcher: /dev/null") : 0;
-}
-
-static int spawn(const struct launcher_start *start, const struct bytes *plan, struct launcher *ret,
-		 struct error *err)
+int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err)
 {
 	_cleanup_close_ int ours = -1, theirs = -1, plan_fd = -1, listen_fd = -1, image_fd = -1;
+	_cleanup_bytes_ struct bytes plan = { 0 };
 	struct passing passing;
 	int pair[2], pidfd = -1, r;
 	pid_t pid = -1;
 
-	r = file_sealed_memfd("pysbx-plan", bytes_front(plan), plan->length, false, &plan_fd, err);
+	r = plan_encode(start->plan, &plan, err);
+	if (r >= 0)
+		r = file_sealed_memfd("pysbx-plan", bytes_front(&plan), plan.length, false,
+				      &plan_fd, err);
 	/* its last close, at our end here, takes 0.8 ms: the launcher has begun by then */
 	if (r >= 0 && start->image_fd < 0)
 		r = launcher_mount(start->file_fd, &image_fd, err);
-	if (r >= 0 && start->plan->ahead)
-		r = open_nothing(&listen_fd, err);
-	else if (r >= 0 && start->keeper_path != NULL)
+	if (r >= 0 && start->keeper_path != NULL)
 		r = listen_at(start->keeper_path, &listen_fd, err);
 	if (r < 0)
 		return r;
@@ -260,9 +255,7 @@ static int spawn(const struct launcher_start *start, const struct bytes *plan, s
 	if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "launcher: O_NONBLOCK");
 	if (start->plan->listeners > 0) {
-		/* before there is a launcher: it finds them when it looks */
-		r = send_fds(ours, LAUNCH_LISTENERS, start->listeners->fds, start->listeners->count,
-			     err);
+		r = send_listeners(ours, start->listeners, err);
 		if (r < 0)
 			return r;
 	}
@@ -278,33 +271,6 @@ static int spawn(const struct launcher_start *start, const struct bytes *plan, s
 		.pid = pid, .pidfd = pidfd, .socket = TAKE_FD(ours), .is_child = true
 	};
 	return 0;
-}
-
-int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err)
-{
-	_cleanup_bytes_ struct bytes plan = { 0 };
-	int r = plan_encode(start->plan, &plan, err);
-
-	return r < 0 ? r : spawn(start, &plan, ret, err);
-}
-
-int launcher_spawn_ahead(const struct launcher_start *start, struct launcher *ret,
-			 struct bytes *ret_plan, struct error *err)
-{
-	int r = plan_encode(start->plan, ret_plan, err);
-
-	return r < 0 ? r : spawn(start, ret_plan, ret, err);
-}
-
-int launcher_go(const struct launcher *launcher, int leaf_fd, const char *keeper_path,
-		struct error *err)
-{
-	_cleanup_close_ int listen_fd = -1;
-	int r = listen_at(keeper_path, &listen_fd, err);
-
-	if (r < 0)
-		return r;
-	return send_fds(launcher->socket, LAUNCH_GO, (const int[]){ leaf_fd, listen_fd }, 2, err);
 }
 
 int launcher_adopt(const char *keeper_path, struct launcher *ret, struct error *err)

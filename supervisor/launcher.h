@@ -16,7 +16,6 @@
  */
 #pragma once
 
-#include "policy/bytes.h"
 #include "policy/launch_message.h"
 #include "policy/plan.h"
 #include "supervisor/listeners.h"
@@ -68,7 +67,7 @@ struct launcher_start {
 	int file_fd;  /* of launcher_file */
 	int filter_fd;
 	int init_cgroup_fd; /* where the launcher itself lives, outside the app's limits */
-	int leaf_cgroup_fd; /* where it starts the worker; with `ahead` its parent */
+	int leaf_cgroup_fd; /* where it starts the worker */
 	const struct launcher_slots *slots; /* NULL: all descriptors are copied */
 	const char *keeper_path;	    /* of the listening socket if plan->keep, else NULL */
 	const struct listeners *listeners;  /* as many as plan->listeners; NULL: none */
@@ -85,15 +84,6 @@ struct launcher_event {
 void launcher_event_clear(struct launcher_event *event);
 
 int launcher_spawn(const struct launcher_start *start, struct launcher *ret, struct error *err);
-
-/* Starts one whose plan says `ahead`: the sandbox is made while the caller has other things to do,
- * and a worker starts when launcher_go() says so. It listens nowhere until then, and ends when its
- * socket is closed. leaf_cgroup_fd: the leaf's parent. *ret_plan (zero-initialised, the caller's)
- * becomes the encoded plan: is it still what the start needs? */
-int launcher_spawn_ahead(const struct launcher_start *start, struct launcher *ret,
-			 struct bytes *ret_plan, struct error *err);
-int launcher_go(const struct launcher *launcher, int leaf_fd, const char *keeper_path,
-		struct error *err);
 
 /* Connects to a launcher that an earlier supervisor has left at keeper_path; its older connection,
  * if there is one, ends. ERROR_NOT_FOUND: nobody listens there, the launcher is dead. What it has

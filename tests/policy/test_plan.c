@@ -18,12 +18,12 @@ TestSuite(plan);
 
 /* What plan_to_json says of the plan below, on one line. */
 static const char shown[] =
-	"{\"version\":3,\"app\":\"web\",\"instance\":3,\"hostname\":\"web-3\","
+	"{\"version\":2,\"app\":\"web\",\"instance\":3,\"hostname\":\"web-3\","
 	"\"argv\":[\"gunicorn\",\"\",\"app:app\"],"
 	"\"environment\":[\"PATH=/usr/bin\",\"EMPTY=\",\"NAME=Zo\xc3\xab \\\"x\\\"\\n\"],"
 	"\"directory\":\"/srv/app\",\"uid\":1000,\"gid\":0,\"groups\":[4,4294967294],"
 	"\"network\":\"none\",\"listeners\":2,\"end_with_supervisor\":true,\"keep\":false,"
-	"\"ahead\":false,\"refusals\":\"explained\",\"stop_signal\":15,"
+	"\"refusals\":\"explained\",\"stop_signal\":15,"
 	"\"stop_grace_usec\":10000000,\"oom_score_adj\":-7,\"umask\":\"0022\","
 	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,\"hard\":\"max\"}],"
 	"\"mounts\":["
@@ -246,7 +246,7 @@ Test(plan, is_shown_as_json)
 	struct error err;
 
 	cr_assert_eq(plan_to_json(plan, &text, &err), 0, "%s", err.text);
-	cr_expect(strncmp(text, "{\n  \"version\": 3,\n  \"app\": \"web\",\n", 34) == 0, "%s",
+	cr_expect(strncmp(text, "{\n  \"version\": 2,\n  \"app\": \"web\",\n", 34) == 0, "%s",
 		  text);
 	root = json_loads(text, JSON_REJECT_DUPLICATES, &syntax);
 	cr_assert_not_null(root, "%s", syntax.text);
@@ -407,11 +407,6 @@ Test(plan, is_refused_for_words_and_choices_that_make_no_sense)
 	plan->keep = true;
 	expect_refused(plan, "keep: excludes end_with_supervisor: the launcher either outlives its "
 			     "supervisor or ends with it");
-	plan_free(plan);
-
-	plan = make_good();
-	plan->ahead = true;
-	expect_refused(plan, "ahead: needs keep");
 }
 
 Test(plan, is_refused_without_all_of_its_bytes)
@@ -449,7 +444,7 @@ Test(plan, of_another_version_is_refused)
 	struct error err;
 
 	cr_expect_eq(plan_decode(json, strlen(json), &plan, &err), -EINVAL);
-	cr_expect_str_eq(err.text, "plan: version: must be 3: pysbx and pysbx-launch are of "
+	cr_expect_str_eq(err.text, "plan: version: must be 2: pysbx and pysbx-launch are of "
 				   "different versions");
 }
 

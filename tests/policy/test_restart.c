@@ -163,35 +163,3 @@ Test(restart, a_slow_crasher_is_restarted_all_day)
 	}
 	cr_expect_eq(restarts, 144);
 }
-
-Test(restart, tells_what_will_be_started_again_at_once)
-{
-	static const struct {
-		enum restart_mode mode;
-		unsigned max_restarts;
-		uint64_t uptime_usec;
-		bool failure, at_once;
-	} cases[] = {
-		{ RESTART_ON_FAILURE, 5, MINUTE, true, true },
-		{ RESTART_ON_FAILURE, 5, MINUTE - 1, true, false },
-		{ RESTART_ON_FAILURE, 5, MINUTE, false, false },
-		{ RESTART_ALWAYS, 5, MINUTE, false, true },
-		{ RESTART_ALWAYS, 0, MINUTE, true, false },
-		{ RESTART_NEVER, 5, MINUTE, true, false },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct restart_policy policy = usual;
-		struct restart_state state = { .in_row = 3, .next_delay_usec = SECOND };
-		uint64_t delay = 1;
-
-		policy.mode = cases[i].mode;
-		policy.max_restarts = cases[i].max_restarts;
-		cr_expect_eq(restart_is_at_once(&policy, cases[i].uptime_usec, cases[i].failure),
-			     cases[i].at_once, "case %zu", i);
-		if (cases[i].at_once)
-			cr_expect(restart_after(&policy, cases[i].uptime_usec, &state, &delay) &&
-					  delay == 0,
-				  "case %zu: the decision is another one", i);
-	}
-}

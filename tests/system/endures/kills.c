@@ -207,68 +207,6 @@ Test(endures, fifty_kills_at_random_moments_leave_no_half_done_change,
 	daemon_bench_close(&bench);
 }
 
-/* --- kills of a worker that has run well --------------------------------------------------------
- */
-
-#define WELL_KILLS 5 /* with, and as many without, a daemon that dies too */
-
-/* The next life's launcher is made while the death is told. */
-static void apply_stable(const struct bench *bench)
-{
-	json_t *object = memory_app(bench, bench->name, UINT64_C(48) << 20, 0);
-
-	json_object_set_new(object, "restart",
-			    json_pack("{s:s, s:s, s:s, s:s}", "max_restarts", "max", "backoff",
-				      "1h", "backoff_max", "1h", "stable", "100ms"));
-	app_apply(object);
-}
-
-static void kill_worker(const struct bench *bench)
-{
-	pause_msec(300);
-	cr_assert_eq(kill(app_only_pid(bench->name), SIGKILL), 0);
-}
-
-static void expect_replaced(const struct bench *bench, long long kills)
-{
-	cr_assert(AWAIT(app_restarts(bench->name) == kills, REACTION_MSEC),
-		  "%lld restarts, not %lld", app_restarts(bench->name), kills);
-	app_await_state(bench->name, "running", REACTION_MSEC);
-	cr_expect(AWAIT(is_settled(bench->name, UINT64_C(48) << 20), REACTION_MSEC));
-	cr_expect_eq(app_count_incidents(bench->name), (size_t)kills, "after %lld kills", kills);
-	cr_expect(AWAIT(nothing_is_left_over(1), REACTION_MSEC), "%zu sockets and %zu processes",
-		  count_sockets(), count_lines(DAEMON_SCOPE_PATH "/init/cgroup.procs"));
-}
-
-Test(endures, a_worker_that_ran_well_is_replaced_at_once_and_told_once)
-{
-	struct bench bench;
-	long long kills = 0;
-
-	daemon_bench_open(&bench, "well");
-	apply_stable(&bench);
-	while (kills < WELL_KILLS) {
-		kill_worker(&bench);
-		expect_replaced(&bench, ++kills);
-	}
-	/* a daemon that dies between the death and the next life, at different places */
-	for (int i = 0; i < WELL_KILLS; i++) {
-		pid_t daemon = daemon_pid();
-
-		kill_worker(&bench);
-		pause_msec(i * 3);
-		cr_assert_eq(kill(daemon, SIGKILL), 0);
-		daemon_await_successor(daemon, REACTION_MSEC);
-		expect_replaced(&bench, ++kills);
-	}
-	/* one that was made ahead, and is not wanted any more */
-	kill_worker(&bench);
-	daemon_do("app.stop", "{s:s}", "name", bench.name);
-	app_await_pids(bench.name, 0, REACTION_MSEC);
-	cr_expect(AWAIT(nothing_is_left_over(0), REACTION_MSEC));
-	daemon_bench_close(&bench);
-}
-
 /* --- the anchor ------------------------------------------------------------------------------- */
 
 static pid_t anchor_pid(void)
