@@ -32,9 +32,9 @@
 int spec_from_json(const json_t *object, const json_t *defaults, struct app_spec *ret,
 		   struct error *err);
 
-/* The limits, egress and syscalls of `defaults`, where neither the app nor its plan has said anything:
- * after hosting_plan_apply(), before spec_complete(). Else an app that says nothing would be
- * refused for a default above its plan. On failure spec is as it was. */
+/* The limits, egress and syscalls of `defaults`, where neither the app nor its plan has said
+ * anything: after hosting_plan_apply(), before spec_complete(). Else an app that says nothing would
+ * be refused for a default above its plan. On failure spec is as it was. */
 int spec_fill_defaults(const json_t *defaults, struct app_spec *spec, struct error *err);
 
 /* Canonical: keys in the order of the table, what is unset left out, quantities as strings that

@@ -37,7 +37,8 @@ static char *spec_text(const struct app_spec *spec)
 
 Test(hosting_plan, reads_back_what_it_writes)
 {
-	static const char *const texts[] = { BASIC, "{'name':'free'}", "{'name':'none','apps':0}",
+	static const char basic[] = BASIC;
+	static const char *const texts[] = { basic, "{'name':'free'}", "{'name':'none','apps':0}",
 					     "{'name':'p','syscalls':['/etc/pysbx/x.json']}",
 					     WALLED };
 
