@@ -4,8 +4,8 @@
  * memory, and for /proc/PID/smaps_rollup all of that is walked through: reading either waits for
  * the worker's mmap_lock, which one that forks without end hardly ever lets go. The loop must not
  * wait there, so it asks this process, and takes the answers when they have come. An answer that
- * never comes costs a name in a report, nothing else. It starts with the first question: a short run
- * has none.
+ * never comes costs a name in a report, nothing else. It starts with the first question: a short
+ * run has none.
  */
 #pragma once
 
