@@ -90,6 +90,17 @@ static void finish_partial(struct log_tail *tail, unsigned stream)
 	tail->partial_length[stream] = 0;
 }
 
+size_t log_tail_count_lines(const char *data, size_t length)
+{
+	size_t lines = 0;
+
+	for (const char *at = memchr(data, '\n', length); at != NULL; lines++) {
+		at++;
+		at = memchr(at, '\n', length - (size_t)(at - data));
+	}
+	return lines;
+}
+
 /* Where the last LOG_TAIL_LINES lines of a chunk begin; 0: it has no more. */
 static size_t find_last_lines(const char *data, size_t length)
 {
@@ -114,8 +125,7 @@ static size_t pass_over(struct log_tail *tail, unsigned stream, const char *data
 	free(tail->partial[stream]);
 	tail->partial[stream] = NULL;
 	tail->partial_length[stream] = 0;
-	for (const char *at = data; at < data + passed; tail->total++)
-		at = (const char *)memchr(at, '\n', (size_t)(data + passed - at)) + 1;
+	tail->total += log_tail_count_lines(data, passed);
 	return passed;
 }
 

@@ -25,6 +25,9 @@ struct log_tail {
 	uint32_t next; /* ring position */
 };
 
+/* The lines that end in data. */
+size_t log_tail_count_lines(const char *data, size_t length);
+
 void log_tail_feed(struct log_tail *tail, unsigned stream, const char *data, size_t length);
 /* A whole line, without its end, that comes between the others: an unfinished one goes on after it.
  */

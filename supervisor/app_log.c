@@ -95,17 +95,6 @@ static void drop_untaken(struct app_log *app_log, uint64_t lines, uint64_t now_u
 
 /* --- ways out ------------------------------------------------------------------------------- */
 
-static uint64_t count_lines(const char *data, size_t length)
-{
-	uint64_t lines = 0;
-
-	for (const char *at = memchr(data, '\n', length); at != NULL; lines++) {
-		at++;
-		at = memchr(at, '\n', length - (size_t)(at - data));
-	}
-	return lines;
-}
-
 static void tell_file_error(struct app_log *app_log, const struct error *err, uint64_t now_usec)
 {
 	if (app_log->error_told_usec != 0 &&
@@ -131,7 +120,8 @@ static void flush_batch(struct batch *batch)
 	if (n < 0 || (size_t)n < batch->length) {
 		size_t written = n > 0 ? (size_t)n : 0;
 
-		drop_untaken(app_log, count_lines(batch->data + written, batch->length - written),
+		drop_untaken(app_log,
+			     log_tail_count_lines(batch->data + written, batch->length - written),
 			     batch->now_usec);
 		tell_file_error(app_log, &err, batch->now_usec);
 	}
@@ -338,7 +328,7 @@ static size_t drop_lines(struct batch *batch, const char *data, size_t length)
 	size_t whole = last != NULL ? (size_t)(last - data) + 1 : 0;
 
 	if (whole > 0)
-		drop(batch->app_log, count_lines(data, whole), batch->now_usec);
+		drop(batch->app_log, log_tail_count_lines(data, whole), batch->now_usec);
 	return whole;
 }
 

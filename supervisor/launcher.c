@@ -450,13 +450,6 @@ void launcher_kill(struct launcher *launcher)
 	(void)launcher_reap(launcher, &status);
 }
 
-static bool has_ended(int pidfd)
-{
-	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
-
-	return poll(&poller, 1, 0) > 0;
-}
-
 bool launcher_reap(struct launcher *launcher, int *ret_status)
 {
 	siginfo_t info = { 0 };
@@ -465,7 +458,7 @@ bool launcher_reap(struct launcher *launcher, int *ret_status)
 		return false;
 	if (waitid((idtype_t)P_PIDFD, (id_t)launcher->pidfd, &info, WEXITED | WNOHANG) < 0) {
 		/* no child of ours (any more): somebody else reaps it, or has */
-		if (errno != ECHILD || !has_ended(launcher->pidfd))
+		if (errno != ECHILD || !pidfd_has_ended(launcher->pidfd))
 			return false;
 		*ret_status = 0;
 		return true;

@@ -4,17 +4,17 @@
 #include "policy/listen.h"
 #include "policy/own.h"
 #include "policy/path.h"
+#include "supervisor/file.h"
 #include "supervisor/foreign_socket.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* <linux/un.h> has it, which can't be had with <sys/un.h>. */
@@ -57,20 +57,14 @@ static int check_directories(char *path, struct error *err)
 	return r;
 }
 
-/* A failure shows when the directory is opened. */
-static void make_directory(const char *path)
+socklen_t listen_path_address(const char *path, struct sockaddr_un *ret)
 {
-	if (!path_is_within(path, LISTEN_DIRECTORY))
-		return;
-	(void)mkdir("/run/pysbx", 0755);
-	(void)mkdir(LISTEN_DIRECTORY, 0755);
-}
+	const size_t length = strlen(path);
 
-static void make_address(const char *path, struct sockaddr_un *ret)
-{
 	static_assert(sizeof(ret->sun_path) == LISTEN_PATH_MAX + 1, "any path fits");
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	memcpy(ret->sun_path, path, strlen(path));
+	memcpy(ret->sun_path, path, length);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 }
 
 /* Whoever is there must be gone, not only slow: a full queue is an answer. */
@@ -101,21 +95,23 @@ int listen_path_bind(int fd, const char *path, struct error *err)
 {
 	char cut[LISTEN_PATH_MAX + 1];
 	struct sockaddr_un address;
+	socklen_t length;
 	mode_t before;
-	int r;
+	int r = 0;
 
-	make_address(path, &address);
+	length = listen_path_address(path, &address);
 	memcpy(cut, address.sun_path, sizeof(cut));
-	make_directory(path);
-	r = check_directories(cut, err);
+	if (path_is_within(path, LISTEN_DIRECTORY))
+		r = file_make_directory(LISTEN_DIRECTORY, 0755, 0755, err);
+	if (r == 0)
+		r = check_directories(cut, err);
 	if (r == 0)
 		r = clear_the_way(&address, err);
 	if (r < 0)
 		return r;
 	/* before bind, so that it is never there with another mode */
 	before = umask(0);
-	if (fchmod(fd, 0666) < 0 ||
-	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fchmod(fd, 0666) < 0 || bind(fd, (const struct sockaddr *)&address, length) < 0)
 		r = error_set(err, ERROR_SYSTEM, errno, "%s", path);
 	(void)umask(before);
 	return r;

@@ -13,6 +13,11 @@
 #include "policy/error.h"
 
 #include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* path: at most LISTEN_PATH_MAX. Returns the address's length. */
+socklen_t listen_path_address(const char *path, struct sockaddr_un *ret);
 
 /* Binds fd, an unbound unix socket, to path (absolute, in normal form, LISTEN_PATH_MAX); of
  * LISTEN_DIRECTORY what is missing is made. A socket that nobody listens on any more gives way.

@@ -11,12 +11,10 @@
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,11 +36,8 @@ static bool is_unix(const struct listen_address *address)
 static socklen_t make_address(const struct listen_address *from, union socket_address *ret)
 {
 	*ret = (union socket_address){ 0 };
-	if (is_unix(from)) {
-		ret->unix_path.sun_family = AF_UNIX;
-		memcpy(ret->unix_path.sun_path, from->path, strlen(from->path));
-		return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(from->path) + 1);
-	}
+	if (is_unix(from))
+		return listen_path_address(from->path, &ret->unix_path);
 	if (from->ipv6) {
 		ret->ipv6.sin6_family = AF_INET6;
 		ret->ipv6.sin6_port = htons(from->port);

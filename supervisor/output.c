@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "supervisor/output.h"
 
+#include "policy/log_tail.h"
 #include "policy/own.h"
 #include "supervisor/clock.h"
 
@@ -130,15 +131,6 @@ int output_attach(struct output *output, sd_event *event, struct error *err)
 	return 0;
 }
 
-static uint64_t count_lines(const char *data, size_t length)
-{
-	uint64_t lines = 0;
-
-	for (size_t i = 0; i < length; i++)
-		lines += data[i] == '\n';
-	return lines;
-}
-
 static void enqueue(struct output *output, const char *data, size_t length)
 {
 	size_t at = (output->start + output->length) % OUTPUT_BUFFER_MAX;
@@ -157,7 +149,7 @@ static void take_or_drop(struct output *output, const char *data, size_t length,
 		return;
 	if (length + output->length > capacity) {
 		output->dropped_bytes += length;
-		output->dropped_lines += count_lines(data, length);
+		output->dropped_lines += log_tail_count_lines(data, length);
 		return;
 	}
 	if (length == 0)

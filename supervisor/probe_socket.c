@@ -4,6 +4,7 @@
 
 #include "policy/own.h"
 #include "supervisor/file.h"
+#include "supervisor/listen_path.h"
 
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 /* --- whose port it is ----------------------------------------------------------------------- */
 
@@ -125,10 +125,10 @@ enum health_outcome probe_socket_begin(int fd, const struct health_target *targe
  * has room. */
 static enum health_outcome begin_path(int fd, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address;
+	const socklen_t length = listen_path_address(path, &address);
 
-	memcpy(address.sun_path, path, strlen(path));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+	if (connect(fd, (const struct sockaddr *)&address, length) == 0)
 		return HEALTH_WELL;
 	if (errno == EAGAIN)
 		return HEALTH_NO_CONNECTION;
