@@ -17,12 +17,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PLAN_VERSION	    2
+#define PLAN_VERSION	    3
 #define PLAN_SIZE_MAX	    (4U << 20) /* bytes encoded; argv and environment are most of it */
 #define PLAN_MOUNTS_MAX	    512
 #define PLAN_RLIMITS_MAX    16
 #define PLAN_GROUPS_MAX	    32
 #define PLAN_PATH_BYTES_MAX 4095
+#define PLAN_HOST_DIRECTORY "/host"
 #define PLAN_RULES_MAX	    (PLAN_MOUNTS_MAX + 3) /* one a mount, and /, /etc, /dev */
 
 /* What the launcher finds open when it starts; all else is closed. stdin is /dev/null, stdout and
@@ -151,6 +152,10 @@ struct plan {
 	/* the launcher outlives its supervisor, and the next one finds it at LAUNCH_FD_LISTEN;
 	 * excludes end_with_supervisor */
 	bool keep;
+	/* the launcher starts in a mount namespace whose root is an empty directory, with the
+	 * host's tree at PLAN_HOST_DIRECTORY (supervisor/host_view.h); else the host's tree is the
+	 * root */
+	bool host_view;
 	enum refusals refusals;
 	int stop_signal;	  /* sent to the worker then ... */
 	uint64_t stop_grace_usec; /* ... and SIGKILL after this long */

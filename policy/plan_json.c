@@ -165,19 +165,19 @@ static json_t *show_landlock(const struct plan_landlock *landlock)
 static json_t *show_plan(const struct plan *plan)
 {
 	return json_pack(
-		"{s:i, s:s, s:i, s:s, s:o, s:o, s:s, s:I, s:I, s:o, s:s, s:i, s:b, s:b, s:s, s:i, "
-		"s:I, s:i, s:o, s:o, s:o, s:o}",
+		"{s:i, s:s, s:i, s:s, s:o, s:o, s:s, s:I, s:I, s:o, s:s, s:i, s:b, s:b, s:b, s:s, "
+		"s:i, s:I, s:i, s:o, s:o, s:o, s:o}",
 		"version", PLAN_VERSION, "app", plan->app, "instance", (int)plan->instance,
 		"hostname", plan->hostname, "argv", show_strings(&plan->argv), "environment",
 		show_strings(&plan->environment), "directory", plan->directory, "uid",
 		(json_int_t)plan->uid, "gid", (json_int_t)plan->gid, "groups", show_groups(plan),
 		"network", plan->network_none ? "none" : "host", "listeners", (int)plan->listeners,
 		"end_with_supervisor", (int)plan->end_with_supervisor, "keep", (int)plan->keep,
-		"refusals", refusals_names[plan->refusals], "stop_signal", plan->stop_signal,
-		"stop_grace_usec", (json_int_t)plan->stop_grace_usec, "oom_score_adj",
-		plan->oom_score_adj, "umask", show_octal(plan->umask_bits), "rlimits",
-		show_rlimits(plan), "mounts", show_mounts(plan), "landlock",
-		show_landlock(&plan->landlock));
+		"host_view", (int)plan->host_view, "refusals", refusals_names[plan->refusals],
+		"stop_signal", plan->stop_signal, "stop_grace_usec",
+		(json_int_t)plan->stop_grace_usec, "oom_score_adj", plan->oom_score_adj, "umask",
+		show_octal(plan->umask_bits), "rlimits", show_rlimits(plan), "mounts",
+		show_mounts(plan), "landlock", show_landlock(&plan->landlock));
 }
 
 static int check(const struct plan *plan, struct error *err)

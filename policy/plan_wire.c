@@ -317,6 +317,7 @@ static void walk_life(struct walk *walk, const struct place *at, struct plan *pl
 		refuse(walk, AT("keep"),
 		       "excludes end_with_supervisor: the launcher either outlives its supervisor "
 		       "or ends with it");
+	plan->host_view = walk_bool(walk, AT("host_view"), plan->host_view);
 	plan->refusals = (enum refusals)walk_number(walk, AT("refusals"), (int64_t)plan->refusals,
 						    0, REFUSALS_COUNT - 1);
 	plan->stop_signal =

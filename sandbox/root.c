@@ -26,8 +26,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* Where the new root stands until it is pivoted to: a directory that every system has, and that is
- * nobody's source. Sources are opened while it is covered. */
+/* Where the new root stands until it is pivoted to, if the host's tree is the root: a directory
+ * that every system has, and that is nobody's source. Sources are opened while it is covered. */
 #define STAGING_DIRECTORY "/proc"
 /* The root itself holds mount points and the plan's small files only. */
 #define ROOT_SIZE   "8M"
@@ -38,6 +38,7 @@
 struct root {
 	const struct plan *plan;
 	int fd;
+	int host;			/* the top of the host's tree in a host view, else -1 */
 	int pressure;			/* listens; -1: no step asked for it yet */
 	dev_t own[PLAN_MOUNTS_MAX + 1]; /* file systems made here */
 	size_t own_count;
@@ -451,6 +452,28 @@ static_assert(ARRAY_SIZE(makers) == MOUNT_KIND_COUNT, "a maker for each kind");
 
 /* --- the whole --------------------------------------------------------------------------------*/
 
+/* In a host view (supervisor/host_view.h): the host's tree becomes what absolute paths are looked
+ * up in, and *ret_place the empty directory that it lies below. */
+static int enter_host(struct root *root, int *ret_place, struct error *err)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	_cleanup_close_ int place = open("/", flags);
+
+	root->host = open(PLAN_HOST_DIRECTORY, flags);
+	if (place < 0 || root->host < 0 || fchdir(root->host) < 0 || chroot(".") < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "enter the host's tree");
+	*ret_place = TAKE_FD(place);
+	return 0;
+}
+
+/* Where the new root is put. */
+static int open_place(struct root *root, int *ret_place, struct error *err)
+{
+	if (root->plan->host_view)
+		return enter_host(root, ret_place, err);
+	return mount_open_source(STAGING_DIRECTORY, ret_place, err);
+}
+
 static int open_root(struct root *root, struct error *err)
 {
 	static const struct mount_option options[] = {
@@ -459,7 +482,7 @@ static int open_root(struct root *root, struct error *err)
 		{ "nr_inodes", ROOT_INODES },
 		{ "mode", "0755" },
 	};
-	_cleanup_close_ int staging = -1;
+	_cleanup_close_ int place = -1;
 	int r;
 
 	r = mount_create("tmpfs", options, ARRAY_SIZE(options), ALWAYS | MOUNT_ATTR_NOEXEC,
@@ -467,13 +490,13 @@ static int open_root(struct root *root, struct error *err)
 	if (r == 0)
 		r = root_remember(root, root->fd, err);
 	if (r == 0)
-		r = mount_open_source(STAGING_DIRECTORY, &staging, err);
-	return r < 0 ? r : mount_attach(root->fd, staging, err);
+		r = open_place(root, &place, err);
+	return r < 0 ? r : mount_attach(root->fd, place, err);
 }
 
 /* pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, and goes. The
  * working directory moves with it, so that no name leads back (CVE-2024-21626). */
-static int enter(const struct root *root, struct error *err)
+static int pivot(const struct root *root, struct error *err)
 {
 	if (fchdir(root->fd) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "enter the new root");
@@ -481,9 +504,27 @@ static int enter(const struct root *root, struct error *err)
 		return error_set(err, ERROR_SYSTEM, errno, "pivot_root");
 	if (umount2(".", MNT_DETACH) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "unmount the old root");
-	if (chdir("/") < 0)
+	return 0;
+}
+
+/* The new root covers the empty directory already, which is all that is left below it when the
+ * host's tree is gone: nothing to pivot. */
+static int leave_host(const struct root *root, struct error *err)
+{
+	if (fchdir(root->host) < 0 || umount2(".", MNT_DETACH) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "unmount the host's tree");
+	if (fchdir(root->fd) < 0 || chroot(".") < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "enter the new root");
+	return 0;
+}
+
+static int enter(const struct root *root, struct error *err)
+{
+	int r = root->plan->host_view ? leave_host(root, err) : pivot(root, err);
+
+	if (r == 0 && chdir("/") < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "chdir /");
-	return mount_make_read_only(root->fd, err);
+	return r < 0 ? r : mount_make_read_only(root->fd, err);
 }
 
 static int build(struct root *root, struct error *err)
@@ -508,10 +549,11 @@ int root_build(struct launcher *launcher, struct error *err)
 	if (root == NULL)
 		return error_no_memory(err);
 	root->plan = launcher->plan;
-	root->fd = root->kept.fd = root->pressure = -1;
+	root->fd = root->host = root->kept.fd = root->pressure = -1;
 	r = build(root, err);
 	launcher->pressure = root->pressure;
 	close_and_clear(&root->kept.fd);
+	close_and_clear(&root->host);
 	close_and_clear(&root->fd);
 	return r;
 }

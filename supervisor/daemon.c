@@ -205,6 +205,7 @@ static int fill_host(struct daemon *daemon, struct error *err)
 			      .incident_directory = DAEMON_INCIDENTS,
 			      .random = random_number,
 			      .notifier = &daemon->notifier,
+			      .view = &daemon->view,
 			      .slots = &daemon->slots,
 			      .keeper_directory = DAEMON_KEEPERS },
 		.log = { .event = daemon->event,
@@ -223,6 +224,8 @@ static int fill_host(struct daemon *daemon, struct error *err)
 	r = launcher_slots_open(&daemon->slots, err);
 	if (r >= 0)
 		r = launcher_image(LAUNCHER_PATH, &daemon->host.instance.image_fd, err);
+	if (host_view_open(&daemon->view, &complaint) < 0)
+		log_message(&daemon->log, LOG_LEVEL_WARNING, NULL, "%s", complaint.text);
 	if (r >= 0)
 		r = incident_hook_new(daemon->event, &daemon->log, &daemon->hook, err);
 	daemon->host.instance.hook = daemon->hook;
@@ -346,6 +349,7 @@ static void close_all(struct daemon *daemon)
 	uids_clear(&daemon->uids);
 	close_and_clear(&daemon->host.instance.image_fd);
 	launcher_slots_close(&daemon->slots);
+	host_view_close(&daemon->view);
 	close_and_clear(&daemon->host.log.directory_fd);
 	if (daemon->options.to_stderr) {
 		output_flush(&daemon->err_out, FLUSH_PATIENCE_MSEC);
@@ -368,6 +372,7 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 		.kernel_log = { .fd = -1 },
 		.notifier = { .fd = -1 },
 		.slots = LAUNCHER_SLOTS_NONE,
+		.view = HOST_VIEW_NONE,
 		.journal = { .fd = -1 },
 		.host = { .instance = { .image_fd = -1 }, .log = { .directory_fd = -1 } },
 	};

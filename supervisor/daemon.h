@@ -23,6 +23,7 @@
 #include "supervisor/control.h"
 #include "supervisor/events.h"
 #include "supervisor/filter_cache.h"
+#include "supervisor/host_view.h"
 #include "supervisor/incident_sweep.h"
 #include "supervisor/reader.h"
 #include "supervisor/uids.h"
@@ -80,6 +81,7 @@ struct daemon {
 	struct stacks_readers stack_readers;
 	struct tenant_tripwires tripwires;
 	struct launcher_slots slots;
+	struct host_view view; /* none: it could not be made */
 	struct filter_cache filters;
 	struct uids uids;
 	struct host_system system;

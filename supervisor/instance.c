@@ -5,6 +5,7 @@
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/clock.h"
+#include "supervisor/host_view.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -129,6 +130,18 @@ static int show_cgroup(const struct instance *instance, struct plan *plan, struc
 	return plan_set_cgroup(plan, path, err);
 }
 
+/* Without one a start takes longer, that is all. */
+static int view_of(const struct instance *instance)
+{
+	const struct instance_host *host = instance->host;
+	struct error err;
+	int r = host->view == NULL ? 0 : host_view_refresh(host->view, &err);
+
+	if (r < 0)
+		log_message(host->log, LOG_LEVEL_WARNING, NULL, "%s", err.text);
+	return r > 0 ? host->view->namespace_fd : -1;
+}
+
 /* What a start needs beside its cgroups; plan and filter of its own, or those of host->prepare. */
 static int prepare_start(struct instance *instance, struct launcher_start *start,
 			 struct plan **ret_made, struct error *err)
@@ -139,6 +152,7 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 	struct plan *plan = instance->plan;
 
 	start->filter_fd = instance->filter_fd;
+	start->view_fd = view_of(instance);
 	if (plan == NULL) {
 		r = instance->host->prepare(instance, ret_made, &start->filter_fd, err);
 		if (r < 0)
@@ -147,6 +161,7 @@ static int prepare_start(struct instance *instance, struct launcher_start *start
 	}
 	if (instance_permits(instance))
 		plan->refusals = REFUSALS_PERMITTED;
+	plan->host_view = start->view_fd >= 0;
 	r = show_cgroup(instance, plan, err);
 	if (r < 0)
 		return r;

@@ -138,6 +138,7 @@ struct instance_host {
 	uint32_t (*random)(void);
 	/* the daemon's: */
 	struct watch_notifier *notifier; /* lean watches; NULL: full ones */
+	struct host_view *view; /* that launchers start in; NULL: in a copy of our namespace */
 	const struct launcher_slots *slots;
 	const char *keeper_directory; /* where launchers listen that outlive us; NULL: none do */
 	/* Makes the app's slice, with its limits, if it isn't there. NULL: it is. */

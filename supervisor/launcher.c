@@ -135,6 +135,9 @@ __attribute__((no_sanitize("address"))) static void become_launcher(const void *
 	char *const environment[] = { NULL };
 	sigset_t none;
 
+	if (passing->start->plan->host_view &&
+	    (setns(passing->start->view_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0))
+		_exit(125);
 	/* until here the descriptors are the parent's own; now a copy of the first few */
 	if (slots != NULL && syscall(SYS_close_range, slots->end, ~0U, CLOSE_RANGE_UNSHARE) < 0)
 		_exit(125);
@@ -145,7 +148,9 @@ __attribute__((no_sanitize("address"))) static void become_launcher(const void *
 		if (high[i] < 0 || dup2(high[i], LAUNCH_FD_SOCKET + (int)i - 1) < 0)
 			_exit(125);
 	}
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	null_fd = open(passing->start->plan->host_view ? PLAN_HOST_DIRECTORY "/dev/null"
+						       : "/dev/null",
+		       O_RDWR | O_CLOEXEC);
 	if (null_fd < 0 || high[0] < 0 || dup2(null_fd, 0) < 0)
 		_exit(125);
 	/* a closed stdout or stderr must not become some other file's number */
@@ -168,7 +173,7 @@ static int clone_launcher(struct passing *passing, pid_t *ret_pid, int *ret_pidf
 {
 	const struct launcher_start *start = passing->start;
 	struct clone_args args = {
-		.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
+		.flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
 			 CLONE_INTO_CGROUP,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
@@ -176,6 +181,8 @@ static int clone_launcher(struct passing *passing, pid_t *ret_pid, int *ret_pidf
 	};
 	int r = 0;
 
+	if (!start->plan->host_view)
+		args.flags |= CLONE_NEWNS;
 	if (start->plan->network_none)
 		args.flags |= CLONE_NEWNET;
 	if (start->slots != NULL) {

@@ -68,6 +68,7 @@ struct launcher_start {
 	int filter_fd;
 	int init_cgroup_fd; /* where the launcher itself lives, outside the app's limits */
 	int leaf_cgroup_fd; /* where it starts the worker */
+	int view_fd; /* of a host view (supervisor/host_view.h), for plan->host_view; else -1 */
 	const struct launcher_slots *slots; /* NULL: all descriptors are copied */
 	const char *keeper_path;	    /* of the listening socket if plan->keep, else NULL */
 	const struct listeners *listeners;  /* as many as plan->listeners; NULL: none */

@@ -18,11 +18,12 @@ TestSuite(plan);
 
 /* What plan_to_json says of the plan below, on one line. */
 static const char shown[] =
-	"{\"version\":2,\"app\":\"web\",\"instance\":3,\"hostname\":\"web-3\","
+	"{\"version\":3,\"app\":\"web\",\"instance\":3,\"hostname\":\"web-3\","
 	"\"argv\":[\"gunicorn\",\"\",\"app:app\"],"
 	"\"environment\":[\"PATH=/usr/bin\",\"EMPTY=\",\"NAME=Zo\xc3\xab \\\"x\\\"\\n\"],"
 	"\"directory\":\"/srv/app\",\"uid\":1000,\"gid\":0,\"groups\":[4,4294967294],"
 	"\"network\":\"none\",\"listeners\":2,\"end_with_supervisor\":true,\"keep\":false,"
+	"\"host_view\":true,"
 	"\"refusals\":\"explained\",\"stop_signal\":15,"
 	"\"stop_grace_usec\":10000000,\"oom_score_adj\":-7,\"umask\":\"0022\","
 	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,\"hard\":\"max\"}],"
@@ -106,7 +107,7 @@ static struct plan *make_good(void)
 	plan->groups[0] = 4;
 	plan->groups[1] = 4294967294U;
 	plan->group_count = 2;
-	plan->network_none = plan->end_with_supervisor = true;
+	plan->network_none = plan->end_with_supervisor = plan->host_view = true;
 	plan->listeners = 2;
 	plan->refusals = REFUSALS_EXPLAINED;
 	plan->stop_signal = SIGTERM;
@@ -162,7 +163,7 @@ Test(plan, is_decoded_member_by_member)
 	cr_expect_eq(plan->groups[1], 4294967294U);
 	cr_expect(plan->network_none);
 	cr_expect_eq(plan->listeners, 2);
-	cr_expect(plan->end_with_supervisor && !plan->keep);
+	cr_expect(plan->end_with_supervisor && !plan->keep && plan->host_view);
 	cr_expect_eq(plan->refusals, REFUSALS_EXPLAINED);
 	cr_expect_eq(plan->stop_signal, SIGTERM);
 	cr_expect_eq(plan->stop_grace_usec, 10000000);
@@ -246,7 +247,7 @@ Test(plan, is_shown_as_json)
 	struct error err;
 
 	cr_assert_eq(plan_to_json(plan, &text, &err), 0, "%s", err.text);
-	cr_expect(strncmp(text, "{\n  \"version\": 2,\n  \"app\": \"web\",\n", 34) == 0, "%s",
+	cr_expect(strncmp(text, "{\n  \"version\": 3,\n  \"app\": \"web\",\n", 34) == 0, "%s",
 		  text);
 	root = json_loads(text, JSON_REJECT_DUPLICATES, &syntax);
 	cr_assert_not_null(root, "%s", syntax.text);
@@ -444,7 +445,7 @@ Test(plan, of_another_version_is_refused)
 	struct error err;
 
 	cr_expect_eq(plan_decode(json, strlen(json), &plan, &err), -EINVAL);
-	cr_expect_str_eq(err.text, "plan: version: must be 2: pysbx and pysbx-launch are of "
+	cr_expect_str_eq(err.text, "plan: version: must be 3: pysbx and pysbx-launch are of "
 				   "different versions");
 }
 

@@ -30,7 +30,7 @@ Test(plan_read, tells_what_is_wrong_with_a_plan)
 	sandbox_init(&box, "true");
 	box.plan_text = "{\"version\": 1}";
 	sandbox_expect_failure(&box, STAGE_PLAN, 0);
-	cr_expect_str_eq(box.last.text, "plan: version: must be 2: pysbx and pysbx-launch are of "
+	cr_expect_str_eq(box.last.text, "plan: version: must be 3: pysbx and pysbx-launch are of "
 					"different versions");
 }
 

@@ -4,6 +4,7 @@
 #include "policy/own.h"
 #include "supervisor/cgroup.h"
 #include "supervisor/file.h"
+#include "supervisor/host_view.h"
 #include "supervisor/launcher.h"
 #include "tests/supervisor/cgroup_fixture.h"
 #include "tests/supervisor/program.h"
@@ -14,8 +15,12 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define PATIENCE_MSEC 20000
@@ -25,6 +30,7 @@ static char name[64], path[64];
 static struct launcher launcher = { .pidfd = -1, .socket = -1 };
 static struct launcher_event event;
 static const struct launcher_slots *slots;
+static struct host_view view = { .namespace_fd = -1, .mounts_fd = -1 };
 
 static void find_what_is_needed(void)
 {
@@ -103,11 +109,13 @@ static void spawn(const char *script)
 		.filter_fd = filter,
 		.init_cgroup_fd = init,
 		.leaf_cgroup_fd = leaf,
+		.view_fd = view.namespace_fd,
 		.slots = slots,
 		.keeper_path = path,
 	};
 	struct error err;
 
+	plan->host_view = view.namespace_fd >= 0;
 	cr_assert_eq(launcher_spawn(&start, &launcher, &err), 0, "%s", err.text);
 }
 
@@ -163,6 +171,60 @@ static void adopt(void)
 
 	cr_assert_eq(launcher_adopt(path, &launcher, &err), 0, "%s", err.text);
 	cr_expect(launcher.pid == 0 && launcher.pidfd < 0);
+}
+
+/* With a file system of its own, which a worker must not see, nor hold. */
+static void enter_own_mounts(const char *place)
+{
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mkdir(place, 0700), 0);
+	cr_assert_eq(mount("test", place, "tmpfs", 0, NULL), 0);
+}
+
+/* The kernel says IN_UNMOUNT when a file system's last mount goes, in whichever namespace. */
+static bool is_last_mount_of(const char *place)
+{
+	_cleanup_close_ int watch = inotify_init1(IN_CLOEXEC);
+	struct pollfd poller = { .fd = watch, .events = POLLIN };
+
+	cr_assert_geq(inotify_add_watch(watch, place, IN_DELETE_SELF), 0);
+	cr_assert_eq(umount2(place, 0), 0);
+	return poll(&poller, 1, 2000) == 1;
+}
+
+static void try_a_view(bool with_view)
+{
+	char place[] = "/tmp/pysbx-launcher-test.XXXXXX", listed[64];
+	struct stat file;
+	struct error err;
+
+	cr_assert(mkdtemp(place) != NULL && rmdir(place) == 0);
+	enter_own_mounts(place);
+	if (with_view)
+		cr_assert_eq(host_view_open(&view, &err), 0, "%s", err.text);
+	spawn("test ! -e /host && test -e /usr/bin && cd / && cd .. && test -e usr && exec sleep "
+	      "1000");
+	wait_for(LAUNCH_RUNNING);
+	close_event();
+	/* beside /, which is a file system of its own, there is what the plan has */
+	snprintf(listed, sizeof(listed), "/proc/%d/root/etc", (int)launcher.pid);
+	cr_expect(stat(listed, &file) < 0 && errno == ENOENT, "%s", listed);
+	usleep(300000);
+	cr_expect_eq(kill(launcher.pid, 0), 0, "what it looked at is wrong");
+	host_view_close(&view);
+	cr_expect(is_last_mount_of(place), "the sandbox holds a file system of the host");
+	(void)rmdir(place);
+}
+
+Test(launcher, leaves_nothing_of_the_host_in_a_sandbox)
+{
+	try_a_view(false);
+}
+
+Test(launcher, leaves_nothing_of_the_host_in_a_sandbox_that_begins_in_a_view)
+{
+	try_a_view(true);
 }
 
 /* The numbers that a process has open, as it sees them itself. */
