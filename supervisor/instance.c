@@ -274,7 +274,7 @@ static void reset_life(struct instance *instance)
 	instance->forwarded_signal = 0;
 	instance->pressure_noted_usec = 0;
 	instance->pids_noted_usec = 0;
-	instance->pids_moved_usec = 0;
+	instance->pids_moved_at = (struct moment){ 0 };
 	instance->pids_seen = 0;
 	instance->table_usec = 0;
 }

@@ -31,6 +31,7 @@
 #include "policy/canary.h"
 #include "policy/diagnosis.h"
 #include "policy/lifecycle.h"
+#include "policy/moment.h"
 #include "policy/plan.h"
 #include "policy/settings.h"
 #include "policy/spec.h"
@@ -64,13 +65,11 @@
 #define INSTANCE_CHILD_WINDOW_USEC UINT64_C(60000000)
 #define INSTANCE_TABLE_INTERVAL_USEC \
 	UINT64_C(100000) /* a look at all processes, at most so often */
-/* A refused call may be why an end comes within this time. */
+/* A refused call may be why an end comes within this time, and a refused fork explains one that
+ * comes within that (policy/moment.h). */
 #define INSTANCE_REFUSAL_MATTERS_USEC UINT64_C(5000000)
-/* A refused fork explains an end that comes within this time, not counting that in which a process
- * of the app waited for a processor: throttled or starved, the way from one to the other is long.
- */
-#define INSTANCE_PIDS_MATTER_USEC    UINT64_C(10000000)
-#define INSTANCE_START_PATIENCE_USEC UINT64_C(60000000) /* from spawn to execve */
+#define INSTANCE_PIDS_MATTER_USEC     UINT64_C(10000000)
+#define INSTANCE_START_PATIENCE_USEC  UINT64_C(60000000) /* from spawn to execve */
 /* From a worker's end to its launcher's: longer only with a process in uninterruptible sleep. */
 #define INSTANCE_END_PATIENCE_USEC  UINT64_C(10000000)
 #define INSTANCE_ADOPT_AGAIN_USEC   UINT64_C(1000000)
@@ -112,7 +111,7 @@ struct instance_denials {
 	struct canary canary;
 	struct strings rules; /* that would have allowed what a canary was refused */
 	char *newest;	      /* owned, escaped: the last call that was told; NULL: none */
-	uint64_t newest_usec; /* CLOCK_MONOTONIC */
+	struct moment newest_at;
 };
 
 /* What all instances share; everything is borrowed. */
@@ -250,10 +249,9 @@ struct instance {
 	uint64_t tenant_oom;		/* `oom` of the tenant's slice, as it was then */
 	struct incident_memory memory;	/* the newest in which no unexplained OOM kill shows */
 	uint64_t pressure_noted_usec, pids_noted_usec;
-	uint64_t table_usec;	    /* when the processes were last looked at */
-	uint64_t pids_moved_usec;   /* when pids.max was last seen to refuse a fork */
-	uint64_t pids_stalled_usec; /* cpu.pressure, "some", at that time */
-	uint64_t pids_seen;	    /* forks refused in this life until then; on record */
+	uint64_t table_usec;	     /* when the processes were last looked at */
+	struct moment pids_moved_at; /* when pids.max was last seen to refuse a fork */
+	uint64_t pids_seen;	     /* forks refused in this life until then; on record */
 	uint64_t child_window_usec;
 	unsigned child_reports;	   /* in this window */
 	uint64_t child_unreported; /* kills that were only counted */
@@ -374,8 +372,9 @@ bool instance_answer(struct instance *instance, enum launch_message_type type);
 void instance_hear_denial(struct instance *instance, const struct launch_denial *denial);
 /* A refused call that is being looked at is told as it is: nothing more will be known. */
 void instance_conclude_question(struct instance *instance);
-/* The last one of this life, escaped, if it was just now; NULL: none. Borrowed, until the next. */
-const char *instance_refused_call(const struct instance *instance);
+/* The last one of this life, escaped, if an end that comes now may follow from it; NULL: none.
+ * Borrowed, until the next. */
+const char *instance_refused_call(const struct instance *instance, const struct moment *now);
 void instance_hear_counted(struct instance *instance, const struct launch_denial *denial);
 /* Where its launcher listens, if it is one that outlives us. Returns path. */
 const char *instance_keeper_path(const struct instance *instance, char *path, size_t size);
@@ -386,6 +385,11 @@ int instance_set_base(struct instance *instance, const struct event_deltas *coun
 		      struct error *err);
 /* So much of what has moved since the base is told. */
 void instance_explain(struct instance *instance, const struct event_deltas *deltas);
+/* May an end that comes now follow from a refused fork? One that nobody has seen yet is new. */
+bool instance_pids_matter(const struct instance *instance, const struct event_deltas *deltas,
+			  const struct moment *now);
+/* That of a reading that was taken right now. */
+struct moment instance_moment(const struct watch_reading *reading);
 /* What has moved since the base. */
 void instance_read_deltas(const struct instance *instance, const struct watch_reading *reading,
 			  struct event_deltas *ret);

@@ -5,6 +5,7 @@
  * are allocated only when there is something to remember.
  */
 #include "policy/own.h"
+#include "supervisor/clock.h"
 #include "supervisor/instance.h"
 
 #include <stdlib.h>
@@ -68,4 +69,17 @@ void instance_forget_counters(struct instance *instance)
 {
 	free(TAKE_PTR(instance->base));
 	free(TAKE_PTR(instance->explained));
+}
+
+struct moment instance_moment(const struct watch_reading *reading)
+{
+	return (struct moment){ .usec = clock_monotonic_usec(),
+				.cpu_wait_usec = reading->cpu_pressure.some_total_usec };
+}
+
+bool instance_pids_matter(const struct instance *instance, const struct event_deltas *deltas,
+			  const struct moment *now)
+{
+	return deltas->pids_max > instance->pids_seen ||
+	       moment_matters(&instance->pids_moved_at, now, INSTANCE_PIDS_MATTER_USEC);
 }

@@ -180,6 +180,7 @@ static void note(struct instance *instance, const struct denial_report *report)
 {
 	struct instance_denials *denials = denials_of(instance);
 	char text[DENIAL_TEXT_MAX + STACKS_LINE_MAX], shown[sizeof(text)];
+	struct watch_reading now;
 
 	if (denials == NULL || report->errnum == 0)
 		return;
@@ -187,17 +188,16 @@ static void note(struct instance *instance, const struct denial_report *report)
 		 report->place != NULL ? report->place : "");
 	free(denials->newest);
 	denials->newest = strdup(escape_string(text, ESCAPE_FOR_TERMINAL, shown, sizeof(shown)));
-	denials->newest_usec = clock_monotonic_usec();
+	watch_read(&instance->watch, &now);
+	denials->newest_at = instance_moment(&now);
 }
 
-const char *instance_refused_call(const struct instance *instance)
+const char *instance_refused_call(const struct instance *instance, const struct moment *now)
 {
 	const struct instance_denials *denials = instance->denials;
-	uint64_t now = clock_monotonic_usec();
 
-	if (denials == NULL || denials->newest == NULL ||
-	    denials->newest_usec < instance->spawned_usec ||
-	    now - denials->newest_usec > INSTANCE_REFUSAL_MATTERS_USEC)
+	if (denials == NULL || denials->newest_at.usec < instance->spawned_usec ||
+	    !moment_matters(&denials->newest_at, now, INSTANCE_REFUSAL_MATTERS_USEC))
 		return NULL;
 	return denials->newest;
 }

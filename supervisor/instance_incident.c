@@ -171,26 +171,12 @@ static uint64_t uptime_usec(const struct instance *instance, bool child)
 	return clock_monotonic_usec() - instance->spawned_usec;
 }
 
-/* A fork that was refused yesterday is not why it ended today; one that nobody has seen yet is new.
- */
-static bool pids_matter(const struct instance *instance, const struct facts *facts)
-{
-	uint64_t stalled = facts->now.cpu_pressure.some_total_usec, passed;
-
-	if (facts->deltas.pids_max > instance->pids_seen)
-		return true;
-	if (instance->pids_moved_usec == 0)
-		return false;
-	passed = clock_monotonic_usec() - instance->pids_moved_usec;
-	stalled = stalled > instance->pids_stalled_usec ? stalled - instance->pids_stalled_usec : 0;
-	return passed < INSTANCE_PIDS_MATTER_USEC + stalled;
-}
-
 static void fill_death(const struct instance *instance, bool child, const struct facts *facts,
 		       struct death *death)
 {
 	const struct instance_end *words = &instance->last_words;
 	const struct incident_memory *before = &instance->memory;
+	const struct moment now = instance_moment(&facts->now);
 
 	*death = (struct death){
 		.child = child,
@@ -213,7 +199,7 @@ static void fill_death(const struct instance *instance, bool child, const struct
 		.door = instance->spec->door,
 		.grace_usec = instance->spec->stop.grace_usec,
 		.forwarded_signal = instance->forwarded_signal,
-		.refused_call = instance_refused_call(instance),
+		.refused_call = instance_refused_call(instance, &now),
 		.victim_name = facts->victim.comm[0] != '\0' ? facts->victim.comm : NULL,
 		.victim_pid = facts->victim.pid,
 		.victim_pid_inside = facts->victim.pid_inside,
@@ -227,7 +213,8 @@ static void fill_death(const struct instance *instance, bool child, const struct
 	};
 	if (instance->host->bounds != NULL)
 		instance->host->bounds(instance, &death->plan, &death->tenant);
-	if (!pids_matter(instance, facts))
+	/* a fork that was refused yesterday is not why it ended today */
+	if (!instance_pids_matter(instance, &facts->deltas, &now))
 		death->events.pids_max = 0;
 }
 

@@ -223,8 +223,7 @@ static void see_pids(struct instance *instance)
 	if (deltas.pids_max <= instance->pids_seen)
 		return;
 	instance->pids_seen = deltas.pids_max;
-	instance->pids_moved_usec = clock_monotonic_usec();
-	instance->pids_stalled_usec = reading.cpu_pressure.some_total_usec;
+	instance->pids_moved_at = instance_moment(&reading);
 	if (note_is_due(&instance->pids_noted_usec))
 		log_event(instance->host->log, LOG_EVENT_PIDS_REFUSED, &subject,
 			  "reached a limit of processes and threads (pids.max): "

@@ -64,3 +64,22 @@ Test(instance_counters, a_kill_is_new_until_it_is_told)
 	cr_expect_null(instance.base);
 	cr_expect_null(instance.explained);
 }
+
+#define SEC UINT64_C(1000000)
+
+Test(instance_counters, a_refused_fork_matters_for_so_long_as_the_app_could_run)
+{
+	const struct event_deltas seen = { .pids_max = 3 }, one_more = { .pids_max = 4 };
+	const struct moment soon = { 109 * SEC, 60 * SEC }, late = { 110 * SEC, 60 * SEC },
+			    waited = { 190 * SEC, 141 * SEC };
+
+	instance.pids_seen = 3;
+	instance.pids_moved_at = (struct moment){ 100 * SEC, 60 * SEC };
+	cr_expect(instance_pids_matter(&instance, &seen, &soon));
+	cr_expect_not(instance_pids_matter(&instance, &seen, &late));
+	cr_expect(instance_pids_matter(&instance, &seen, &waited));
+	/* one that nobody has seen yet is new, and what an earlier daemon has seen is old */
+	cr_expect(instance_pids_matter(&instance, &one_more, &late));
+	instance.pids_moved_at = (struct moment){ 0 };
+	cr_expect_not(instance_pids_matter(&instance, &seen, &soon));
+}
