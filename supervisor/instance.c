@@ -183,6 +183,21 @@ void instance_take_first_reading(struct instance *instance)
 	instance_start_tripwire(instance, &reading);
 }
 
+static int hold_listeners(struct instance *instance, struct error *err)
+{
+	const struct strings *list = &instance->spec->listen;
+	bool shut[LISTEN_MAX];
+	int r = listeners_hold(&instance->listeners, list, instance->host->root_fd, shut, err);
+
+	for (size_t i = 0; r >= 0 && i < list->count; i++)
+		if (shut[i])
+			log_message(instance->host->log, LOG_LEVEL_WARNING, instance->spec->name,
+				    "listen: %s: a worker has called shutdown() on that socket, "
+				    "which then refused everybody; there is a new one now",
+				    list->items[i]);
+	return r;
+}
+
 static int begin_life(struct instance *instance, struct error *err)
 {
 	_cleanup_plan_ struct plan *made = NULL;
@@ -203,8 +218,7 @@ static int begin_life(struct instance *instance, struct error *err)
 	if (r >= 0)
 		r = instance_start_watch(instance, leaf, err);
 	if (r >= 0)
-		r = listeners_hold(&instance->listeners, &instance->spec->listen,
-				   instance->host->root_fd, err);
+		r = hold_listeners(instance, err);
 	if (r < 0)
 		return r;
 	start.listeners = &instance->listeners;

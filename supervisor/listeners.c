@@ -11,6 +11,8 @@
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,6 +28,13 @@ union socket_address {
 	struct sockaddr_in ipv4;
 	struct sockaddr_in6 ipv6;
 	struct sockaddr_un unix_path;
+};
+
+/* What is asked for, and which of it is held already. */
+struct order {
+	size_t count;
+	struct listen_address addresses[LISTEN_MAX];
+	bool kept[LISTEN_MAX];
 };
 
 static bool is_unix(const struct listen_address *address)
@@ -52,15 +61,20 @@ static socklen_t make_address(const struct listen_address *from, union socket_ad
 
 /* --- making them ---------------------------------------------------------------------------- */
 
-/* In a child: each slot becomes a socket, but for those of unix sockets, which are some already.
- * The exit code is an errno. */
+/* A new one that needs the cgroup. */
+static bool is_port_to_make(const struct order *order, size_t i)
+{
+	return !order->kept[i] && !is_unix(&order->addresses[i]);
+}
+
+/* In a child: each placeholder becomes a socket. The exit code is an errno. */
 static void __attribute__((noreturn))
-make_sockets(const struct listen_address *addresses, const struct listeners *slots)
+make_sockets(const struct order *order, const struct listeners *slots)
 {
 	for (size_t i = 0; i < slots->count; i++) {
-		if (is_unix(&addresses[i]))
+		if (!is_port_to_make(order, i))
 			continue;
-		int fd = socket(addresses[i].ipv6 ? AF_INET6 : AF_INET,
+		int fd = socket(order->addresses[i].ipv6 ? AF_INET6 : AF_INET,
 				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 		if (fd < 0 || dup3(fd, slots->fds[i], O_CLOEXEC) < 0)
@@ -70,8 +84,8 @@ make_sockets(const struct listen_address *addresses, const struct listeners *slo
 	_exit(0);
 }
 
-static int run_maker(const struct listen_address *addresses, const struct listeners *slots,
-		     int cgroup_fd, struct error *err)
+static int run_maker(const struct order *order, const struct listeners *slots, int cgroup_fd,
+		     struct error *err)
 {
 	struct clone_args args = { .flags = CLONE_FILES | CLONE_INTO_CGROUP,
 				   .cgroup = (unsigned)cgroup_fd };
@@ -81,7 +95,7 @@ static int run_maker(const struct listen_address *addresses, const struct listen
 	if (pid < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "listen: clone3 into the cgroup");
 	if (pid == 0)
-		make_sockets(addresses, slots);
+		make_sockets(order, slots);
 	do
 		waited = waitpid(pid, &status, __WALL);
 	while (waited < 0 && errno == EINTR);
@@ -100,8 +114,8 @@ static int run_maker(const struct listen_address *addresses, const struct listen
  * when the cgroup's directory has gone (Linux 5.3). Nor are they those of our own cgroup, from
  * which systemd may have taken the network (IPAddressDeny=). So they are made in a cgroup for this
  * alone, by a child with the same descriptors. */
-static int make_in_closed_cgroup(const struct listen_address *addresses,
-				 const struct listeners *slots, int root_fd, struct error *err)
+static int make_in_closed_cgroup(const struct order *order, const struct listeners *slots,
+				 int root_fd, struct error *err)
 {
 	_cleanup_close_ int cgroup = -1;
 	int r;
@@ -112,23 +126,23 @@ static int make_in_closed_cgroup(const struct listen_address *addresses,
 	if (r >= 0)
 		r = egress_close(cgroup, "listen", err);
 	if (r >= 0)
-		r = run_maker(addresses, slots, cgroup, err);
+		r = run_maker(order, slots, cgroup, err);
 	(void)unlinkat(root_fd, CGROUP_NAME, AT_REMOVEDIR);
 	return r;
 }
 
 /* What a unix socket is connected to, it stays: it needs no cgroup. Of the others a placeholder. */
-static int open_slots(const struct listen_address *addresses, size_t count, struct listeners *ret,
-		      struct error *err)
+static int open_slots(const struct order *order, struct listeners *slots, struct error *err)
 {
-	while (ret->count < count) {
-		int fd = is_unix(&addresses[ret->count])
-				 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
-				 : open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-		if (fd < 0)
+	for (size_t i = 0; i < slots->count; i++) {
+		if (order->kept[i])
+			continue;
+		slots->fds[i] =
+			is_unix(&order->addresses[i])
+				? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+				: open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (slots->fds[i] < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "listen: a descriptor");
-		ret->fds[ret->count++] = fd;
 	}
 	return 0;
 }
@@ -164,23 +178,26 @@ static int listen_at(int fd, const char *entry, const struct listen_address *add
 	return r;
 }
 
-static bool needs_cgroup(const struct listen_address *addresses, size_t count)
+static bool needs_cgroup(const struct order *order)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!is_unix(&addresses[i]))
+	for (size_t i = 0; i < order->count; i++)
+		if (is_port_to_make(order, i))
 			return true;
 	return false;
 }
 
-static int open_all(const struct strings *list, const struct listen_address *addresses, int root_fd,
-		    struct listeners *ret, struct error *err)
+/* Those that are not kept. */
+static int open_others(const struct order *order, const struct strings *list, int root_fd,
+		       struct listeners *slots, struct error *err)
 {
-	int r = open_slots(addresses, list->count, ret, err);
+	int r = open_slots(order, slots, err);
 
-	if (r >= 0 && needs_cgroup(addresses, list->count))
-		r = make_in_closed_cgroup(addresses, ret, root_fd, err);
-	for (size_t i = 0; r >= 0 && i < list->count; i++) {
-		r = listen_at(ret->fds[i], list->items[i], &addresses[i], err);
+	if (r >= 0 && needs_cgroup(order))
+		r = make_in_closed_cgroup(order, slots, root_fd, err);
+	for (size_t i = 0; r >= 0 && i < order->count; i++) {
+		if (order->kept[i])
+			continue;
+		r = listen_at(slots->fds[i], list->items[i], &order->addresses[i], err);
 		if (r < 0)
 			error_set_path(err, "listen[%zu]", i);
 	}
@@ -198,37 +215,58 @@ static bool is_bound_to(int fd, const struct listen_address *address)
 	       memcmp(&held, &wanted, length) == 0;
 }
 
-/* One whose file was removed is reached by nobody any more. */
-static bool is_to_be_kept(int fd, const struct listen_address *address)
+/* Whoever has one can shut it down, for all. On TCP it does not listen any more then; a unix socket
+ * goes on listening, as it says, and refuses everybody (unix_shutdown(), net/unix/af_unix.c). */
+static bool is_shut(int fd)
 {
-	return is_bound_to(fd, address) &&
-	       (!is_unix(address) || listen_path_is_of(fd, address->path));
+	struct pollfd hangup = { .fd = fd, .events = POLLRDHUP };
+	int listens = 1;
+	socklen_t length = sizeof(listens);
+
+	return (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
+		listens == 0) ||
+	       poll(&hangup, 1, 0) > 0;
 }
 
-static bool is_same(const struct listeners *listeners, const struct listen_address *addresses,
-		    size_t count)
+/* One whose file was removed is reached by nobody any more, and is no better. */
+static int take_kept(struct listeners *listeners, const struct listen_address *address,
+		     bool *ret_shut)
 {
-	bool same = listeners->count == count;
+	for (size_t i = 0; i < listeners->count; i++) {
+		int fd = listeners->fds[i];
 
-	for (size_t i = 0; same && i < count; i++)
-		same = is_to_be_kept(listeners->fds[i], &addresses[i]);
-	return same;
+		if (!is_bound_to(fd, address))
+			continue;
+		*ret_shut = is_shut(fd);
+		if (*ret_shut || (is_unix(address) && !listen_path_is_of(fd, address->path)))
+			return -1;
+		return TAKE_FD(listeners->fds[i]);
+	}
+	return -1;
 }
 
 int listeners_hold(struct listeners *listeners, const struct strings *list, int root_fd,
-		   struct error *err)
+		   bool ret_shut[static LISTEN_MAX], struct error *err)
 {
-	struct listen_address addresses[LISTEN_MAX];
+	struct order order = { .count = list->count };
+	struct listeners next = { .count = list->count };
+	bool shut[LISTEN_MAX] = { false };
 	int r;
 
-	listen_read_list(list, addresses);
-	if (is_same(listeners, addresses, list->count))
-		return 0;
+	listen_read_list(list, order.addresses);
+	for (size_t i = 0; i < order.count; i++) {
+		next.fds[i] = take_kept(listeners, &order.addresses[i], &shut[i]);
+		order.kept[i] = next.fds[i] >= 0;
+	}
 	listeners_end(listeners);
-	r = open_all(list, addresses, root_fd, listeners, err);
-	if (r < 0)
+	*listeners = next;
+	r = open_others(&order, list, root_fd, listeners, err);
+	if (r < 0) {
 		listeners_end(listeners);
-	return r < 0 ? r : 0;
+		return r;
+	}
+	memcpy(ret_shut, shut, sizeof(shut));
+	return 0;
 }
 
 void listeners_take(struct listeners *listeners, int fds[static LISTEN_MAX])

@@ -8,6 +8,7 @@
 
 #include "policy/listen.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,13 +17,14 @@ struct listeners { /* zero-initialised: none */
 	size_t count;
 };
 
-/* Makes them those of `list` (validated): what is held already and is the same stays, with whoever
- * waits in it; what is held and isn't named any more ends. They accept, and can't be made to
- * connect. root_fd: a cgroup that may get one below
- * it. ERROR_SYSTEM and ERROR_INVALID name the entry or its path, ERROR_UNSUPPORTED is that of
+/* Makes them those of `list` (validated): what is held already stays, with whoever waits in it;
+ * what is held and isn't named any more ends. They accept, and can't be made to connect. What takes
+ * no connections any more is made anew: a unix socket whose file has gone, and one that a worker
+ * has shut down, which ret_shut tells for each entry. root_fd: a cgroup that may get one below it.
+ * ERROR_SYSTEM and ERROR_INVALID name the entry or its path, ERROR_UNSUPPORTED is that of
  * egress_close(); nothing is held then. */
 int listeners_hold(struct listeners *listeners, const struct strings *list, int root_fd,
-		   struct error *err);
+		   bool ret_shut[static LISTEN_MAX], struct error *err);
 
 /* Takes over fds, up to the first that is -1; what was held is closed. */
 void listeners_take(struct listeners *listeners, int fds[static LISTEN_MAX]);

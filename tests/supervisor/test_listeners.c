@@ -23,6 +23,7 @@ static int root = -1, cgroup = -1;
 static char directory[] = "/run/pysbx-test-XXXXXX"; /* root's alone, as it has to be */
 static char name[64];
 static struct listeners held;
+static bool shut[LISTEN_MAX];
 static struct strings list;
 static struct error err;
 
@@ -62,7 +63,7 @@ static void say(const char *first, const char *second)
 static void hold(const char *first, const char *second)
 {
 	say(first, second);
-	cr_assert_eq(listeners_hold(&held, &list, cgroup, &err), 0, "%s", err.text);
+	cr_assert_eq(listeners_hold(&held, &list, cgroup, shut, &err), 0, "%s", err.text);
 }
 
 /* 0 or the errno of a connection to 127.0.0.1. */
@@ -121,8 +122,18 @@ Test(listeners, are_exchanged_when_the_list_is_another)
 	hold("127.0.0.1:8001", "127.0.0.1:8000");
 	cr_expect_eq(dial(8000), 0);
 	strings_clear(&list);
-	cr_assert_eq(listeners_hold(&held, &list, cgroup, &err), 0);
+	cr_assert_eq(listeners_hold(&held, &list, cgroup, shut, &err), 0);
 	cr_expect_eq(held.count, 0);
+}
+
+Test(listeners, stay_in_a_list_that_is_another_with_who_waits_in_them)
+{
+	hold("127.0.0.1:8000", "127.0.0.1:8001");
+	cr_assert_eq(dial(8001), 0);
+	hold("127.0.0.1:8001", "127.0.0.1:8002");
+	cr_expect_geq(accept4(held.fds[0], NULL, NULL, SOCK_CLOEXEC), 0);
+	cr_expect_eq(dial(8000), ECONNREFUSED);
+	cr_expect_eq(dial(8002), 0);
 }
 
 Test(listeners, that_cannot_be_had_are_named_and_nothing_is_held)
@@ -131,7 +142,9 @@ Test(listeners, that_cannot_be_had_are_named_and_nothing_is_held)
 
 	hold("127.0.0.1:8000", NULL);
 	say("127.0.0.1:8001", "127.0.0.1:8000");
-	cr_expect_eq(listeners_hold(&other, &list, cgroup, &err), -EADDRINUSE);
+	shut[1] = true;
+	cr_expect_eq(listeners_hold(&other, &list, cgroup, shut, &err), -EADDRINUSE);
+	cr_expect(shut[1], "untouched");
 	cr_expect_str_eq(err.text, "listen: 127.0.0.1:8000: Address already in use");
 	cr_expect_str_eq(err.path, "listen[1]");
 	cr_expect_eq(other.count, 0);
@@ -152,7 +165,7 @@ Test(listeners, are_taken_over)
 	cr_assert_eq(other.count, 1);
 	/* and are known for what they are */
 	fd = other.fds[0];
-	cr_assert_eq(listeners_hold(&other, &list, cgroup, &err), 0, "%s", err.text);
+	cr_assert_eq(listeners_hold(&other, &list, cgroup, shut, &err), 0, "%s", err.text);
 	cr_expect_eq(other.fds[0], fd);
 	listeners_close(&other);
 }
@@ -235,6 +248,52 @@ Test(listeners, tell_how_many_connections_wait_in_them)
 	cr_expect_gt(room, 3);
 }
 
+/* By a worker that has it as well, as its launcher does for a moment longer. */
+static int shut_down(size_t i, int how)
+{
+	int other = dup(held.fds[i]);
+
+	cr_assert_eq(shutdown(other, how), 0);
+	return other;
+}
+
+Test(listeners, that_were_shut_down_are_made_anew_and_the_others_stay)
+{
+	const int ways[] = { SHUT_RD, SHUT_RDWR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		int other;
+
+		hold("127.0.0.1:8000", "127.0.0.1:8001");
+		cr_assert_eq(dial(8001), 0);
+		other = shut_down(0, ways[i]);
+		cr_expect_eq(dial(8000), ECONNREFUSED);
+		hold("127.0.0.1:8000", "127.0.0.1:8001");
+		cr_expect(shut[0]);
+		cr_expect_not(shut[1]);
+		cr_expect_eq(dial(8000), 0);
+		cr_expect_geq(accept4(held.fds[1], NULL, NULL, SOCK_CLOEXEC), 0, "way %zu", i);
+		hold("127.0.0.1:8000", "127.0.0.1:8001");
+		cr_expect_not(shut[0], "told once");
+		close(other);
+		listeners_end(&held);
+	}
+}
+
+/* Nothing is ever sent on it. */
+Test(listeners, that_were_shut_down_for_writing_stay)
+{
+	int other;
+
+	hold("127.0.0.1:8000", NULL);
+	other = shut_down(0, SHUT_WR);
+	cr_assert_eq(dial(8000), 0);
+	hold("127.0.0.1:8000", NULL);
+	cr_expect_not(shut[0]);
+	cr_expect_geq(accept4(held.fds[0], NULL, NULL, SOCK_CLOEXEC), 0);
+	close(other);
+}
+
 /* --- unix sockets --------------------------------------------------------------------------- */
 
 /* Of a file in the directory, "unix:" in front; good until the next but three. */
@@ -268,7 +327,7 @@ static int dial_path(const char *path)
 static void expect_refused(const char *entry, const char *text)
 {
 	say(entry, NULL);
-	cr_expect_lt(listeners_hold(&held, &list, cgroup, &err), 0, "%s was taken", entry);
+	cr_expect_lt(listeners_hold(&held, &list, cgroup, shut, &err), 0, "%s was taken", entry);
 	cr_expect_str_eq(err.path, "listen[0]");
 	cr_expect_not_null(strstr(err.text, text), "%s", err.text);
 	cr_expect_eq(held.count, 0);
@@ -291,7 +350,7 @@ Test(listeners, listen_at_a_path_that_everybody_may_connect_to)
 Test(listeners, at_a_path_need_no_cgroup)
 {
 	say(entry_of("a.sock"), NULL);
-	cr_assert_eq(listeners_hold(&held, &list, -1, &err), 0, "%s", err.text);
+	cr_assert_eq(listeners_hold(&held, &list, -1, shut, &err), 0, "%s", err.text);
 	cr_expect_eq(dial_path(path_of("a.sock")), 0);
 }
 
@@ -331,15 +390,40 @@ Test(listeners, whose_file_was_removed_are_made_anew)
 	cr_expect_eq(dial_path(path_of("a.sock")), 0);
 }
 
+Test(listeners, at_a_path_that_were_shut_down_are_made_anew)
+{
+	const int ways[] = { SHUT_RD, SHUT_RDWR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		int other;
+
+		hold(entry_of("a.sock"), entry_of("b.sock"));
+		cr_assert_eq(dial_path(path_of("b.sock")), 0);
+		other = shut_down(0, ways[i]);
+		cr_expect_eq(dial_path(path_of("a.sock")), ECONNREFUSED);
+		hold(entry_of("a.sock"), entry_of("b.sock"));
+		cr_expect(shut[0]);
+		cr_expect_not(shut[1]);
+		cr_expect_eq(dial_path(path_of("a.sock")), 0);
+		cr_expect_geq(accept4(held.fds[1], NULL, NULL, SOCK_CLOEXEC), 0, "way %zu", i);
+		close(other);
+		listeners_end(&held);
+	}
+	hold(entry_of("a.sock"), NULL);
+	close(shut_down(0, SHUT_WR));
+	hold(entry_of("a.sock"), NULL);
+	cr_expect_not(shut[0]);
+}
+
 Test(listeners, whose_place_another_has_taken_leave_it_alone)
 {
 	struct listeners other = { 0 };
 
 	hold(entry_of("a.sock"), NULL);
 	cr_assert_eq(unlink(path_of("a.sock")), 0);
-	cr_assert_eq(listeners_hold(&other, &list, cgroup, &err), 0, "%s", err.text);
+	cr_assert_eq(listeners_hold(&other, &list, cgroup, shut, &err), 0, "%s", err.text);
 	/* it does not take the other's for its own, nor the other's away */
-	cr_expect_eq(listeners_hold(&held, &list, cgroup, &err), -EADDRINUSE);
+	cr_expect_eq(listeners_hold(&held, &list, cgroup, shut, &err), -EADDRINUSE);
 	cr_expect_eq(held.count, 0);
 	cr_expect_eq(dial_path(path_of("a.sock")), 0);
 	listeners_end(&other);
@@ -399,7 +483,7 @@ Test(listeners, stand_only_where_root_alone_writes)
 Test(listeners, of_which_one_fails_leave_no_file)
 {
 	say(entry_of("a.sock"), "unix:/tmp/a.sock");
-	cr_expect_lt(listeners_hold(&held, &list, cgroup, &err), 0);
+	cr_expect_lt(listeners_hold(&held, &list, cgroup, shut, &err), 0);
 	cr_expect_str_eq(err.path, "listen[1]");
 	cr_expect_eq(access(path_of("a.sock"), F_OK), -1);
 }

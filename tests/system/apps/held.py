@@ -4,7 +4,8 @@
     held.py HOST_PORT     a port of 127.0.0.1 on which somebody listens on the host
 
 Says what it sees of the network. /turn tries to make a way out of that very connection, and later
-answers say what came of it; /end ends it, with the status 3.
+answers say what came of it; /end ends it, with the status 3; /shut does so too, but shuts down the
+socket before, for whoever else has it as well.
 """
 
 import ctypes
@@ -48,7 +49,9 @@ while True:
     with client:
         client.setblocking(True)
         target = client.recv(4096).split(b" ")[1]
-        if target == b"/end":
+        if target == b"/shut":
+            listener.shutdown(socket.SHUT_RDWR)
+        if target in (b"/end", b"/shut"):
             os._exit(3)
         if target == b"/turn":
             turned = turn(client, int(sys.argv[1]))

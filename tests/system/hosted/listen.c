@@ -13,7 +13,13 @@
 
 TestSuite(held_listeners, .timeout = TEST_TIMEOUT_SEC);
 
-static void start_server(struct bench *bench)
+static const char *port_of(struct bench *bench)
+{
+	return bench_format(bench, "127.0.0.1:%d", bench->port);
+}
+
+/* entry: of `listen`. */
+static void start_server(struct bench *bench, const char *entry)
 {
 	json_t *app = app_object(bench, bench->name, WORDS("python3", "held.py", "9"));
 	json_t *isolation = json_object_get(app, "isolation");
@@ -23,8 +29,7 @@ static void start_server(struct bench *bench)
 		json_object_set_new(app, "isolation", isolation);
 	}
 	json_object_set_new(isolation, "network", json_string("private"));
-	json_object_set_new(app, "listen",
-			    json_pack("[s]", bench_format(bench, "127.0.0.1:%d", bench->port)));
+	json_object_set_new(app, "listen", json_pack("[s]", entry));
 	json_object_set_new(app, "restart",
 			    json_pack("{s:s, s:s}", "mode", "always", "backoff", "2s"));
 	app_apply(app);
@@ -51,7 +56,7 @@ Test(held_listeners, keep_who_waits_over_restarts_of_the_app_and_of_the_daemon)
 	daemon_reset();
 	bench_open(&bench, "held");
 	daemon_start();
-	start_server(&bench);
+	start_server(&bench, port_of(&bench));
 	expect_served(&bench);
 	/* it ends, and whoever comes now waits for the next one */
 	http_get(&bench, "/end", &reply, REACTION_MSEC);
@@ -205,6 +210,69 @@ Test(held_listeners, at_a_path_stand_where_a_tenant_cannot_reach)
 				  "others than root can change this directory"),
 			   "%s", field_text(refused, "message"));
 	daemon_do("app.remove", "{s:s}", "name", bench.name);
+	daemon_reset();
+	bench_close(&bench);
+}
+
+/* --- shut down -------------------------------------------------------------------------------- */
+
+static bool answers(const char *where, const char *target)
+{
+	_cleanup_free_ char *body = shell_output("curl -sS --max-time %d %s%s 2>&1 || true",
+						 START_MSEC / 1000, where, target);
+
+	return strstr(body, "\"interfaces\"") != NULL;
+}
+
+static bool is_told(const char *mark, const char *const *fields, const char *text)
+{
+	_cleanup_json_ json_t *entries = journal_read(mark, fields);
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(entries, i, entry)
+	{
+		if (strstr(journal_text(entry, "MESSAGE"), text) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* where: words for curl, up to the target. */
+static void expect_new_after_shutdown(struct bench *bench, const char *entry, const char *where)
+{
+	const char *fields[] = { bench_format(bench, "PYSBX_APP=%s", bench->name), "PRIORITY=4",
+				 NULL };
+	const char *said = bench_format(bench, "listen: %s: a worker has called shutdown()", entry);
+	char mark[JOURNAL_MARK_MAX];
+
+	start_server(bench, entry);
+	cr_expect(AWAIT(answers(where, "/"), START_MSEC), "%s", entry);
+	journal_mark(mark);
+	cr_expect_not(answers(where, "/shut"), "%s", entry);
+	cr_expect(AWAIT(answers(where, "/"), START_MSEC), "%s: served again", entry);
+	cr_expect(AWAIT(is_told(mark, fields, said), REACTION_MSEC), "nobody said: %s", said);
+	/* it is another, so there is nothing to tell of the next time */
+	journal_mark(mark);
+	daemon_do("app.restart", "{s:s}", "name", bench->name);
+	cr_expect(AWAIT(answers(where, "/"), START_MSEC), "%s", entry);
+	cr_expect_not(is_told(mark, fields, said), "said twice: %s", said);
+	daemon_do("app.remove", "{s:s}", "name", bench->name);
+}
+
+Test(held_listeners, that_a_worker_has_shut_down_are_others_for_its_replacement)
+{
+	struct bench bench;
+	const char *path;
+
+	daemon_reset();
+	bench_open(&bench, "shut");
+	daemon_start();
+	expect_new_after_shutdown(&bench, port_of(&bench),
+				  bench_format(&bench, "http://%s", port_of(&bench)));
+	path = socket_of(&bench);
+	expect_new_after_shutdown(&bench, bench_format(&bench, "unix:%s", path),
+				  bench_format(&bench, "--unix-socket %s http://localhost", path));
 	daemon_reset();
 	bench_close(&bench);
 }
