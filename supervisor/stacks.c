@@ -171,7 +171,8 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *userda
 	return 0;
 }
 
-/* Whoever asked hears of it now: the program's end may be far. */
+/* Whoever asked hears of it now: the program's end may be far. Or it has ended, and it is us who
+ * are late: on a busy machine that is what the time goes for. */
 static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct stacks_request *request = userdata;
@@ -179,6 +180,11 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 	struct error err;
 	(void)source, (void)usec;
 
+	if (pidfd_has_ended(request->pidfd)) {
+		read_output(request);
+		finish(request);
+		return 0;
+	}
 	(void)error_set(&err, ERROR_SYSTEM, ETIMEDOUT, "stacks: not read in time");
 	stacks_cancel(request);
 	done(NULL, &err, request->userdata);

@@ -300,6 +300,20 @@ Test(stacks, has_no_answer_from_a_program_that_is_late)
 	cr_assert_lt(clock_monotonic_msec() - start, 5000);
 }
 
+/* Our own loop was late: the program was not. */
+Test(stacks, takes_an_answer_that_is_there_although_the_time_is_up)
+{
+	struct stacks_request *request = NULL;
+	struct error err;
+
+	write_script("echo '{}'");
+	readers.program = script;
+	cr_assert_eq(ask_for(NULL, 1, &request, &err), 0, "%s", err.text);
+	usleep(STACKS_PATIENCE_USEC + 200000);
+	await_answer();
+	cr_expect_not_null(answer.result, "%s", answer.err.text);
+}
+
 Test(stacks, refuses_an_answer_that_makes_no_sense)
 {
 	static const struct {
