@@ -174,6 +174,20 @@ static int on_door(sd_event_source *source, int fd, uint32_t events, void *userd
 
 /* --- asking --------------------------------------------------------------------------------- */
 
+/* False: there is nothing, or it was already. The events that have come meanwhile come next. */
+static bool give_back(struct probe *probe, uint64_t due_usec)
+{
+	uint64_t late_usec = clock_monotonic_usec() - due_usec;
+
+	if (probe->settled || probe->given_back || late_usec < PROBE_LATE_USEC)
+		return false;
+	if (late_usec > probe->question.timeout_usec)
+		late_usec = probe->question.timeout_usec;
+	probe->given_back = true;
+	return sd_event_source_set_time_relative(probe->timer, late_usec) >= 0 &&
+	       sd_event_source_set_enabled(probe->timer, SD_EVENT_ONESHOT) >= 0;
+}
+
 /* The deadline; or, at once, what was known before anything was sent. */
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -181,8 +195,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	/* a request was sent once we wait for what can be read */
 	bool connected = probe->fd >= 0 && probe->io != NULL;
 	uint32_t awaited = 0;
-	(void)source, (void)usec;
+	(void)source;
 
+	if (give_back(probe, usec))
+		return 0;
 	if (connected)
 		(void)sd_event_source_get_io_events(probe->io, &awaited);
 	finish_with(probe, (awaited & EPOLLIN) != 0 ? HEALTH_NO_ANSWER : HEALTH_NO_CONNECTION);
@@ -228,7 +244,7 @@ int probe_ask(struct probe *probe, const struct probe_question *question, probe_
 
 	probe->question = *question;
 	probe->userdata = userdata;
-	probe->settled = false;
+	probe->settled = probe->given_back = false;
 	probe->head_length = 0;
 	probe->drained = 0;
 	probe->begun_usec = clock_monotonic_usec();

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One question of a health check: connect, send, read a status. Nothing of it blocks, and all of it
- * is over when the timeout is.
+ * is over when the timeout is. What our own loop is late by then is given back, once: on a machine
+ * that is busy enough the answer has come, or the request was not even sent, and nobody is to be
+ * taken for hung who was not asked.
  *
  * Who answers is not to be trusted with anything: HEALTH_STATUS_LENGTH bytes are read and judged.
  * What comes after them is thrown away, PROBE_DRAIN_MAX bytes of it, so that a server isn't reset
@@ -27,6 +29,7 @@
 #include <systemd/sd-event.h>
 
 #define PROBE_DRAIN_MAX 65536
+#define PROBE_LATE_USEC UINT64_C(50000) /* our loop is late, and not just on its way */
 
 struct probe_place {
 	bool own_network; /* the worker has a network namespace of its own */
@@ -62,7 +65,8 @@ struct probe {
 	sd_event_source *io, *timer;
 	uint64_t begun_usec; /* CLOCK_MONOTONIC */
 	struct health_result result;
-	bool settled; /* result is what it will be */
+	bool settled;	 /* result is what it will be */
+	bool given_back; /* the time that we were late */
 	unsigned head_length;
 	char head[HEALTH_STATUS_LENGTH];
 	size_t drained;

@@ -298,6 +298,36 @@ Test(probe, waits_no_longer_than_it_may_for_an_answer)
 	cr_expect_geq(found.took_usec, TIMEOUT_USEC);
 }
 
+/* Nobody has looked for so long whether something came. */
+static enum health_outcome ask_and_be_late(void)
+{
+	const uint64_t late_usec = TIMEOUT_USEC / 2;
+
+	begin("http://127.0.0.1:8000/", (struct probe_place){ .leaf = cgroup, .worker = server });
+	usleep(TIMEOUT_USEC + late_usec);
+	for (answered = false; !answered;)
+		cr_assert_geq(sd_event_run(event, UINT64_MAX), 0);
+	return found.outcome;
+}
+
+Test(probe, gives_back_what_our_own_loop_was_late_by)
+{
+	start(&(struct served){ .how = answer_200 });
+	cr_expect_eq(ask_and_be_late(), HEALTH_WELL);
+	cr_expect_eq(found.status, 200);
+	cr_expect_eq(ask_and_be_late(), HEALTH_WELL, "each time");
+}
+
+Test(probe, gives_it_back_once)
+{
+	uint64_t begun = clock_monotonic_usec();
+
+	start(&(struct served){ .how = NULL });
+	cr_expect_eq(ask_and_be_late(), HEALTH_NO_ANSWER);
+	cr_expect_geq(found.took_usec, 2 * TIMEOUT_USEC);
+	cr_expect_lt(clock_monotonic_usec() - begun, 2 * TIMEOUT_USEC + 5 * USEC_PER_SEC);
+}
+
 Test(probe, waits_no_longer_than_it_may_for_a_dripping_one)
 {
 	start(&(struct served){ .how = drip });
