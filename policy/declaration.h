@@ -10,6 +10,8 @@
 #include "policy/place.h"
 #include "policy/spec.h"
 
+#include <jansson.h>
+
 /* A name as spec_validate_name() takes it. */
 int declaration_read_name(const json_t *object, const char *key, bool required, char **name,
 			  struct error *err);

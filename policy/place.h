@@ -9,8 +9,10 @@
 
 #include "policy/error.h"
 
-#include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
+
+struct json_t; /* jansson's, which the launcher does without */
 
 struct place {
 	const struct place *outer; /* NULL: the document itself */
@@ -34,11 +36,13 @@ int place_refuse_word(const struct place *at, const char *word, const char *what
 int place_prefix(const struct place *at, int r, struct error *err);
 
 /* That `value` is an object which holds no key but these. */
-int place_check_keys(const struct place *at, const json_t *value, const char *const keys[],
+int place_check_keys(const struct place *at, const struct json_t *value, const char *const keys[],
 		     size_t key_count, struct error *err);
 
 /* The text of a string, "must be a string" for anything else. Good as long as the value. */
-int place_text(const struct place *at, const json_t *value, const char **ret, struct error *err);
+int place_text(const struct place *at, const struct json_t *value, const char **ret,
+	       struct error *err);
 
 /* That `value` is an array of at most `max` entries. */
-int place_check_array(const struct place *at, const json_t *value, size_t max, struct error *err);
+int place_check_array(const struct place *at, const struct json_t *value, size_t max,
+		      struct error *err);

@@ -2,6 +2,7 @@
 /* What the readers of JSON share. The launcher has places, and no JSON. */
 #include "policy/place.h"
 
+#include <jansson.h>
 #include <string.h>
 
 int place_check_keys(const struct place *at, const json_t *value, const char *const keys[],

@@ -14,6 +14,8 @@
 #include "policy/place.h"
 #include "policy/spec.h"
 
+#include <jansson.h>
+
 /* Sets of fields. */
 #define SPEC_FIELD_BIT(field) (UINT64_C(1) << (field))
 #define SPEC_FIELDS_ALL	      (~UINT64_C(0))

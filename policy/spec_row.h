@@ -10,6 +10,8 @@
 #include "policy/place.h"
 #include "policy/spec.h"
 
+#include <jansson.h>
+
 struct spec_row;
 
 struct spec_codec {
