@@ -4,9 +4,10 @@
 #include "policy/own.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 /* uid 0 means nothing to execve, ids change without touching capabilities, and none of it can be
  * turned back: capabilities go when we drop them, and only then. */
@@ -50,7 +51,7 @@ static int set_capabilities(uint64_t bits)
 
 	for (unsigned i = 0; i < CAPABILITY_WORDS; i++)
 		data[i].permitted = data[i].effective = (uint32_t)(bits >> (32 * i));
-	return capset(&header, data) < 0 ? -errno : 0;
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
 int identity_keep_kill(struct launcher *launcher, struct error *err)

@@ -21,6 +21,7 @@
 #include "policy/own.h"
 #include "sandbox/channel.h"
 #include "sandbox/denials.h"
+#include "sandbox/fds.h"
 #include "sandbox/keeper.h"
 #include "sandbox/memory.h"
 #include "sandbox/pressure.h"
@@ -350,7 +351,7 @@ int init_run(struct launcher *launcher, struct error *err)
 	if (r < 0)
 		return r;
 	/* the supervisor's own stdin, stdout and stderr: nobody shall wait for their end on us */
-	close_range(STDIN_FILENO, STDERR_FILENO, 0);
+	fds_close_range(STDIN_FILENO, STDERR_FILENO, 0);
 	if (!keeper_tell_running(&init.keeper) && !launcher->keep)
 		return error_set(err, ERROR_UNREACHABLE, 0, "the supervisor is gone");
 	forget_plan(launcher);

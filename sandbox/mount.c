@@ -6,10 +6,11 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #define KERNEL_MESSAGE_MAX 200
+/* MNT_DETACH is in sys/mount.h alone, which glibc before 2.37 can't have beside linux/mount.h */
+#define UMOUNT_DETACH 2
 
 static int raise_errno(struct error *err, int errnum, const char *call)
 {
@@ -17,6 +18,17 @@ static int raise_errno(struct error *err, int errnum, const char *call)
 		return error_set(err, ERROR_UNSUPPORTED, ENOSYS,
 				 "%s: pysbx needs Linux 5.14 or later", call);
 	return error_set(err, ERROR_SYSTEM, errnum, "%s", call);
+}
+
+/* By syscall(2), these and those below: musl has functions for none of them. */
+static int set_attributes(int dir, const char *path, unsigned flags, const struct mount_attr *attr)
+{
+	return (int)syscall(SYS_mount_setattr, dir, path, flags, attr, sizeof(*attr));
+}
+
+static int configure(int context, unsigned command, const char *key, const char *value)
+{
+	return (int)syscall(SYS_fsconfig, context, command, key, value, 0);
 }
 
 int mount_open_source(const char *path, int *ret_fd, struct error *err)
@@ -63,10 +75,11 @@ int mount_clone(int source_fd, bool recursive, uint64_t attributes, int *ret_tre
 	struct mount_attr attr = { .attr_set = attributes, .propagation = MS_PRIVATE };
 	_cleanup_close_ int tree = -1;
 
-	tree = open_tree(source_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
+	tree = (int)syscall(SYS_open_tree, source_fd, "",
+			    AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
 	if (tree < 0)
 		return raise_errno(err, errno, "open_tree");
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | deep, &attr, sizeof(attr)) < 0)
+	if (set_attributes(tree, "", AT_EMPTY_PATH | deep, &attr) < 0)
 		return raise_errno(err, errno, "mount_setattr");
 	*ret_tree = TAKE_FD(tree);
 	return 0;
@@ -95,19 +108,19 @@ int mount_create(const char *type, const struct mount_option *options, size_t co
 	_cleanup_close_ int context = -1;
 	int tree;
 
-	context = fsopen(type, FSOPEN_CLOEXEC);
+	context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
 	if (context < 0)
 		return raise_errno(err, errno, "fsopen");
 	for (size_t i = 0; i < count; i++) {
 		unsigned command =
 			options[i].value == NULL ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
 
-		if (fsconfig(context, command, options[i].key, options[i].value, 0) < 0)
+		if (configure(context, command, options[i].key, options[i].value) < 0)
 			return raise_from_context(context, err, type);
 	}
-	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+	if (configure(context, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
 		return raise_from_context(context, err, type);
-	tree = fsmount(context, FSMOUNT_CLOEXEC, (unsigned)attributes);
+	tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attributes);
 	if (tree < 0)
 		return raise_from_context(context, err, type);
 	*ret_tree = tree;
@@ -116,15 +129,15 @@ int mount_create(const char *type, const struct mount_option *options, size_t co
 
 int mount_attach(int tree, int target_fd, struct error *err)
 {
-	if (move_mount(tree, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
-	    0)
+	if (syscall(SYS_move_mount, tree, "", target_fd, "",
+		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return raise_errno(err, errno, "move_mount");
 	return 0;
 }
 
 int mount_attach_at(int tree, int parent, const char *name, struct error *err)
 {
-	if (move_mount(tree, "", parent, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (syscall(SYS_move_mount, tree, "", parent, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return raise_errno(err, errno, "move_mount");
 	return 0;
 }
@@ -133,14 +146,23 @@ int mount_make_read_only(int tree, struct error *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+	if (set_attributes(tree, "", AT_EMPTY_PATH, &attr) < 0)
 		return raise_errno(err, errno, "mount_setattr");
+	return 0;
+}
+
+int mount_detach(const char *path, struct error *err)
+{
+	if (syscall(SYS_umount2, path, UMOUNT_DETACH) < 0)
+		return raise_errno(err, errno, "umount2");
 	return 0;
 }
 
 int mount_make_all_private(struct error *err)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	struct mount_attr attr = { .propagation = MS_PRIVATE };
+
+	if (set_attributes(AT_FDCWD, "/", AT_RECURSIVE, &attr) < 0)
 		return raise_errno(err, errno, "make all mounts private");
 	return 0;
 }

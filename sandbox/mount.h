@@ -8,6 +8,7 @@
 
 #include "policy/error.h"
 
+#include <linux/mount.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,9 @@ int mount_attach_at(int tree, int parent, const char *name, struct error *err);
 
 /* MOUNT_ATTR_RDONLY on this mount alone, without what is mounted below it. */
 int mount_make_read_only(int tree, struct error *err);
+
+/* The topmost mount at path goes, with all below it; who uses something of it keeps that. */
+int mount_detach(const char *path, struct error *err);
 
 /* Nothing mounted or unmounted here reaches the host, nor the other way. */
 int mount_make_all_private(struct error *err);

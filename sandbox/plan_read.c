@@ -6,6 +6,7 @@
 #include "sandbox/plan_read.h"
 
 #include "policy/own.h"
+#include "sandbox/fds.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -45,8 +46,8 @@ int plan_read_fds(struct launcher *launcher, struct error *err)
 	if (cgroup.f_type != CGROUP2_SUPER_MAGIC)
 		return error_set(err, ERROR_INTERNAL, ENOTDIR,
 				 "fd %d: not a directory of cgroup v2", LAUNCH_FD_CGROUP);
-	if (close_range(LAUNCH_FD_FIRST_FREE, ~0U, 0) < 0 ||
-	    close_range(LAUNCH_FD_SOCKET, LAUNCH_FD_FIRST_FREE - 1, CLOSE_RANGE_CLOEXEC) < 0)
+	if (fds_close_range(LAUNCH_FD_FIRST_FREE, ~0U, 0) < 0 ||
+	    fds_close_range(LAUNCH_FD_SOCKET, LAUNCH_FD_FIRST_FREE - 1, CLOSE_RANGE_CLOEXEC) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "close_range");
 	return 0;
 }

@@ -20,17 +20,18 @@
  */
 #include "policy/own.h"
 #include "sandbox/channel.h"
+#include "sandbox/fds.h"
 #include "sandbox/identity.h"
 #include "sandbox/inherited.h"
 #include "sandbox/init.h"
 #include "sandbox/landlock.h"
+#include "sandbox/mount.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/output.h"
 #include "sandbox/plan_read.h"
 #include "sandbox/root.h"
 #include "sandbox/worker.h"
 
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -60,11 +61,11 @@ static void give_up_all(struct launcher *launcher)
 {
 	struct error ignored;
 
-	close_range(STDIN_FILENO, STDERR_FILENO, 0);
-	close_range(LAUNCH_FD_PLAN, LAUNCH_FD_CGROUP, 0);
-	close_range(LAUNCH_FD_HIGH, ~0U, 0);
+	fds_close_range(STDIN_FILENO, STDERR_FILENO, 0);
+	fds_close_range(LAUNCH_FD_PLAN, LAUNCH_FD_CGROUP, 0);
+	fds_close_range(LAUNCH_FD_HIGH, ~0U, 0);
 	if (launcher->mounts_private)
-		(void)umount2("/", MNT_DETACH);
+		(void)mount_detach("/", &ignored);
 	(void)identity_keep_kill(launcher, &ignored);
 }
 

@@ -22,7 +22,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -502,17 +501,20 @@ static int pivot(const struct root *root, struct error *err)
 		return error_set(err, ERROR_SYSTEM, errno, "enter the new root");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "pivot_root");
-	if (umount2(".", MNT_DETACH) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "unmount the old root");
-	return 0;
+	return mount_detach(".", err);
 }
 
 /* The new root covers the empty directory already, which is all that is left below it when the
  * host's tree is gone: nothing to pivot. */
 static int leave_host(const struct root *root, struct error *err)
 {
-	if (fchdir(root->host) < 0 || umount2(".", MNT_DETACH) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "unmount the host's tree");
+	int r;
+
+	if (fchdir(root->host) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "enter the host's tree");
+	r = mount_detach(".", err);
+	if (r < 0)
+		return r;
 	if (fchdir(root->fd) < 0 || chroot(".") < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "enter the new root");
 	return 0;

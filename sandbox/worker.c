@@ -16,6 +16,7 @@
 #include "policy/own.h"
 #include "sandbox/command.h"
 #include "sandbox/denials.h"
+#include "sandbox/fds.h"
 #include "sandbox/identity.h"
 #include "sandbox/inherited.h"
 #include "sandbox/landlock.h"
@@ -39,7 +40,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define KERNEL_SIGNALS 64 /* numbers 1 to 64; the libc's wrappers hide two of them */
+#define KERNEL_SIGNALS	64 /* numbers 1 to 64; the libc's wrappers hide some of them */
+#define EXIT_CODE_SHIFT 8  /* in a wait status */
 /* linux/ioprio.h has them by other names in each version */
 #define IOPRIO_LEVEL_NORMAL 4
 #define IOPRIO_LEVEL_MASK   7
@@ -164,7 +166,7 @@ static int set_oom_score(struct worker *worker)
 }
 
 /* Without CAP_SYS_RESOURCE, as in a container, "unlimited" is as much as we have. */
-static int set_most(__rlimit_resource_t resource)
+static int set_most(unsigned resource)
 {
 	struct rlimit limit;
 
@@ -202,8 +204,7 @@ static int set_rlimits(struct worker *worker)
 
 	for (size_t i = 0; i < plan->rlimit_count; i++) {
 		const struct rlimit limit = { plan->rlimits[i].soft, plan->rlimits[i].hard };
-
-		const __rlimit_resource_t resource = (__rlimit_resource_t)plan->rlimits[i].resource;
+		const unsigned resource = (unsigned)plan->rlimits[i].resource;
 
 		worker->detail = i;
 		if (setrlimit(resource, &limit) == 0)
@@ -240,7 +241,7 @@ static int connect_output(struct worker *worker)
 		return -errno;
 	worker->status = next;
 	umask(worker->plan->umask_bits);
-	return close_range((unsigned)next + 1, ~0U, 0) < 0 ? -errno : 0;
+	return fds_close_range((unsigned)next + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
 static int change_identity(struct worker *worker)
@@ -473,11 +474,11 @@ static int check_executed(struct launcher *launcher, struct error *err)
 	if (r < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "waitid");
 	if (info.si_code == CLD_EXITED) {
-		launcher->wait_status = W_EXITCODE(info.si_status, 0);
+		launcher->wait_status = info.si_status << EXIT_CODE_SHIFT;
 		return error_set(err, ERROR_INTERNAL, 0,
 				 "execute %s: the child gave up without a word", name);
 	}
-	launcher->wait_status = W_EXITCODE(0, info.si_status);
+	launcher->wait_status = info.si_status;
 	return error_set(err, ERROR_SYSTEM, 0,
 			 "execute %s: killed by signal %d before it could execute%s", name,
 			 info.si_status, death_hint(info.si_status));
