@@ -48,6 +48,19 @@ int(error_set)(struct error *err, enum error_kind kind, int errnum, const char *
 	return errnum != 0 ? -errnum : -EINVAL;
 }
 
+void error_drop_errno(struct error *err)
+{
+	const char *words = strerror(err->errnum);
+	size_t length = strlen(err->text), end = strlen(": ") + strlen(words);
+	char *at;
+
+	if (err->errnum == 0 || length <= end)
+		return;
+	at = err->text + length - end;
+	if (strncmp(at, ": ", 2) == 0 && strcmp(at + 2, words) == 0)
+		*at = '\0';
+}
+
 void error_set_path(struct error *err, const char *format, ...)
 {
 	va_list args;

@@ -51,6 +51,10 @@ struct error {
 int error_set(struct error *err, enum error_kind kind, int errnum, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Takes off what error_set appended, for whoever says in the words of his own libc what errnum
+ * means. Not there, be it for a text that was cut, it takes off nothing. */
+void error_drop_errno(struct error *err);
+
 /* Names the JSON value that is wrong, for programs; the text, for people, has it already. Too long
  * a path is cut. */
 void error_set_path(struct error *err, const char *format, ...)

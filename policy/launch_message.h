@@ -163,7 +163,9 @@ struct launch_message {
 	int32_t landlock_errnum;
 	struct launch_spool spool[LAUNCH_STREAMS]; /* LAUNCH_SPOOL */
 	struct launch_denial denial;		   /* LAUNCH_DENIED */
-	char text[LAUNCH_TEXT_MAX]; /* NUL-terminated; LAUNCH_FAILED: what was tried, on what */
+	/* NUL-terminated; LAUNCH_FAILED: what was tried, on what. What errnum means is for the
+	 * supervisor to say, whose libc has the usual words */
+	char text[LAUNCH_TEXT_MAX];
 };
 
 const char *launch_stage_name(enum launch_stage stage);

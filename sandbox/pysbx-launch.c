@@ -76,10 +76,11 @@ static void report_failure(struct launcher *launcher, const struct error *cause)
 		.errnum = cause->errnum,
 		.wait_status = launcher->wait_status,
 	};
-	struct error err;
+	struct error told = *cause, err;
 
+	error_drop_errno(&told);
 	/* a text that is too long is cut: %.*s tells the compiler that this is meant */
-	snprintf(message.text, sizeof(message.text), "%.*s", LAUNCH_TEXT_MAX - 1, cause->text);
+	snprintf(message.text, sizeof(message.text), "%.*s", LAUNCH_TEXT_MAX - 1, told.text);
 	if (launcher->keep) {
 		give_up_all(launcher);
 		init_keep_failure(launcher, &message);

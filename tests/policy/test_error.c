@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 Test(error, keeps_kind_errno_and_text)
@@ -24,6 +25,44 @@ Test(error, without_an_errno_appends_nothing_and_returns_einval)
 	cr_expect_eq(err.kind, ERROR_USAGE);
 	cr_expect_eq(err.errnum, 0);
 	cr_expect_str_eq(err.text, "42");
+}
+
+Test(error, takes_the_words_for_errno_off_again)
+{
+	struct error err;
+
+	error_set(&err, ERROR_SYSTEM, ENOENT, "open %s", "/x");
+	error_prefix(&err, "app");
+	error_drop_errno(&err);
+	cr_expect_str_eq(err.text, "app: open /x");
+	cr_expect_eq(err.errnum, ENOENT);
+	error_drop_errno(&err);
+	cr_expect_str_eq(err.text, "app: open /x", "there are none any more");
+}
+
+Test(error, takes_nothing_off_that_is_not_the_words_for_errno)
+{
+	static const struct {
+		int errnum;
+		const char *text;
+	} rows[] = {
+		{ 0, "all is well: Success" },
+		{ EPERM, "open /x: No such file or directory" },
+		{ ENOENT, "No such file or directory" },
+		{ ENOENT, ": No such file or directory" },
+		{ ENOENT, "open /x; No such file or directory" },
+		{ ENOENT, "open /x: No such file or directory, or so" },
+		{ ENOENT, "x" },
+		{ ENOENT, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct error err = { .errnum = rows[i].errnum };
+
+		snprintf(err.text, sizeof(err.text), "%s", rows[i].text);
+		error_drop_errno(&err);
+		cr_expect_str_eq(err.text, rows[i].text, "row %zu", i);
+	}
 }
 
 Test(error, puts_the_outer_context_first)

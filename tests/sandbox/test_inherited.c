@@ -107,7 +107,7 @@ Test(inherited, fail_the_start_if_there_are_fewer)
 {
 	init_with("true", 1, 2);
 	sandbox_expect_failure(&box, STAGE_PLAN, EBADF);
-	cr_expect_str_eq(box.last.text, "listeners: 1 came, of 2: Bad file descriptor");
+	cr_expect_str_eq(box.last.text, "listeners: 1 came, of 2");
 }
 
 Test(inherited, fail_the_start_if_none_came)
@@ -121,8 +121,7 @@ Test(inherited, fail_the_start_if_one_does_not_listen)
 	init_with("true", 1, 2);
 	box.listeners[box.listener_count++] = make_socket(false);
 	sandbox_expect_failure(&box, STAGE_PLAN, EINVAL);
-	cr_expect_str_eq(box.last.text,
-			 "listeners: number 1 is no listening socket: Invalid argument");
+	cr_expect_str_eq(box.last.text, "listeners: number 1 is no listening socket");
 }
 
 Test(inherited, are_given_to_a_supervisor_that_comes_later)

@@ -223,7 +223,7 @@ Test(root, creates_no_mount_point_on_the_host)
 	cr_expect_str_eq(box.last.text,
 			 "mount /srv/app/deep/data: \"deep\" must exist already in "
 			 "the directory of the host that is mounted there: nothing is "
-			 "created on the host: No such file or directory");
+			 "created on the host");
 	cr_expect(access(host_path("app/deep"), F_OK) != 0);
 }
 
@@ -340,8 +340,7 @@ Test(root, fails_on_a_source_that_is_missing)
 	sandbox_init(&box, "true");
 	add_bind("/nonexistent/data", "/data", 0);
 	sandbox_expect_failure(&box, STAGE_ROOT, ENOENT);
-	cr_expect_str_eq(box.last.text,
-			 "mount /data: source /nonexistent/data: No such file or directory");
+	cr_expect_str_eq(box.last.text, "mount /data: source /nonexistent/data");
 }
 
 Test(root, passes_over_an_optional_source_that_is_missing)

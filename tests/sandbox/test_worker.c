@@ -406,7 +406,7 @@ Test(worker, whose_command_is_in_no_directory_of_path)
 	sandbox_expect_failure(&box, STAGE_EXEC, ENOENT);
 	cr_expect_str_eq(box.last.text,
 			 "execute gunicorn9: it is in no directory of PATH inside the "
-			 "sandbox (/app:/usr/bin): No such file or directory");
+			 "sandbox (/app:/usr/bin)");
 }
 
 Test(worker, whose_command_does_not_exist)
@@ -414,8 +414,7 @@ Test(worker, whose_command_does_not_exist)
 	init_with_app("/app/server");
 	sandbox_expect_failure(&box, STAGE_EXEC, ENOENT);
 	cr_expect_str_eq(box.last.text,
-			 "execute /app/server: it does not exist inside the sandbox: "
-			 "No such file or directory");
+			 "execute /app/server: it does not exist inside the sandbox");
 }
 
 Test(worker, whose_command_has_no_mode_for_it)
@@ -424,8 +423,7 @@ Test(worker, whose_command_has_no_mode_for_it)
 	init_with_app("server");
 	sandbox_expect_failure(&box, STAGE_EXEC, EACCES);
 	cr_expect_str_eq(box.last.text,
-			 "execute /app/server: its mode 0644 lets nobody execute it: "
-			 "Permission denied");
+			 "execute /app/server: its mode 0644 lets nobody execute it");
 }
 
 Test(worker, whose_command_is_another_users)
@@ -442,7 +440,7 @@ Test(worker, whose_command_is_a_directory)
 {
 	init_with_app("/app");
 	sandbox_expect_failure(&box, STAGE_EXEC, EACCES);
-	cr_expect_str_eq(box.last.text, "execute /app: it is a directory: Permission denied");
+	cr_expect_str_eq(box.last.text, "execute /app: it is a directory");
 }
 
 Test(worker, whose_command_is_no_program)
@@ -462,7 +460,7 @@ Test(worker, whose_interpreter_is_missing)
 	cr_expect_str_eq(
 		box.last.text,
 		"execute /app/server: its interpreter /srv/venv/bin/python3 does not exist "
-		"inside the sandbox: No such file or directory");
+		"inside the sandbox");
 }
 
 Test(worker, whose_interpreter_has_a_missing_interpreter)
@@ -504,8 +502,7 @@ Test(worker, tells_of_the_first_file_that_may_not_be_executed)
 	cr_assert_eq(strings_env_set(&box.plan->environment, "PATH", "/tmp:/app:/opt", &err), 0);
 	sandbox_expect_failure(&box, STAGE_EXEC, EACCES);
 	cr_expect_str_eq(box.last.text,
-			 "execute /app/server: its mode 0640 lets nobody execute it: "
-			 "Permission denied");
+			 "execute /app/server: its mode 0640 lets nobody execute it");
 }
 
 Test(worker, takes_the_first_of_its_name)
@@ -522,8 +519,7 @@ Test(worker, whose_directory_does_not_exist)
 	free(box.plan->directory);
 	box.plan->directory = strdup("/srv/app");
 	sandbox_expect_failure(&box, STAGE_DIRECTORY, ENOENT);
-	cr_expect_str_eq(box.last.text,
-			 "enter directory /srv/app as uid 61234: No such file or directory");
+	cr_expect_str_eq(box.last.text, "enter directory /srv/app as uid 61234");
 }
 
 Test(worker, whose_directory_is_closed_to_it)
