@@ -92,7 +92,15 @@ void keeper_take(struct keeper *keeper, uint64_t now)
 	tell_spool(keeper);
 }
 
-bool keeper_tell_running(struct keeper *keeper)
+static bool tell_pipes(struct keeper *keeper)
+{
+	static const struct launch_message nothing;
+
+	return keeper_send(keeper, LAUNCH_PIPES, &nothing, keeper->launcher->output_read,
+			   OUTPUT_COUNT);
+}
+
+static bool tell_running(struct keeper *keeper)
 {
 	const struct launch_message running = {
 		.started_nsec = keeper->launcher->started_nsec,
@@ -104,6 +112,11 @@ bool keeper_tell_running(struct keeper *keeper)
 	return keeper_send(keeper, LAUNCH_RUNNING, &running, fds, ARRAY_SIZE(fds));
 }
 
+bool keeper_tell_start(struct keeper *keeper)
+{
+	return tell_pipes(keeper) && tell_running(keeper);
+}
+
 static void greet(struct keeper *keeper, const struct launch_message *end)
 {
 	static const struct launch_message nothing;
@@ -112,13 +125,13 @@ static void greet(struct keeper *keeper, const struct launch_message *end)
 		keeper_send(keeper, LAUNCH_FAILED, end, NULL, 0);
 		return;
 	}
-	keeper_send(keeper, LAUNCH_PIPES, &nothing, keeper->launcher->output_read, OUTPUT_COUNT);
+	tell_pipes(keeper);
 	if (keeper->launcher->listener_count > 0)
 		keeper_send(keeper, LAUNCH_LISTENERS, &nothing, keeper->launcher->listeners,
 			    keeper->launcher->listener_count);
 	if (!spool_is_empty(&keeper->spool))
 		tell_spool(keeper);
-	keeper_tell_running(keeper);
+	tell_running(keeper);
 	if (end->type != 0)
 		keeper_send(keeper, LAUNCH_ENDED, end, NULL, 0);
 }

@@ -65,8 +65,9 @@ void keeper_handle(struct keeper *keeper, const struct pollfd watched[static KEE
 bool keeper_send(struct keeper *keeper, enum launch_message_type type,
 		 const struct launch_message *message, const int *fds, size_t count);
 
-/* LAUNCH_RUNNING with its fds. */
-bool keeper_tell_running(struct keeper *keeper);
+/* LAUNCH_PIPES and LAUNCH_RUNNING with their fds, one after the other: each wakes the supervisor,
+ * which would take the processor while the sandbox is built. False: nobody is there to be told. */
+bool keeper_tell_start(struct keeper *keeper);
 
 /* LAUNCH_TAKE: the supervisor reads again. */
 void keeper_take(struct keeper *keeper, uint64_t now);

@@ -2,7 +2,6 @@
 #include "sandbox/output.h"
 
 #include "policy/own.h"
-#include "sandbox/channel.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -25,16 +24,12 @@ static int open_one(const struct plan *plan, int *ret_read, int *ret_write, stru
 
 int output_open(struct launcher *launcher, struct error *err)
 {
-	struct launch_message message = { 0 };
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < OUTPUT_COUNT; i++)
 		r = open_one(launcher->plan, &launcher->output_read[i], &launcher->output_write[i],
 			     err);
-	if (r < 0)
-		return r;
-	r = channel_send(LAUNCH_PIPES, &message, launcher->output_read, OUTPUT_COUNT, err);
-	return r < 0 && launcher->keep ? 0 : r; /* the next supervisor will hear of them */
+	return r;
 }
 
 void output_close_write_ends(struct launcher *launcher)

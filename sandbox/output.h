@@ -5,8 +5,7 @@
 #include "sandbox/launcher.h"
 #include "sandbox/spool.h"
 
-/* Step. Makes them, the worker's ids their owner (so that it can open /dev/stdout again), and sends
- * the read ends to the supervisor as LAUNCH_PIPES. */
+/* Step. Makes them, the worker's ids their owner (so that it can open /dev/stdout again). */
 int output_open(struct launcher *launcher, struct error *err);
 
 /* The worker has its ends: an end of file is to be seen when the last of its processes is gone. */
