@@ -277,8 +277,9 @@ bench: all $(BENCH_PROGRAMS) $(ATTEMPT) $(B)/tests/system-neighbours
 	tests/bench/run $(B) $(T)
 
 ## make bench-host   pysbxd next to supervisord on this machine, as root; PYSBX_BENCH_APPS, T=kills ...;
-##                   T=starts, T=filter, T=overhead (PYSBX_BENCH_ROUNDS); T=stacks times the reading of stacks
-bench-host: all $(BENCH_PROGRAMS) $(B)/bench/stacks-probe
+##                   T=starts, T=filter, T=overhead, T="floods lines ..." (PYSBX_BENCH_ROUNDS); T=stacks
+##                   times the reading of stacks
+bench-host: all $(BENCH_PROGRAMS) $(ATTEMPT) $(B)/bench/stacks-probe
 ifeq ($(T),stacks)
 	tests/bench/stacks $(B)
 else

@@ -22,14 +22,20 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define TAKES_MAX   1000000L
-#define CHUNK	    65536
-#define STACK_BYTES 65536
-#define FLOOD_FORKS 8
-#define LINE_LENGTH 100
-#define PATH_LENGTH 64
+#define TAKES_MAX     1000000L
+#define CHUNK	      65536
+#define STACK_BYTES   65536
+#define FLOOD_FORKS   8
+#define LINE_LENGTH   100
+#define LINES_A_WRITE 40
+#define LOGGER_NSEC   50000 /* a line */
+#define LONG_LINE     32768
+#define BURST_SEC     5 /* as APP_LOG_BURST_SEC */
+#define BURST_LINES   (333 * BURST_SEC)
+#define PATH_LENGTH   64
 
 /* --- taking all: each takes one more, and answers with 0 or a negative errno ------------------ */
 
@@ -149,13 +155,57 @@ static void flood_denied_variously(void)
 
 static void flood_lines(void)
 {
-	static char lines[LINE_LENGTH * 40];
+	static char lines[LINE_LENGTH * LINES_A_WRITE];
 
 	if (lines[0] == '\0')
 		for (size_t i = 0; i < sizeof(lines); i++)
 			lines[i] = i % LINE_LENGTH == LINE_LENGTH - 1 ? '\n' : 'x';
 	(void)!write(STDOUT_FILENO, lines, sizeof(lines));
 	(void)!write(STDERR_FILENO, lines, sizeof(lines));
+}
+
+static int64_t now_nsec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* As Python's logging does: each line by itself, and some work before the next. Who reads can keep
+ * up with that, line by line. */
+static void flood_logger(void)
+{
+	static char line[LINE_LENGTH];
+	int64_t until = now_nsec() + LOGGER_NSEC;
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\n';
+	(void)!write(STDERR_FILENO, line, sizeof(line));
+	while (now_nsec() < until)
+		;
+}
+
+/* As many as log.rate lets through at once, and then none until it does so again. */
+static void flood_bursts(void)
+{
+	for (size_t i = 0; i < BURST_LINES / (2 * LINES_A_WRITE); i++)
+		flood_lines();
+	sleep(BURST_SEC);
+}
+
+/* Few and large, of letters that can't be compressed much. */
+static void flood_long_lines(void)
+{
+	static char line[LONG_LINE];
+	static unsigned seed = 1;
+
+	for (size_t i = 0; i < sizeof(line); i++) {
+		seed = seed * 1103515245U + 12345U;
+		line[i] = (char)('0' + (seed >> 16) % 64);
+	}
+	line[sizeof(line) - 1] = '\n';
+	(void)!write(STDOUT_FILENO, line, sizeof(line));
 }
 
 static void flood_forks(void)
@@ -208,9 +258,15 @@ static const struct {
 	const char *kind;
 	void (*again)(void);
 } floods[] = {
-	{ "denied", flood_denied },   { "various", flood_denied_variously },
-	{ "lines", flood_lines },     { "forks", flood_forks },
-	{ "orphans", flood_orphans }, { "notifications", flood_notifications },
+	{ "denied", flood_denied },
+	{ "various", flood_denied_variously },
+	{ "lines", flood_lines },
+	{ "logger", flood_logger },
+	{ "long-lines", flood_long_lines },
+	{ "bursts", flood_bursts },
+	{ "forks", flood_forks },
+	{ "orphans", flood_orphans },
+	{ "notifications", flood_notifications },
 };
 
 int flood(const char *kind)
