@@ -32,7 +32,7 @@ struct app_log_follower {
 struct batch {
 	struct app_log *app_log;
 	uint64_t now_usec;
-	bool exhausted; /* log.rate lets no other line of this chunk through */
+	bool exhausted; /* no other line of this chunk passes */
 	size_t length;
 	char data[BATCH_MAX];
 };
@@ -241,7 +241,9 @@ static void pass_line(struct batch *batch, unsigned stream, const char *line, si
 {
 	struct app_log *app_log = batch->app_log;
 
-	if (!rate_take(&app_log->rate, batch->now_usec, 1)) {
+	flood_add(&app_log->flood, 1);
+	if (!flood_take(&app_log->flood) ||
+	    !rate_take(&app_log->rate, batch->now_usec, 1 + length / APP_LOG_LINE_PRICED)) {
 		batch->exhausted = app_log->too_fast = true;
 		drop(app_log, 1, batch->now_usec);
 		return;
@@ -326,9 +328,11 @@ static size_t drop_lines(struct batch *batch, const char *data, size_t length)
 {
 	const char *last = memrchr(data, '\n', length);
 	size_t whole = last != NULL ? (size_t)(last - data) + 1 : 0;
+	uint64_t lines = whole > 0 ? log_tail_count_lines(data, whole) : 0;
 
-	if (whole > 0)
-		drop(batch->app_log, log_tail_count_lines(data, whole), batch->now_usec);
+	flood_add(&batch->app_log->flood, lines);
+	if (lines > 0)
+		drop(batch->app_log, lines, batch->now_usec);
 	return whole;
 }
 
@@ -371,6 +375,7 @@ static void take(void *userdata, unsigned stream, const char *data, size_t lengt
 
 	assert(stream < ARRAY_SIZE(app_log->partial));
 	start_batch(&batch, app_log);
+	flood_pass_time(&app_log->flood, app_log->rate.per_second, batch.now_usec);
 	log_tail_feed(&app_log->recent, stream, data, length);
 	take_lines(&batch, stream, data, length);
 	flush_batch(&batch);
@@ -419,6 +424,7 @@ static void start_rate(struct app_log *app_log)
 	uint64_t burst = rate > UINT64_MAX / APP_LOG_BURST_SEC ? rate : rate * APP_LOG_BURST_SEC;
 
 	rate_init(&app_log->rate, rate, burst, app_log->host->now_usec());
+	app_log->flood = (struct flood){ 0 };
 }
 
 void app_log_init(struct app_log *app_log, const struct app_log_host *host,

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "policy/flood.h"
 #include "policy/log_tail.h"
 #include "policy/rate.h"
 #include "policy/spec.h"
@@ -22,6 +23,9 @@
 #define APP_LOG_LINE_MAX \
 	((size_t)48 * 1024) /* LineMax= of journald.conf(5): longer ones are split */
 #define APP_LOG_BURST_SEC 5 /* so many seconds' worth of log.rate at once */
+/* A longer line counts as several: else an app could have megabytes a second written at the default
+ * rate, and of the journal nothing else would be left after some minutes. */
+#define APP_LOG_LINE_PRICED ((size_t)4 * 1024)
 /* Beyond log.rate a worker is read at 160 kB a second: in lines of 100 bytes five times the default
  * rate. Rests are long because journald pays for being woken as much as for a line: what is let
  * through comes to it in tens. */
@@ -51,6 +55,7 @@ struct app_log {
 	struct log_file file;
 	uint64_t error_told_usec;
 	struct rate rate;
+	struct flood flood;
 	struct drops drops;
 	struct log_tail recent;
 	struct app_log_partial {

@@ -21,13 +21,11 @@ void relay_feed(struct relay *relay, unsigned stream, const char *data, size_t l
 	relay->sink->take(relay->sink->userdata, stream, data, length);
 }
 
-/* Reads at most max_chunks. Returns false at the stream's end. *ret_whole: the last was a whole
- * one, so there may be more. */
-static bool pump(struct relay_stream *stream, unsigned max_chunks, bool *ret_whole)
+/* Reads at most max_chunks. Returns false at the stream's end. */
+static bool pump(struct relay_stream *stream, unsigned max_chunks)
 {
 	char chunk[RELAY_CHUNK];
 
-	*ret_whole = false;
 	for (unsigned i = 0; i < max_chunks; i++) {
 		ssize_t n = read(stream->fd, chunk, sizeof(chunk));
 
@@ -37,7 +35,6 @@ static bool pump(struct relay_stream *stream, unsigned max_chunks, bool *ret_who
 			return errno == EAGAIN;
 		if (n == 0)
 			return false;
-		*ret_whole = n == (ssize_t)sizeof(chunk);
 		relay_feed(stream->relay, stream->number, chunk, (size_t)n);
 	}
 	return true;
@@ -93,12 +90,11 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 	struct relay_stream *stream = userdata;
 	const struct relay_sink *sink = stream->relay->sink;
 	uint64_t dropped = sink->dropped_lines(sink->userdata);
-	bool whole;
 	(void)source, (void)fd, (void)revents;
 
-	if (!pump(stream, RELAY_CHUNKS_PER_TURN, &whole))
+	if (!pump(stream, RELAY_CHUNKS_PER_TURN))
 		close_stream(stream);
-	else if (whole && sink->rest_usec > 0 && sink->dropped_lines(sink->userdata) > dropped)
+	else if (sink->rest_usec > 0 && sink->dropped_lines(sink->userdata) > dropped)
 		rest(stream);
 	return 0;
 }
@@ -152,13 +148,11 @@ void relay_resume(struct relay *relay)
 
 void relay_finish(struct relay *relay)
 {
-	bool ignored;
-
 	if (relay->sink == NULL) /* never started */
 		return;
 	for (unsigned i = 0; i < 2; i++) {
 		if (relay->streams[i].fd >= 0)
-			(void)pump(&relay->streams[i], RELAY_CHUNKS_AT_END, &ignored);
+			(void)pump(&relay->streams[i], RELAY_CHUNKS_AT_END);
 		close_stream(&relay->streams[i]);
 	}
 	log_tail_finish(&relay->tail);

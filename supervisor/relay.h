@@ -24,9 +24,9 @@ struct relay_sink {
 	/* Lines dropped since the sink is there: only ever grows. */
 	uint64_t (*dropped_lines)(void *userdata);
 	void *userdata;
-	/* How long a pipe is left alone after a whole chunk of which lines were dropped: the worker
-	 * waits when it is full, and what it keeps us busy with has a bound. 0: not at all.
-	 */
+	/* How long a pipe is left alone after a read of which lines were dropped: the worker waits
+	 * when it is full, and what it keeps us busy with has a bound, also where it writes no
+	 * faster than we could read, line by line. 0: not at all. */
 	uint64_t rest_usec;
 };
 

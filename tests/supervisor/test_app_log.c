@@ -274,6 +274,64 @@ Test(app_log, of_a_chunk_beyond_the_rate_each_whole_line_is_counted_once)
 	app_log_set_spec(&app_log, &spec);
 }
 
+/* Ten lines in one go, so often, with a tenth of a second after each ten: how many the journal
+ * got. */
+static uint64_t say_tens(const char *line, unsigned often)
+{
+	char chunk[256];
+	size_t length = 0;
+	uint64_t passed = 0;
+
+	for (int i = 0; i < 10; i++)
+		length += (size_t)snprintf(chunk + length, sizeof(chunk) - length, "%s\n", line);
+	for (unsigned i = 0; i < often; i++, now += USEC_PER_SEC / 10) {
+		say(0, chunk);
+		while (journald_next(&journald, &entry))
+			passed += strcmp(journald_field(&entry, "MESSAGE"), line) == 0;
+	}
+	return passed;
+}
+
+Test(app_log, of_a_flood_that_goes_on_a_sample_passes_and_the_rest_is_counted)
+{
+	struct app_spec slow = spec;
+	uint64_t passed, dropped;
+
+	slow.log.rate = 20;
+	app_log_set_spec(&app_log, &slow);
+	passed = say_tens("flood", 10 * FLOOD_WINDOWS);
+	cr_expect_geq(passed, UINT64_C(20) * (APP_LOG_BURST_SEC + FLOOD_WINDOWS - 1),
+		      "the burst and the rate");
+	dropped = sink.dropped_lines(sink.userdata);
+	cr_expect_eq(passed + dropped, UINT64_C(100) * FLOOD_WINDOWS);
+
+	passed = say_tens("more", 100);
+	cr_expect_eq(passed, 10 * 20 / FLOOD_SHARE);
+	cr_expect_eq(passed + sink.dropped_lines(sink.userdata) - dropped, 1000);
+
+	now += 2 * FLOOD_WINDOW_USEC;
+	cr_expect_eq(say_tens("calm", 2), 20);
+	app_log_set_spec(&app_log, &spec);
+}
+
+Test(app_log, a_long_line_counts_as_several)
+{
+	static char line[2 * APP_LOG_LINE_PRICED + 2];
+	struct app_spec slow = spec;
+
+	memset(line, 'x', sizeof(line) - 2);
+	line[sizeof(line) - 2] = '\n';
+	slow.log.rate = 2; /* and a burst of 10: three of them */
+	app_log_set_spec(&app_log, &slow);
+	for (int i = 0; i < 4; i++)
+		say(0, line);
+	for (int i = 0; i < 3; i++)
+		cr_expect(journald_next(&journald, &entry));
+	expect_silence();
+	cr_expect_eq(sink.dropped_lines(sink.userdata), 1);
+	app_log_set_spec(&app_log, &spec);
+}
+
 Test(app_log, a_flood_is_told_while_it_lasts)
 {
 	struct app_spec slow = spec;

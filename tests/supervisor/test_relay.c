@@ -232,6 +232,31 @@ Test(relay, reads_one_whose_lines_are_dropped_no_faster_than_a_chunk_in_a_rest, 
 	sd_event_unref(event);
 }
 
+Test(relay, rests_after_a_single_line_that_is_dropped, .timeout = 30)
+{
+	struct notes notes = { 0 };
+	struct relay_sink sink = { drop_all, note_end, noted_drops, &notes, 100000 };
+	struct relay relay;
+	sd_event *event;
+	struct error err;
+	int pipes[2];
+
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
+	cr_assert_eq(write(pipes[1], "line\n", 5), 5);
+	cr_expect_eq(taken_at_once(event, &notes), 5);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(write(pipes[1], "line\n", 5), 5);
+		cr_expect_eq(taken_at_once(event, &notes), 0, "it is woken for no line of these");
+	}
+	cr_assert_gt(sd_event_run(event, UINT64_MAX), 0, "the end of the rest");
+	cr_expect_eq(taken_at_once(event, &notes), 15, "all at once");
+	relay_clear(&relay);
+	close(pipes[1]);
+	sd_event_unref(event);
+}
+
 Test(relay, reads_on_without_a_rest_as_long_as_nothing_is_dropped, .timeout = 30)
 {
 	static char flood[3 * RELAY_CHUNK];
