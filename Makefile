@@ -3,7 +3,7 @@
 # One Makefile for the whole tree. `make help` lists the targets.
 #
 # Objects live in build/; build/asan and build/fuzz hold the same tree under other flags. A stamp
-# per variant rebuilds everything when its compiler or flags change.
+# per variant and compiler rebuilds everything when that or its flags change.
 
 VERSION := 0.1.0
 
@@ -23,6 +23,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CLANG ?= clang
+# gcc with musl in place of glibc: for the programs whose start somebody waits for
+MUSL_CC ?= musl-gcc
 PKG_CONFIG ?= pkg-config
 GUEST ?= bookworm
 FUZZ_SECONDS ?= 20
@@ -34,14 +36,16 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 # --- flags --------------------------------------------------------------------------------------
 
 # Each flag is tried on its own: compilers differ (clang 14 refuses some that gcc 12 takes).
-probe = $(shell printf 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && printf '%s' '$(1)')
+probe_with = $(shell printf 'int main(void){return 0;}' | $(1) -Werror $(2) -x c -o /dev/null - 2>/dev/null && printf '%s' '$(2)')
+probe = $(call probe_with,$(CC),$(1))
 
 comma := ,
 # Too long a text is cut by contract (policy/error.h), so the warning about it says nothing here.
 WARNINGS := $(call probe,-Wno-format-truncation) -Wall -Wextra -Wformat=2 -Wconversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wvla -Wwrite-strings -Wimplicit-fallthrough -Wnull-dereference
-HARDENING := $(call probe,-fstack-protector-strong) $(call probe,-fstack-clash-protection) \
-	$(call probe,-fcf-protection) $(call probe,-ftrivial-auto-var-init=zero) -fno-strict-overflow
+hardening = $(foreach flag,-fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	-ftrivial-auto-var-init=zero,$(call probe_with,$(1),$(flag))) -fno-strict-overflow
+HARDENING := $(call hardening,$(CC))
 LINK_HARDENING := $(call probe,-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 # _FORTIFY_SOURCE only where nobody has chosen a level, and not without optimisation
 FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),,$(if $(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
@@ -52,17 +56,24 @@ WERROR := $(if $(CI),-Werror)
 BASE_CPPFLAGS = -I. -D_GNU_SOURCE -DPYSBX_VERSION='"$(VERSION)"' \
 	-DPYSBX_LIBEXECDIR='"$(libexecdir)"' -DPYSBX_DATADIR='"$(datadir)"' \
 	-DPYSBX_SYSCONFDIR='"$(sysconfdir)/pysbx"'
-BASE_CFLAGS = -std=gnu17 $(WARNINGS) $(WERROR) $(HARDENING) -fno-common
+BASE_CFLAGS = -std=gnu17 $(WARNINGS) $(WERROR) -fno-common
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags libsystemd libseccomp libcap jansson 2>/dev/null)
 POLICY_LIBS := $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null || printf %s -ljansson)
 SUPERVISOR_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd libseccomp libcap jansson 2>/dev/null || printf %s '-lsystemd -lseccomp -lcap -ljansson')
 # `pysbx top` alone
 SCREEN_LIBS := $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null || printf %s '-lncursesw -ltinfo')
-SANDBOX_LIBS := -lcap
+STACKS_LIBS := -lcap -ljansson
 CRITERION_LIBS := -lcriterion
 
-COMPILE = $(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(LIB_CFLAGS) $(FORTIFY) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
-LINK = $(CC) $(BASE_CFLAGS) $(SANITIZE) $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS)
+COMPILE = $(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(HARDENING) $(LIB_CFLAGS) $(FORTIFY) $(SANITIZE) $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(BASE_CFLAGS) $(HARDENING) $(SANITIZE) $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS)
+
+# Debian has no library of ours for musl, which has no _FORTIFY_SOURCE, and macros that convert
+# between signs. The kernel's headers lie among glibc's; a folder of links has them without those.
+MUSL_HARDENING := $(call hardening,$(MUSL_CC))
+MUSL_COMPILE = $(MUSL_CC) -isystem $(B)/musl/include $(BASE_CPPFLAGS) $(BASE_CFLAGS) \
+	-Wno-format-truncation -Wno-conversion $(MUSL_HARDENING) -fno-pie $(CPPFLAGS) $(CFLAGS)
+MUSL_LINK = $(MUSL_CC) -static $(MUSL_HARDENING) $(LINK_HARDENING) $(CFLAGS) $(LDFLAGS)
 
 # --- what is built ------------------------------------------------------------------------------
 
@@ -79,7 +90,9 @@ SUPERVISOR_SRC := $(filter-out $(SUPERVISOR_MAINS),$(wildcard supervisor/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
-# objects of the static launcher and its libraries have a folder of their own: no PIE there
+# Objects of static programs have folders of their own, since there is no PIE there: one for those
+# with musl, one for those that need a library and so glibc.
+musl_obj = $(patsubst %.c,$(B)/musl/%.o,$(1))
 static_obj = $(patsubst %.c,$(B)/static/%.o,$(1))
 
 # The sandbox's unit tests drive the real launcher, which is static and has no sanitizer in it; so do
@@ -105,10 +118,15 @@ tests: $(UNIT_TESTS) $(SYSTEM_TESTS) $(ATTEMPT)
 help:
 	@awk '/^## /{sub(/^## /,""); print}' $(MAKEFILE_LIST)
 
-$(B)/flags: FORCE
+define stamp
 	@mkdir -p $(@D)
-	@printf '%s\n' "$$($(CC) --version | head -n1) $(subst ",\",$(COMPILE)) $(LINK)" >$@.new
+	@printf '%s\n' "$$($(1) --version | head -n1) $(subst ",\",$(2)) $(3)" >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+endef
+$(B)/flags: FORCE
+	$(call stamp,$(CC),$(COMPILE),$(LINK))
+$(B)/musl/flags: FORCE
+	$(call stamp,$(MUSL_CC),$(MUSL_COMPILE),$(MUSL_LINK))
 FORCE:
 
 $(B)/obj/%.o: %.c $(B)/flags
@@ -121,18 +139,27 @@ $(B)/static/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -fno-pie -MMD -MP -c -o $@ $<
 
+$(B)/musl/%.o: %.c $(B)/musl/flags | $(B)/musl/include/linux
+	$(call say,CC,$< (musl))
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_COMPILE) -MMD -MP -c -o $@ $<
+
+$(B)/musl/include/linux:
+	@mkdir -p $(@D)
+	$(Q)ln -sfn /usr/include/$(shell $(MUSL_CC) -print-multiarch)/asm $(@D)/asm
+	$(Q)ln -sfn /usr/include/asm-generic $(@D)/asm-generic
+	$(Q)ln -sfn /usr/include/linux $@
+
 # One archive a room: a program takes of it what it needs.
 POLICY_LIB := $(B)/libpolicy.a
 SUPERVISOR_LIB := $(B)/libsupervisor.a
 SANDBOX_LIB := $(B)/libsandbox.a
 STATIC_POLICY_LIB := $(B)/static/libpolicy.a
-STATIC_SANDBOX_LIB := $(B)/static/libsandbox.a
 
 $(POLICY_LIB): $(call obj,$(POLICY_SRC))
 $(SUPERVISOR_LIB): $(call obj,$(SUPERVISOR_SRC))
 $(SANDBOX_LIB): $(call obj,$(SANDBOX_SRC))
 $(STATIC_POLICY_LIB): $(call static_obj,$(POLICY_SRC))
-$(STATIC_SANDBOX_LIB): $(call static_obj,$(SANDBOX_SRC))
 %.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -145,21 +172,25 @@ $(B)/pysbxd: $(call obj,supervisor/pysbxd.c) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie -o $@ $^ $(SUPERVISOR_LIBS) $(LDLIBS)
 
-# Static as well, as are those below: to find and bind libraries takes longer than all that it does.
-ANCHOR_SRC := $(addprefix supervisor/,cgroup.c file.c pidfd.c release.c)
-$(B)/pysbx-anchor: $(call static_obj,supervisor/pysbx-anchor.c $(ANCHOR_SRC)) $(STATIC_POLICY_LIB)
-	$(call say,LINK,$@ (static))
-	$(Q)$(LINK) -static -o $@ $^ $(LDLIBS)
+# Static, and with musl: an app is started by them, and what they do themselves takes no longer than
+# glibc's start. What they have of policy/ is listed, as not all of that is for musl (jansson).
+LAUNCH_POLICY := $(addprefix policy/,bpf.c bytes.c denial.c error.c escape.c filter_door.c launch_message.c \
+	nearest.c path.c phrase.c place.c plan.c plan_wire.c quote.c rate.c shebang.c strings.c)
+$(B)/pysbx-launch: $(call musl_obj,$(SANDBOX_MAIN) $(SANDBOX_SRC) $(LAUNCH_POLICY))
+	$(call say,LINK,$@ (musl))
+	$(Q)$(MUSL_LINK) -o $@ $^ $(LDLIBS)
 
-$(B)/pysbx-launch: $(call static_obj,$(SANDBOX_MAIN)) $(STATIC_SANDBOX_LIB) $(STATIC_POLICY_LIB)
-	$(call say,LINK,$@ (static))
-	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) $(LDLIBS)
+ANCHOR_SRC := $(addprefix supervisor/,pysbx-anchor.c cgroup.c file.c pidfd.c release.c)
+ANCHOR_POLICY := $(addprefix policy/,error.c escape.c keyed.c quantity.c quote.c stall.c tripwire.c)
+$(B)/pysbx-anchor: $(call musl_obj,$(ANCHOR_SRC) $(ANCHOR_POLICY))
+	$(call say,LINK,$@ (musl))
+	$(Q)$(MUSL_LINK) -o $@ $^ $(LDLIBS)
 
-# Static too: it is started while an app stands still.
+# Static too, as it is started while an app stands still; with glibc, for its libraries.
 STACKS_SRC := $(wildcard supervisor/stacks_*.c) $(addprefix supervisor/,cgroup.c file.c pidfd.c)
 $(B)/pysbx-stacks: $(call static_obj,supervisor/pysbx-stacks.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
 	$(call say,LINK,$@ (static))
-	$(Q)$(LINK) -static -o $@ $^ $(SANDBOX_LIBS) -ljansson $(LDLIBS)
+	$(Q)$(LINK) -static -o $@ $^ $(STACKS_LIBS) $(LDLIBS)
 
 link_test = $(Q)mkdir -p $(@D) && $(LINK) -pie -o $@ $^ $(1) $(CRITERION_LIBS) $(LDLIBS)
 
@@ -169,7 +200,7 @@ $(B)/tests/unit-policy: $(call obj,$(wildcard tests/policy/*.c)) $(POLICY_LIB)
 
 $(B)/tests/unit-sandbox: $(call obj,$(wildcard tests/sandbox/*.c)) $(SANDBOX_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
-	$(call link_test,$(SANDBOX_LIBS) $(POLICY_LIBS))
+	$(call link_test,$(POLICY_LIBS))
 
 $(B)/tests/unit-supervisor: $(call obj,$(wildcard tests/supervisor/*.c)) $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(call say,LINK,$@)
@@ -195,7 +226,7 @@ $(B)/tests/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(SUPERVISOR_LIB) $(POLICY_LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(SUPERVISOR_LIBS) $(SCREEN_LIBS) $(LDLIBS)
 
--include $(shell find $(B)/obj $(B)/static -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/static $(B)/musl -name '*.d' 2>/dev/null)
 
 # --- targets ------------------------------------------------------------------------------------
 
@@ -302,7 +333,7 @@ $(B)/bench/bench-worker: $(call static_obj,tests/bench/bench_worker.c)
 
 $(B)/bench/stacks-probe: $(call static_obj,tests/bench/stacks_probe.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
 	$(call say,LINK,$@ (static))
-	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(SANDBOX_LIBS) -ljansson $(LDLIBS)
+	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(STACKS_LIBS) $(LDLIBS)
 
 $(B)/bench/rpc-probe: $(call obj,tests/bench/rpc_probe.c)
 	$(call say,LINK,$@)

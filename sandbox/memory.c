@@ -2,7 +2,6 @@
 #include "sandbox/memory.h"
 
 #include <link.h>
-#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -14,7 +13,7 @@ extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 /* Code and constants are the same bytes as in the file, whatever we do: what is used again comes
  * back when it is, and it is little. The writable segment, with what is read-only in it after
  * relocation, stays. The program is static, so its addresses are those in its headers. */
-static void drop_constant_segments(void)
+void memory_give_back(void)
 {
 	const char *start = (const char *)&__ehdr_start;
 	const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(start + __ehdr_start.e_phoff);
@@ -28,10 +27,4 @@ static void drop_constant_segments(void)
 			/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 			(void)madvise((void *)from, to - from, MADV_DONTNEED);
 	}
-}
-
-void memory_give_back(void)
-{
-	malloc_trim(0);
-	drop_constant_segments();
 }
