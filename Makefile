@@ -327,9 +327,10 @@ $(B)/soak/soak-worker: $(call static_obj,tests/soak/soak_worker.c)
 	$(call say,LINK,$@ (static))
 	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(LDLIBS)
 
-$(B)/bench/bench-worker: $(call static_obj,tests/bench/bench_worker.c)
-	$(call say,LINK,$@ (static))
-	$(Q)mkdir -p $(@D) && $(LINK) -static -o $@ $^ $(LDLIBS)
+# With musl: it tells when it runs, and libc's start would be a part of what is measured.
+$(B)/bench/bench-worker: $(call musl_obj,tests/bench/bench_worker.c)
+	$(call say,LINK,$@ (musl))
+	$(Q)mkdir -p $(@D) && $(MUSL_LINK) -o $@ $^ $(LDLIBS)
 
 $(B)/bench/stacks-probe: $(call static_obj,tests/bench/stacks_probe.c $(STACKS_SRC)) $(STATIC_POLICY_LIB)
 	$(call say,LINK,$@ (static))
