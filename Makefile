@@ -347,6 +347,8 @@ lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 4 tests/tidy \
 		-std=gnu17 $(BASE_CPPFLAGS) $(LIB_CFLAGS) --
+	$(Q)tests/arm64 -std=gnu17 $(BASE_CPPFLAGS) -- $(POLICY_SRC) $(SANDBOX_MAIN) $(SANDBOX_SRC) \
+		$(SUPERVISOR_MAINS) $(SUPERVISOR_SRC)
 	$(Q)shellcheck $(SHELL_FILES)
 	$(Q)mandoc -T lint -W warning man/*.[1-8]
 

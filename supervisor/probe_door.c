@@ -203,15 +203,14 @@ enum health_outcome probe_door_receive(struct probe_door *door, int *ret_fd)
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	char word = 0;
+	unsigned char word = 0;
 	struct iovec vector = { .iov_base = &word, .iov_len = 1 };
 	struct msghdr message = { .msg_iov = &vector,
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
 
-	if (recvmsg(door->socket, &message, MSG_CMSG_CLOEXEC) != 1 || word < 0 ||
-	    word >= HEALTH_OUTCOME_COUNT)
+	if (recvmsg(door->socket, &message, MSG_CMSG_CLOEXEC) != 1 || word >= HEALTH_OUTCOME_COUNT)
 		return HEALTH_NOT_ASKED;
 	if (word != HEALTH_WELL)
 		return (enum health_outcome)word;
