@@ -12,13 +12,15 @@
  * With `keep`, somebody will come if nobody is there: the end is kept until it is COLLECTED, for as
  * long as it takes, unless SIGTERM came. Then the whole scope is to end, and all of us with it.
  *
- * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children,
+ * What the worker does costs the loop a bounded amount of work a turn: REAP_BATCH children (and of
+ * orphans, who are ours to bury and cost the worker little, ORPHANS_PER_SECOND),
  * OUTPUT_DRAIN_BYTES of each pipe, one message, one signal, one refused system call (denials.h), a
  * batch of those who watch the memory (pressure.h).
  */
 #include "sandbox/init.h"
 
 #include "policy/own.h"
+#include "policy/rate.h"
 #include "sandbox/channel.h"
 #include "sandbox/denials.h"
 #include "sandbox/fds.h"
@@ -36,7 +38,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define REAP_BATCH	   64
+#define REAP_BATCH 64
+/* Beyond that they are buried in pieces, and until then count for the worker's pids limit. */
+#define ORPHANS_PER_SECOND 1000
+#define ORPHANS_AT_ONCE	   256
+#define REAP_REST_NSEC	   (10 * NSEC_PER_MSEC)
 #define NSEC_PER_MSEC	   UINT64_C(1000000)
 #define NSEC_PER_USEC	   UINT64_C(1000)
 #define USEC_PER_SECOND	   UINT64_C(1000000)
@@ -49,6 +55,7 @@ enum {
 	WATCH_SIGNALS = KEEPER_WATCH_COUNT,
 	WATCH_DENIALS,
 	WATCH_PRESSURE,
+	WATCH_WORKER,
 	WATCH_COUNT,
 };
 
@@ -66,7 +73,9 @@ struct init {
 	bool main_ended;
 	bool all_ended; /* no child is left */
 	bool more_to_reap;
-	bool told; /* the end was sent, or there was nobody to send it to */
+	struct rate orphans;
+	uint64_t reap_after; /* nsec; not 0: no orphan is buried before, and no SIGCHLD is heard */
+	bool told;	     /* the end was sent, or there was nobody to send it to */
 	bool done;
 	uint64_t now;		   /* nsec, read once a turn */
 	uint64_t kill_at;	   /* end of the grace */
@@ -222,22 +231,74 @@ static void main_process_ended(struct init *init, int status, const struct rusag
 	init->end.ended_nsec = monotonic_nsec();
 }
 
+/* Which signals wake us. */
+static int hear(int fd, bool children)
+{
+	sigset_t heard;
+
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGTERM);
+	if (children)
+		sigaddset(&heard, SIGCHLD);
+	return signalfd(fd, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void rest_from_reaping(struct init *init)
+{
+	if (hear(init->signals, false) >= 0) /* else each wakes us, as without a rest */
+		init->reap_after = init->now + REAP_REST_NSEC;
+}
+
+static void end_rest(struct init *init)
+{
+	init->reap_after = 0;
+	(void)hear(init->signals, true); /* can't fail: the descriptor is a signalfd */
+}
+
+/* The worker itself, or all that have ended, in any order. Returns the pid, 0 or less for none. */
+static pid_t reap_one(struct init *init, pid_t which)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid = wait4(which, &status, WNOHANG | __WALL, &usage);
+
+	if (pid < 0 && which < 0 && errno == ECHILD)
+		init->all_ended = true;
+	if (pid > 0 && pid == init->launcher->worker)
+		main_process_ended(init, status, &usage);
+	return pid;
+}
+
+/* Once the worker has ended there is no other one to come, and all of it is to go. */
+static bool may_bury(struct init *init)
+{
+	return init->main_ended || rate_take(&init->orphans, init->now / NSEC_PER_USEC, 1);
+}
+
 static void reap(struct init *init)
 {
 	init->more_to_reap = false;
 	for (int i = 0; i < REAP_BATCH; i++) {
-		struct rusage usage;
-		int status;
-		pid_t pid = wait4(-1, &status, WNOHANG | __WALL, &usage);
-
-		if (pid < 0 && errno == ECHILD)
-			init->all_ended = true;
-		if (pid <= 0)
+		if (reap_one(init, -1) <= 0)
 			return;
-		if (pid == init->launcher->worker)
-			main_process_ended(init, status, &usage);
+		if (!may_bury(init)) {
+			rest_from_reaping(init);
+			return;
+		}
 	}
 	init->more_to_reap = true;
+}
+
+/* worker: its pidfd says that it has ended, which is told at once. */
+static void handle_children(struct init *init, bool worker)
+{
+	if (init->reap_after != 0 && worker)
+		(void)reap_one(init, init->launcher->worker);
+	if (init->reap_after != 0 && !init->main_ended && init->now < init->reap_after)
+		return;
+	if (init->reap_after != 0)
+		end_rest(init);
+	reap(init);
 }
 
 /* --- the loop ---------------------------------------------------------------------------------*/
@@ -255,6 +316,8 @@ static int timeout_msec(const struct init *init)
 	until = earlier(until, pressure_deadline(&init->pressure, init->now));
 	if (init->more_to_reap)
 		return 0;
+	if (init->reap_after != 0)
+		until = earlier(until, init->reap_after);
 	if (init->main_ended ? !init->all_ended : init->now >= init->kill_at)
 		until = earlier(until, init->now + KILL_INTERVAL_MSEC * NSEC_PER_MSEC);
 	else if (!init->main_ended)
@@ -277,6 +340,15 @@ static void handle_time(struct init *init)
 		tell_end(init, LAUNCH_ENDED);
 }
 
+/* Its end is a SIGCHLD as well, which is not heard in a rest. */
+static struct pollfd watch_worker(const struct init *init)
+{
+	bool needed = init->reap_after != 0 && !init->main_ended;
+
+	return (struct pollfd){ .fd = needed ? init->launcher->worker_pidfd : -1,
+				.events = POLLIN };
+}
+
 static void turn(struct init *init)
 {
 	struct pollfd watched[WATCH_COUNT];
@@ -285,6 +357,7 @@ static void turn(struct init *init)
 	watched[WATCH_SIGNALS] = (struct pollfd){ .fd = init->signals, .events = POLLIN };
 	watched[WATCH_DENIALS] = denials_watch(&init->denials, init->now);
 	watched[WATCH_PRESSURE] = pressure_watch(&init->pressure, init->now);
+	watched[WATCH_WORKER] = watch_worker(init);
 	if (poll(watched, WATCH_COUNT, timeout_msec(init)) < 0)
 		return; /* EINTR, or ENOMEM: the next turn tries again */
 	init->now = monotonic_nsec();
@@ -295,19 +368,14 @@ static void turn(struct init *init)
 	keeper_handle(&init->keeper, watched, init->now, &init->end);
 	denials_handle(&init->denials, watched[WATCH_DENIALS].revents, init->now);
 	pressure_handle(&init->pressure, watched[WATCH_PRESSURE].revents, init->now);
-	reap(init);
+	handle_children(init, watched[WATCH_WORKER].revents != 0);
 	handle_time(init);
 	look_for_supervisor(init);
 }
 
 static int open_signals(int *ret_fd, struct error *err)
 {
-	sigset_t read_here;
-
-	sigemptyset(&read_here);
-	sigaddset(&read_here, SIGCHLD);
-	sigaddset(&read_here, SIGTERM);
-	*ret_fd = signalfd(-1, &read_here, SFD_CLOEXEC | SFD_NONBLOCK);
+	*ret_fd = hear(-1, true);
 	if (*ret_fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "signalfd");
 	return 0;
@@ -356,6 +424,8 @@ int init_run(struct launcher *launcher, struct error *err)
 	keeper_init(&init.keeper, launcher);
 	denials_init(&init.denials, &init.keeper);
 	pressure_init(&init.pressure, launcher->pressure, monotonic_nsec());
+	rate_init(&init.orphans, ORPHANS_PER_SECOND, ORPHANS_AT_ONCE,
+		  monotonic_nsec() / NSEC_PER_USEC);
 	r = open_signals(&signals, err);
 	if (r == 0)
 		r = keeper_open(&init.keeper, err);

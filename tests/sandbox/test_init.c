@@ -311,3 +311,47 @@ Test(init, survives_a_flood_of_orphans)
 	cr_expect_eq(box.last.wait_status, W_EXITCODE(2, 0));
 	cr_expect_eq(sandbox_process_count(&box), 0);
 }
+
+#define ORPHANS_PYTHON                                       \
+	"import glob, os, time\n"                            \
+	"def orphans(count):\n"                              \
+	"    for _ in range(count // 50):\n"                 \
+	"        child = os.fork()\n"                        \
+	"        if child == 0:\n"                           \
+	"            for _ in range(50):\n"                  \
+	"                os.fork() or os._exit(0)\n"         \
+	"            os._exit(0)\n"                          \
+	"        os.waitpid(child, 0)\n"                     \
+	"def zombies():\n"                                   \
+	"    count = 0\n"                                    \
+	"    for path in glob.glob('/proc/[0-9]*/stat'):\n"  \
+	"        try:\n"                                     \
+	"            count += ') Z ' in open(path).read()\n" \
+	"        except OSError: pass\n"                     \
+	"    return count\n"
+
+/* To bury them is work outside the worker's limits, so a flood costs the worker and not us. */
+Test(init, buries_a_flood_of_orphans_in_pieces)
+{
+	sandbox_run_script(&box, "exec python3 -c \"" ORPHANS_PYTHON "begin = time.monotonic()\n"
+				 "orphans(2500)\n"
+				 "while zombies(): time.sleep(0.05)\n"
+				 "took = time.monotonic() - begin\n"
+				 "print('slow' if took > 1.8 else took)\"");
+	cr_expect_str_eq(box.text[0], "slow\n", "%s", box.text[1]);
+}
+
+Test(init, tells_the_workers_end_before_the_orphans_are_buried)
+{
+	uint64_t ended;
+
+	sandbox_init(&box, "exec python3 -c \"" ORPHANS_PYTHON
+			   "orphans(2500)\nprint('ready', flush=True)\nos._exit(6)\"");
+	start_script("ready");
+	cr_assert(worker_has_ended(10000));
+	ended = now_msec();
+	sandbox_finish(&box);
+	cr_expect_lt(now_msec() - ended, 800);
+	cr_expect_eq(box.last.wait_status, W_EXITCODE(6, 0));
+	cr_expect_eq(sandbox_process_count(&box), 0);
+}
