@@ -38,6 +38,17 @@ static uint64_t credit_at(const struct rate *rate, uint64_t now_usec)
 	return credit < full_credit(rate) ? credit : full_credit(rate);
 }
 
+void rate_change(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t now_usec)
+{
+	rate->credit = credit_at(rate, now_usec);
+	if (now_usec > rate->usec)
+		rate->usec = now_usec;
+	rate->per_second = per_second;
+	rate->burst = burst;
+	if (rate->credit > full_credit(rate))
+		rate->credit = full_credit(rate);
+}
+
 bool rate_take(struct rate *rate, uint64_t now_usec, uint64_t count)
 {
 	uint64_t price = multiply(count, USEC_PER_SEC);

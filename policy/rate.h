@@ -18,6 +18,8 @@ struct rate {
 
 /* Starts full. */
 void rate_init(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t now_usec);
+/* Other bounds from now on; what has been used up stays so. */
+void rate_change(struct rate *rate, uint64_t per_second, uint64_t burst, uint64_t now_usec);
 /* May so many more pass? More than the burst counts as the burst: it waits until nothing is owed.
  */
 bool rate_take(struct rate *rate, uint64_t now_usec, uint64_t count);

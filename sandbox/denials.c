@@ -12,12 +12,14 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV /* Linux 5.19 */
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
 #define REST_NSEC     UINT64_C(10000000) /* when questions come faster than they are answered */
+#define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_PER_USEC 1000
 /* What a kernel may write of a question: struct seccomp_notif may grow. */
 #define QUESTION_MAX 512
@@ -132,13 +134,56 @@ int denials_load(const struct sock_fprog *program, int status)
 	return listener < 0 ? -errno : send_listener((int)listener, status);
 }
 
+/* --- how many ---------------------------------------------------------------------------------*/
+
+uint64_t denials_rate(uint64_t nsec)
+{
+	uint64_t rate = nsec > 0 ? DENIALS_BUDGET_NSEC * DENIALS_MEASURED / nsec : UINT64_MAX;
+
+	if (rate > DENIALS_PER_SECOND)
+		return DENIALS_PER_SECOND;
+	return rate < DENIALS_PER_SECOND_MIN ? DENIALS_PER_SECOND_MIN : rate;
+}
+
 /* --- questions --------------------------------------------------------------------------------*/
+
+static uint64_t processor_nsec(void)
+{
+	struct timespec used = { 0 };
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * NSEC_PER_SEC + (uint64_t)used.tv_nsec;
+}
+
+/* To wake up for nothing is half as much work as an answer. */
+static uint64_t rest_nsec(const struct denials *denials)
+{
+	uint64_t one = NSEC_PER_SEC / denials->rate.per_second;
+
+	return one > REST_NSEC ? one : REST_NSEC;
+}
 
 static void set_rate(struct denials *denials, uint64_t now)
 {
 	uint64_t rate = denials->permit ? DENIALS_PERMITTED_PER_SECOND : DENIALS_PER_SECOND;
 
 	rate_init(&denials->rate, rate, rate, now / NSEC_PER_USEC);
+	denials->measured = 0;
+	denials->used_nsec = processor_nsec();
+}
+
+/* What an answer takes is a matter of the machine. */
+static void measure(struct denials *denials, uint64_t now)
+{
+	uint64_t used, rate;
+
+	if (denials->permit || ++denials->measured < DENIALS_MEASURED)
+		return;
+	used = processor_nsec();
+	rate = denials_rate(used - denials->used_nsec);
+	rate_change(&denials->rate, rate, rate, now / NSEC_PER_USEC);
+	denials->measured = 0;
+	denials->used_nsec = used;
 }
 
 void denials_init(struct denials *denials, struct keeper *keeper)
@@ -330,10 +375,12 @@ void denials_handle(struct denials *denials, short revents, uint64_t now)
 	if (denials->held_until != 0 && (now >= denials->held_until || !denials->keeper->connected))
 		denials_heard(denials);
 	if (revents & POLLIN) {
-		if (rate_take(&denials->rate, now / NSEC_PER_USEC, 1))
+		if (rate_take(&denials->rate, now / NSEC_PER_USEC, 1)) {
 			take(denials, now);
-		else
-			denials->rest_until = now + REST_NSEC;
+			measure(denials, now);
+		} else {
+			denials->rest_until = now + rest_nsec(denials);
+		}
 	} else if (revents != 0) { /* POLLHUP: no process is left under the filter */
 		close_and_clear(&denials->listener);
 	}

@@ -18,6 +18,11 @@
 #include <linux/seccomp.h>
 
 #define DENIALS_PER_SECOND 500
+/* And no more than what takes so much of our own processor time a second: 500 are 8 ms where an
+ * answer takes 17 us, and a quarter of an emulated processor. A few must always go. */
+#define DENIALS_BUDGET_NSEC    UINT64_C(20000000)
+#define DENIALS_PER_SECOND_MIN 20
+#define DENIALS_MEASURED       32 /* answers, after each of which it is looked how long they took */
 /* Where they are permitted, which is an administrator's word, a busy app makes many: what it makes
  * all the time is to be slowed little, and the answers must not take more than half a core. */
 #define DENIALS_PERMITTED_PER_SECOND 20000
@@ -35,6 +40,8 @@ struct denials {
 	bool permit, all;
 	struct rate rate;
 	uint64_t rest_until; /* nsec: no question is taken before */
+	unsigned measured;   /* answers since ... */
+	uint64_t used_nsec;  /* ... this much processor time had been used */
 	struct seccomp_data *known;
 	size_t known_count, oldest;
 	uint64_t window_end; /* nsec */
@@ -55,6 +62,9 @@ int denials_program(const struct launcher *launcher, struct sock_fprog *ret, str
 /* In the worker's place: loads `program` and sends the listener through `status`. A negative errno;
  * -EBUSY: there is a listener already, around us. */
 int denials_load(const struct sock_fprog *program, int status);
+
+/* How many a second, if DENIALS_MEASURED of them took so much processor time. */
+uint64_t denials_rate(uint64_t nsec);
 
 void denials_init(struct denials *denials, struct keeper *keeper);
 

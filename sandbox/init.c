@@ -289,9 +289,14 @@ static void reap(struct init *init)
 	init->more_to_reap = true;
 }
 
-/* worker: its pidfd says that it has ended, which is told at once. */
-static void handle_children(struct init *init, bool worker)
+/* signalled: there was a SIGCHLD, perhaps; worker: its pidfd says that it has ended, which is told
+ * at once. */
+static void handle_children(struct init *init, bool signalled, bool worker)
 {
+	/* all children tell of their end by SIGCHLD (worker.c says so of the worker): most turns
+	 * are about other things */
+	if (!signalled && !init->more_to_reap && !init->main_ended && init->reap_after == 0)
+		return;
 	if (init->reap_after != 0 && worker)
 		(void)reap_one(init, init->launcher->worker);
 	if (init->reap_after != 0 && !init->main_ended && init->now < init->reap_after)
@@ -368,7 +373,8 @@ static void turn(struct init *init)
 	keeper_handle(&init->keeper, watched, init->now, &init->end);
 	denials_handle(&init->denials, watched[WATCH_DENIALS].revents, init->now);
 	pressure_handle(&init->pressure, watched[WATCH_PRESSURE].revents, init->now);
-	handle_children(init, watched[WATCH_WORKER].revents != 0);
+	handle_children(init, watched[WATCH_SIGNALS].revents != 0,
+			watched[WATCH_WORKER].revents != 0);
 	handle_time(init);
 	look_for_supervisor(init);
 }

@@ -86,6 +86,23 @@ Test(rate, is_idle_again_when_all_is_paid_for)
 	cr_expect(rate_is_idle(&rate, NOW));
 }
 
+Test(rate, a_change_gives_nothing_back_and_takes_what_is_beyond_the_new_burst)
+{
+	struct rate rate;
+
+	rate_init(&rate, 10, 30, NOW);
+	cr_expect_eq(take_all(&rate, NOW, 25), 25);
+	rate_change(&rate, 2, 20, NOW);
+	cr_expect_eq(take_all(&rate, NOW, 100), 5);
+	cr_expect_eq(take_all(&rate, NOW + USEC_PER_SEC, 100), 2);
+	rate_change(&rate, 10, 30, NOW + 100 * USEC_PER_SEC);
+	cr_expect_eq(take_all(&rate, NOW + 100 * USEC_PER_SEC, 100), 20,
+		     "what it was until then it has gained by the former rate and burst");
+	rate_init(&rate, 10, 30, NOW);
+	rate_change(&rate, 10, 3, NOW);
+	cr_expect_eq(take_all(&rate, NOW, 100), 3);
+}
+
 Test(rate, no_bound_is_no_bound)
 {
 	struct rate rate;

@@ -204,6 +204,19 @@ Test(denials, a_flood_of_refused_calls_is_slowed_down)
 	cr_expect_eq(box.denial_count, 1);
 }
 
+Test(denials, are_answered_for_a_share_of_a_processor)
+{
+	const uint64_t at_most = DENIALS_BUDGET_NSEC * DENIALS_MEASURED;
+
+	cr_expect_eq(denials_rate(0), DENIALS_PER_SECOND);
+	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(17000)), DENIALS_PER_SECOND);
+	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(500000)), 40);
+	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(500000)) * 500000,
+		     DENIALS_BUDGET_NSEC);
+	cr_expect_eq(denials_rate(at_most), DENIALS_PER_SECOND_MIN);
+	cr_expect_eq(denials_rate(UINT64_MAX), DENIALS_PER_SECOND_MIN, "a few always");
+}
+
 Test(denials, killed_callers_hold_up_nothing)
 {
 	run_python(REFUSALS_EXPLAINED, "import signal, subprocess\n"
