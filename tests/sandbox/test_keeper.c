@@ -361,6 +361,6 @@ Test(keeper, is_small_while_the_worker_sleeps)
 	usleep(1500000);
 	sandbox_read_proc(&box, "smaps_rollup", text, sizeof(text));
 	/* code and constants are shared by all launchers */
-	cr_expect_leq(kilobytes(text, "\nAnonymous:"), 125, "%s", text);
-	cr_expect_leq(kilobytes(text, "\nRss:"), 400, "%s", text);
+	cr_expect_leq(kilobytes(text, "\nAnonymous:"), 50, "%s", text);
+	cr_expect_leq(kilobytes(text, "\nRss:"), 220, "%s", text);
 }
