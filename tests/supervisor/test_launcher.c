@@ -30,6 +30,7 @@ static char name[64], path[64];
 static struct launcher launcher = { .pidfd = -1, .socket = -1 };
 static struct launcher_event event;
 static const struct launcher_slots *slots;
+static const char *missing; /* the plan asks for it; NULL: for nothing that isn't there */
 static struct host_view view = { .namespace_fd = -1, .mounts_fd = -1 };
 
 static void find_what_is_needed(void)
@@ -116,6 +117,13 @@ static void spawn(const char *script)
 	struct error err;
 
 	plan->host_view = view.namespace_fd >= 0;
+	if (missing != NULL)
+		cr_assert_eq(plan_add_mount(plan,
+					    &(struct mount_step){ .kind = MOUNT_BIND,
+								  .source = (char *)missing,
+								  .target = (char *)missing },
+					    &err),
+			     0, "%s", err.text);
 	cr_assert_eq(launcher_spawn(&start, &launcher, &err), 0, "%s", err.text);
 }
 
@@ -225,6 +233,55 @@ Test(launcher, leaves_nothing_of_the_host_in_a_sandbox)
 Test(launcher, leaves_nothing_of_the_host_in_a_sandbox_that_begins_in_a_view)
 {
 	try_a_view(true);
+}
+
+/* Of one that has failed at `stage`, and keeps that for a supervisor that may come late. */
+static void expect_nothing_held(bool with_view, enum launch_stage stage)
+{
+	char place[] = "/tmp/pysbx-launcher-test.XXXXXX";
+	_cleanup_close_ int cut = -1;
+	int whole = filter;
+	struct error err;
+
+	cr_assert(mkdtemp(place) != NULL && rmdir(place) == 0);
+	enter_own_mounts(place);
+	cr_assert_eq(file_sealed_memfd("filter", "1234567", 7, false, &cut, &err), 0);
+	if (with_view)
+		cr_assert_eq(host_view_open(&view, &err), 0, "%s", err.text);
+	if (stage == STAGE_PLAN)
+		filter = cut;
+	else
+		missing = "/nothing/there";
+	spawn("true");
+	filter = whole;
+	missing = NULL;
+	wait_for(LAUNCH_FAILED);
+	cr_expect_eq(event.message.stage, stage);
+	close_event();
+	cr_expect_eq(kill(launcher.pid, 0), 0, "it keeps its failure");
+	host_view_close(&view);
+	cr_expect(is_last_mount_of(place), "a failed launcher holds a file system of the host");
+	(void)rmdir(place);
+}
+
+Test(launcher, that_has_failed_early_holds_nothing_of_the_host)
+{
+	expect_nothing_held(false, STAGE_PLAN);
+}
+
+Test(launcher, that_has_failed_late_holds_nothing_of_the_host)
+{
+	expect_nothing_held(false, STAGE_ROOT);
+}
+
+Test(launcher, that_has_failed_early_in_a_view_holds_nothing_of_the_host)
+{
+	expect_nothing_held(true, STAGE_PLAN);
+}
+
+Test(launcher, that_has_failed_late_in_a_view_holds_nothing_of_the_host)
+{
+	expect_nothing_held(true, STAGE_ROOT);
 }
 
 /* The numbers that a process has open, as it sees them itself. */
