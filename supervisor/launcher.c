@@ -143,20 +143,24 @@ __attribute__((no_sanitize("address"))) static void become_launcher(const void *
 		_exit(125);
 	/* out of the way of the fixed numbers first, then onto them (dup2 clears close-on-exec) */
 	for (size_t i = 0; i < count; i++)
-		high[i] = fcntl(passing->fds[i], F_DUPFD_CLOEXEC, 64);
+		high[i] = fcntl(passing->fds[i], F_DUPFD_CLOEXEC, LAUNCH_FD_HIGH);
 	for (size_t i = 1; i < count; i++) {
 		if (high[i] < 0 || dup2(high[i], LAUNCH_FD_SOCKET + (int)i - 1) < 0)
 			_exit(125);
 	}
+	/* stays open if it becomes one of the standard streams, and else is closed below */
 	null_fd = open(passing->start->plan->host_view ? PLAN_HOST_DIRECTORY "/dev/null"
 						       : "/dev/null",
-		       O_RDWR | O_CLOEXEC);
+		       O_RDWR);
 	if (null_fd < 0 || high[0] < 0 || dup2(null_fd, 0) < 0)
 		_exit(125);
-	/* a closed stdout or stderr must not become some other file's number */
+	/* a closed stdout or stderr must not become some other file's number: neither in the
+	 * launcher, nor here, where the plan may have it */
 	for (int fd = 1; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) < 0)
-			(void)dup2(null_fd, fd);
+		int flags = fcntl(fd, F_GETFD);
+
+		if (flags < 0 || (flags & FD_CLOEXEC) != 0)
+			(void)dup3(0, fd, 0);
 	}
 	(void)syscall(SYS_close_range, LAUNCH_FD_SOCKET + (unsigned)count - 1, ~0U,
 		      CLOSE_RANGE_CLOEXEC);

@@ -314,6 +314,28 @@ Test(launcher, gives_its_few_descriptors_to_one_of_a_supervisor_that_has_many)
 	slots = NULL;
 }
 
+/* The lowest number that is free is then the first that the launcher would give away. */
+Test(launcher, gives_no_number_of_a_standard_stream_that_is_closed_to_another_file)
+{
+	char said[16] = "";
+	int kept[2] = { dup(STDOUT_FILENO), dup(STDERR_FILENO) };
+
+	close(STDOUT_FILENO);
+	close(STDERR_FILENO);
+	spawn("echo out; exec sleep 1000");
+	dup2(kept[0], STDOUT_FILENO);
+	dup2(kept[1], STDERR_FILENO);
+	wait_for(LAUNCH_PIPES);
+	for (int tries = 0; tries < 1000 && read(event.fds[0], said, sizeof(said) - 1) < 0; tries++)
+		usleep(10000);
+	cr_expect_str_eq(said, "out\n");
+	close_event();
+	wait_for(LAUNCH_RUNNING);
+	close_event();
+	close(kept[0]);
+	close(kept[1]);
+}
+
 Test(launcher, adopts_one_that_it_has_not_started)
 {
 	struct error err;
