@@ -210,8 +210,8 @@ Test(denials, are_answered_for_a_share_of_a_processor)
 
 	cr_expect_eq(denials_rate(0), DENIALS_PER_SECOND);
 	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(17000)), DENIALS_PER_SECOND);
-	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(500000)), 40);
-	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(500000)) * 500000,
+	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(250000)), 200);
+	cr_expect_eq(denials_rate(DENIALS_MEASURED * UINT64_C(250000)) * 250000,
 		     DENIALS_BUDGET_NSEC);
 	cr_expect_eq(denials_rate(at_most), DENIALS_PER_SECOND_MIN);
 	cr_expect_eq(denials_rate(UINT64_MAX), DENIALS_PER_SECOND_MIN, "a few always");
