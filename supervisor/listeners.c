@@ -245,6 +245,21 @@ static int take_kept(struct listeners *listeners, const struct listen_address *a
 	return -1;
 }
 
+/* Those that are kept have connections waiting in them, which the next try may still serve. */
+static void end_others(const struct order *order, struct listeners *listeners)
+{
+	struct listeners kept = { 0 }, others = { 0 };
+
+	for (size_t i = 0; i < order->count; i++) {
+		struct listeners *whose = order->kept[i] ? &kept : &others;
+
+		if (listeners->fds[i] >= 0)
+			whose->fds[whose->count++] = listeners->fds[i];
+	}
+	listeners_end(&others);
+	*listeners = kept;
+}
+
 int listeners_hold(struct listeners *listeners, const struct strings *list, int root_fd,
 		   bool ret_shut[static LISTEN_MAX], struct error *err)
 {
@@ -262,7 +277,7 @@ int listeners_hold(struct listeners *listeners, const struct strings *list, int 
 	*listeners = next;
 	r = open_others(&order, list, root_fd, listeners, err);
 	if (r < 0) {
-		listeners_end(listeners);
+		end_others(&order, listeners);
 		return r;
 	}
 	memcpy(ret_shut, shut, sizeof(shut));

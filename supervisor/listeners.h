@@ -22,7 +22,7 @@ struct listeners { /* zero-initialised: none */
  * no connections any more is made anew: a unix socket whose file has gone, and one that a worker
  * has shut down, which ret_shut tells for each entry. root_fd: a cgroup that may get one below it.
  * ERROR_SYSTEM and ERROR_INVALID name the entry or its path, ERROR_UNSUPPORTED is that of
- * egress_close(); nothing is held then. */
+ * egress_close(); of what is held already, that which would have stayed stays then. */
 int listeners_hold(struct listeners *listeners, const struct strings *list, int root_fd,
 		   bool ret_shut[static LISTEN_MAX], struct error *err);
 

@@ -151,6 +151,22 @@ Test(listeners, that_cannot_be_had_are_named_and_nothing_is_held)
 	cr_expect_eq(dial(8001), ECONNREFUSED);
 }
 
+Test(listeners, that_are_held_stay_with_who_waits_in_them_when_another_cannot_be_had)
+{
+	struct listeners other = { 0 };
+
+	hold("127.0.0.1:8001", NULL);
+	cr_assert_eq(dial(8001), 0);
+	say("127.0.0.1:8000", NULL);
+	cr_assert_eq(listeners_hold(&other, &list, cgroup, shut, &err), 0, "%s", err.text);
+	say("127.0.0.1:8000", "127.0.0.1:8001");
+	cr_expect_eq(listeners_hold(&held, &list, cgroup, shut, &err), -EADDRINUSE);
+	cr_assert_eq(held.count, 1);
+	listeners_close(&other);
+	hold("127.0.0.1:8000", "127.0.0.1:8001");
+	cr_expect_geq(accept4(held.fds[1], NULL, NULL, SOCK_CLOEXEC), 0, "who waited is gone");
+}
+
 Test(listeners, are_taken_over)
 {
 	int fds[LISTEN_MAX] = { -1, -1, -1, -1, -1, -1, -1, -1 };
