@@ -134,10 +134,14 @@ static int check_required(const json_t *object, struct error *err)
 
 	for (size_t i = 0; i < spec_row_count; i++) {
 		const struct place here = { &document, spec_rows[i].key, 0 };
+		const json_t *value = json_object_get(object, spec_rows[i].key);
 
-		if ((spec_rows[i].flags & ROW_REQUIRED) != 0 &&
-		    json_object_get(object, spec_rows[i].key) == NULL)
+		if ((spec_rows[i].flags & ROW_REQUIRED) == 0)
+			continue;
+		if (value == NULL)
 			return place_refuse(&here, err, "is missing: every app must say it");
+		if (json_is_array(value) && json_array_size(value) == 0)
+			return place_refuse(&here, err, "is empty: every app must say it");
 	}
 	return 0;
 }

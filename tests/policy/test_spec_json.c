@@ -171,6 +171,8 @@ Test(spec_json, refuses_what_is_wrong_and_names_its_place)
 	} samples[] = {
 		{ "[]", "", "must be an object" },
 		{ "{}", "name", "name: is missing: every app must say it" },
+		{ "{'name': 'a', 'command': [], 'directory': '/'}", "command",
+		  "command: is empty: every app must say it" },
 		{ "{'name':'a'}", "command", "command: is missing" },
 		{ "{'name':'a','command':['b']}", "directory", "directory: is missing" },
 		{ APP(",'nmae':'x'"), "", "\"nmae\" is no key here; did you mean name?" },
