@@ -158,8 +158,9 @@ class Pysbxd(Supervisor):
         self.declare("victim", SPECIAL["victim"], enabled=False, restart={**often, "stable": "100ms"})
         self.declare("crash", SPECIAL["crash"], enabled=False,
                     restart={**often, "backoff": "10ms", "backoff_max": "10ms", "stable": "1d"})
-        self.declare("bomb", (WORKER, "bomb", "1000000"), enabled=False, limits={"pids": BOMB + 1},
-                    log={"target": "file"})
+        limits = {"pids": BOMB + 1} if self.is_limited() else idle
+        self.declare("bomb", (WORKER, "bomb", "1000000" if self.is_limited() else str(BOMB)),
+                    enabled=False, limits=limits, log={"target": "file"})
         self.declare("flood", SPECIAL["flood"], enabled=False, log=files)
 
     def is_limited(self):
