@@ -11,14 +11,17 @@
  * it, and its app with it, which is then started again as after any other loss.
  *
  *   launcher -> supervisor
- *     LAUNCH_PIPES    when the worker runs, with the read ends of its stdout and stderr
- * (SCM_RIGHTS, in this order) LAUNCH_RUNNING  execve succeeded; started_nsec; with the worker's
- * pidfd and the launcher's own (SCM_RIGHTS, in this order); landlock_* LAUNCH_FAILED   no worker:
- * stage, errno, text LAUNCH_ENDED    the worker's wait status and rusage (its waited-for children
- * included). What was left in its PID namespace has been killed and reaped. signal is SIGTERM if
- * that was sent to the launcher: its scope is being stopped LAUNCH_SPOOL    what the launcher read
- * off the pipes while nobody else did, older than anything still in them: spool[] says how much of
- * it, with one memfd a stream (SCM_RIGHTS, stdout first), or with none if nothing is kept
+ *     LAUNCH_PIPES    the worker runs; with the read ends of its stdout and stderr (SCM_RIGHTS, in
+ *                     this order)
+ *     LAUNCH_RUNNING  execve succeeded; started_nsec; with the worker's pidfd and the launcher's
+ *                     own (SCM_RIGHTS, in this order); landlock_*
+ *     LAUNCH_FAILED   no worker: stage, errno, text
+ *     LAUNCH_ENDED    the worker's wait status and rusage (its waited-for children included). What
+ *                     was left in its PID namespace has been killed and reaped. signal is
+ *                     SIGTERM if that was sent to the launcher: its scope is being stopped
+ *     LAUNCH_SPOOL    what the launcher read off the pipes while nobody else did, older than
+ *                     anything still in them: spool[] says how much of it, with one memfd a stream
+ *                     (SCM_RIGHTS, stdout first), or with none if nothing is kept
  *     LAUNCH_STALLED  a pipe has been nearly full for a while: is anybody reading?
  *     LAUNCH_DENIED   the filter has refused a call (plan->refusals): denial. If denial.held is
  *                     true, the caller still waits in it, until HEARD comes or
