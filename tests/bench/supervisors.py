@@ -47,6 +47,11 @@ def read(path):
         return file.read()
 
 
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
 def first_word(pid):
     """Of its command line; "" when it has gone."""
     try:

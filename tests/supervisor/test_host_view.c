@@ -3,6 +3,7 @@
 #include "policy/own.h"
 #include "policy/plan.h"
 #include "supervisor/host_view.h"
+#include "tests/supervisor/descriptors.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -104,25 +105,14 @@ Test(host_view, is_an_empty_directory_with_the_hosts_tree_below_it)
 	cr_expect_not(holds(place_is_mounted));
 }
 
-static unsigned open_files(void)
-{
-	DIR *listing = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	while (readdir(listing) != NULL)
-		count++;
-	closedir(listing);
-	return count;
-}
-
 Test(host_view, leaves_the_callers_mounts_and_descriptors_as_they_are)
 {
-	unsigned before = open_files();
+	unsigned before = descriptors_count();
 
 	open_view();
 	cr_expect_eq(access("/etc/passwd", R_OK), 0);
 	cr_expect_lt(access(PLAN_HOST_DIRECTORY "/etc/passwd", R_OK), 0);
-	cr_expect_eq(open_files(), before + 2, "the namespace, and what tells of changes");
+	cr_expect_eq(descriptors_count(), before + 2, "the namespace, and what tells of changes");
 }
 
 Test(host_view, shows_what_was_mounted_since)

@@ -6,6 +6,7 @@
 #include "supervisor/file.h"
 #include "supervisor/host_view.h"
 #include "supervisor/launcher.h"
+#include "tests/last_mount.h"
 #include "tests/supervisor/cgroup_fixture.h"
 #include "tests/supervisor/program.h"
 
@@ -17,7 +18,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -190,17 +190,6 @@ static void enter_own_mounts(const char *place)
 	cr_assert_eq(mount("test", place, "tmpfs", 0, NULL), 0);
 }
 
-/* The kernel says IN_UNMOUNT when a file system's last mount goes, in whichever namespace. */
-static bool is_last_mount_of(const char *place)
-{
-	_cleanup_close_ int watch = inotify_init1(IN_CLOEXEC);
-	struct pollfd poller = { .fd = watch, .events = POLLIN };
-
-	cr_assert_geq(inotify_add_watch(watch, place, IN_DELETE_SELF), 0);
-	cr_assert_eq(umount2(place, 0), 0);
-	return poll(&poller, 1, 2000) == 1;
-}
-
 static void try_a_view(bool with_view)
 {
 	char place[] = "/tmp/pysbx-launcher-test.XXXXXX", listed[64];
@@ -221,7 +210,7 @@ static void try_a_view(bool with_view)
 	usleep(300000);
 	cr_expect_eq(kill(launcher.pid, 0), 0, "what it looked at is wrong");
 	host_view_close(&view);
-	cr_expect(is_last_mount_of(place), "the sandbox holds a file system of the host");
+	cr_expect(last_mount_goes(place, 2000), "the sandbox holds a file system of the host");
 	(void)rmdir(place);
 }
 
@@ -260,7 +249,8 @@ static void expect_nothing_held(bool with_view, enum launch_stage stage)
 	close_event();
 	cr_expect_eq(kill(launcher.pid, 0), 0, "it keeps its failure");
 	host_view_close(&view);
-	cr_expect(is_last_mount_of(place), "a failed launcher holds a file system of the host");
+	cr_expect(last_mount_goes(place, 2000),
+		  "a failed launcher holds a file system of the host");
 	(void)rmdir(place);
 }
 

@@ -4,9 +4,9 @@
 #include "supervisor/clock.h"
 #include "supervisor/recorder.h"
 #include "tests/supervisor/cgroup_fixture.h"
+#include "tests/supervisor/descriptors.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -151,17 +151,6 @@ static bool never(void)
 	return false;
 }
 
-static unsigned count_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	while (readdir(directory) != NULL)
-		count++;
-	closedir(directory);
-	return count;
-}
-
 Test(recorder, looks_every_second_at_a_new_app_and_leaves_an_idle_one_alone)
 {
 	start_child(false);
@@ -232,19 +221,19 @@ Test(recorder, keeps_files_open_of_a_busy_app_alone)
 
 	/* opens the one socket that all have */
 	recorder_look(&recorder, NULL);
-	before = count_descriptors();
+	before = descriptors_count();
 	for (unsigned i = 1; i < RECORDER_OPEN_AFTER; i++) {
 		usleep(60000);
 		recorder_look(&recorder, NULL);
 	}
-	cr_expect_gt(count_descriptors(), before);
+	cr_expect_gt(descriptors_count(), before);
 	cr_expect_eq(all.open, 1);
 	start_child(true);
 	usleep(60000);
 	recorder_look(&recorder, NULL);
 	cr_expect_gt(last.cpu_usage_usec, 0, "from an open file");
 	end_life();
-	cr_expect_eq(count_descriptors(), before);
+	cr_expect_eq(descriptors_count(), before);
 	cr_expect_eq(all.open, 0);
 	begin_life();
 }

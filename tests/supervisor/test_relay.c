@@ -150,6 +150,21 @@ static struct relay_sink sink_of(struct notes *notes)
 	return (struct relay_sink){ note, note_end, noted_drops, notes, 0 };
 }
 
+/* One with a sink, of whose first stream pipes[1] is the other end; text is in it already. The
+ * second stream is -1 or the reader's end of another pipe. */
+static sd_event *start_with_sink(struct relay *relay, const struct relay_sink *sink, int pipes[2],
+				 int second, const char *text, size_t length)
+{
+	sd_event *event;
+	struct error err;
+
+	cr_assert_geq(sd_event_new(&event), 0);
+	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
+	cr_assert_eq(write(pipes[1], text, length), (ssize_t)length);
+	cr_assert_eq(relay_start(relay, event, pipes[0], second, sink, &err), 0, "%s", err.text);
+	return event;
+}
+
 Test(relay, what_came_by_another_way_goes_before_the_pipe_and_into_the_tail, .timeout = 30)
 {
 	struct notes notes = { .dropped = 5 };
@@ -157,13 +172,9 @@ Test(relay, what_came_by_another_way_goes_before_the_pipe_and_into_the_tail, .ti
 	const char *lines[LOG_TAIL_LINES];
 	struct relay relay;
 	sd_event *event;
-	struct error err;
 	int pipes[2];
 
-	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
-	cr_assert_eq(write(pipes[1], "ter\n", 4), 4);
-	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
+	event = start_with_sink(&relay, &sink, pipes, -1, "ter\n", 4);
 	relay_feed(&relay, 0, "first\nla", 8);
 	relay_feed(&relay, 1, "other\n", 6);
 	while (sd_event_run(event, 0) > 0)
@@ -206,16 +217,11 @@ Test(relay, reads_one_whose_lines_are_dropped_no_faster_than_a_chunk_in_a_rest, 
 	struct relay_sink sink = { drop_all, note_end, noted_drops, &notes, 100000 };
 	struct relay relay;
 	sd_event *event;
-	struct error err;
 	int pipes[2], other[2];
 
 	memset(flood, '\n', sizeof(flood));
-	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
 	cr_assert_eq(pipe2(other, O_CLOEXEC), 0);
-	cr_assert_eq(write(pipes[1], flood, sizeof(flood)), (ssize_t)sizeof(flood));
-	cr_assert_eq(relay_start(&relay, event, pipes[0], other[0], &sink, &err), 0, "%s",
-		     err.text);
+	event = start_with_sink(&relay, &sink, pipes, other[0], flood, sizeof(flood));
 	cr_expect_eq(taken_at_once(event, &notes), RELAY_CHUNK);
 	cr_assert_eq(write(other[1], "words\n", 6), 6);
 	cr_expect_eq(taken_at_once(event, &notes), 6, "the other stream does not wait for it");
@@ -238,13 +244,9 @@ Test(relay, rests_after_a_single_line_that_is_dropped, .timeout = 30)
 	struct relay_sink sink = { drop_all, note_end, noted_drops, &notes, 100000 };
 	struct relay relay;
 	sd_event *event;
-	struct error err;
 	int pipes[2];
 
-	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
-	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
-	cr_assert_eq(write(pipes[1], "line\n", 5), 5);
+	event = start_with_sink(&relay, &sink, pipes, -1, "line\n", 5);
 	cr_expect_eq(taken_at_once(event, &notes), 5);
 	for (int i = 0; i < 3; i++) {
 		cr_assert_eq(write(pipes[1], "line\n", 5), 5);
@@ -264,14 +266,10 @@ Test(relay, reads_on_without_a_rest_as_long_as_nothing_is_dropped, .timeout = 30
 	struct relay_sink sink = { note_length, note_end, noted_drops, &notes, UINT32_MAX };
 	struct relay relay;
 	sd_event *event;
-	struct error err;
 	int pipes[2];
 
 	memset(flood, '\n', sizeof(flood));
-	cr_assert_geq(sd_event_new(&event), 0);
-	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
-	cr_assert_eq(write(pipes[1], flood, sizeof(flood)), (ssize_t)sizeof(flood));
-	cr_assert_eq(relay_start(&relay, event, pipes[0], -1, &sink, &err), 0, "%s", err.text);
+	event = start_with_sink(&relay, &sink, pipes, -1, flood, sizeof(flood));
 	while (sd_event_run(event, 0) > 0)
 		continue;
 	cr_expect_eq(notes.length, sizeof(flood));

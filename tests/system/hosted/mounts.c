@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is mounted on the host while the daemon runs: apps that start then see it, and nobody holds
  * it when it is to go. */
+#include "tests/last_mount.h"
 #include "tests/system/harness_hosting.h"
 
 #include <criterion/criterion.h>
-#include <poll.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,20 +37,6 @@ static void mount_with_a_file(const char *place)
 	fclose(file);
 }
 
-/* The kernel says IN_UNMOUNT when a file system's last mount goes, in whichever namespace. */
-static bool is_last_mount_of(const char *place)
-{
-	int watch = inotify_init1(IN_CLOEXEC);
-	struct pollfd poller = { .fd = watch, .events = POLLIN };
-	bool told;
-
-	cr_assert_geq(inotify_add_watch(watch, place, IN_DELETE_SELF), 0);
-	cr_assert_eq(umount2(place, 0), 0);
-	told = poll(&poller, 1, REACTION_MSEC) == 1;
-	close(watch);
-	return told;
-}
-
 Test(host_mounts, of_later_are_seen_by_whoever_starts_then_and_may_go)
 {
 	struct bench bench;
@@ -69,7 +54,8 @@ Test(host_mounts, of_later_are_seen_by_whoever_starts_then_and_may_go)
 	app_await_state(late, "running", START_MSEC);
 
 	daemon_do("app.remove", "{s:s}", "name", late);
-	cr_expect(is_last_mount_of(place), "somebody holds what the host has unmounted");
+	cr_expect(last_mount_goes(place, REACTION_MSEC),
+		  "somebody holds what the host has unmounted");
 	app_await_state(early, "running", START_MSEC);
 	daemon_do("app.remove", "{s:s}", "name", early);
 	bench_close(&bench);
